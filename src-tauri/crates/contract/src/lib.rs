@@ -1,0 +1,76 @@
+//! What crosses between the engine and those who show it: the window over IPC, and `backstay --json`.
+//!
+//! Requests, responses and events are declared once, here; the TypeScript below `ui/src/ipc/generated/` is written from
+//! them. All paths are text in the reversible escape form of `backstay_core::RawPath`; all times are Unix milliseconds;
+//! all sizes are bytes; all ids are text.
+//!
+//! # Commands
+//! One method of `backstay_engine::Backstay` each, with the same name, arguments and result; over IPC an error is an
+//! [`IpcError`].
+//!
+//! | command | arguments | result |
+//! | --- | --- | --- |
+//! | `app_info` | | [`AppInfo`] |
+//! | `settings` / `save_settings` | / [`Settings`] | [`Settings`] |
+//! | `secrets_status` | | [`SecretsStatus`] |
+//! | `secrets_unlock` / `secrets_create_file` | `passphrase` | [`SecretsStatus`] |
+//! | `overview` | | [`Overview`] |
+//! | `servers` | | `Vec<ServerRow>` |
+//! | `server` | `id` | [`ServerDetail`] |
+//! | `ssh_config_hosts` | | `Vec<SshConfigHost>` |
+//! | `probe_host_key` | [`ServerDraft`] | [`HostKeyReport`] |
+//! | `test_server` | [`ServerDraft`] | [`ConnectionTest`] (logs in; host key must be pinned in the draft) |
+//! | `discover_server` | [`ServerDraft`] | [`ServerFactsView`] |
+//! | `save_server` | [`ServerDraft`] | [`ServerRow`] (adds, or changes when `id` is set; stores facts if discovered) |
+//! | `remove_server` | `id` | |
+//! | `browse_server` | `id`, `path` | [`Listing`] |
+//! | `destinations` | | `Vec<DestinationRow>` |
+//! | `test_destination` | [`DestinationDraft`] | [`DestinationTest`] |
+//! | `add_destination` | [`DestinationDraft`] | [`DestinationAdded`] (makes or opens the vault) |
+//! | `remove_destination` | `id` | |
+//! | `recovery_kit` | `id` | [`RecoveryKit`] |
+//! | `save_recovery_kit` | `id`, `file`, `format` ("html" or "txt") | |
+//! | `confirm_recovery_kit` | `id`, `word_number` (1-based), `word` | `bool` |
+//! | `refresh_destination` | `id` | `u64` backups found (reads the destination anew) |
+//! | `plans` | | `Vec<PlanRow>` |
+//! | `plan` | `id` | [`PlanView`] |
+//! | `save_plan` | [`PlanDraft`] | [`PlanRow`] |
+//! | `remove_plan` | `id` | |
+//! | `exclude_from_plan` | `id`, `paths: Vec<String>` | [`PlanRow`] |
+//! | `start_backup` | `plan` | `run id` |
+//! | `backups` | [`BackupFilter`] | [`BackupPage`] |
+//! | `backup` | `id` | [`BackupDetail`] |
+//! | `backup_list` | `id`, `path` | `Vec<BackupEntry>` |
+//! | `backup_search` | `id`, `text` | `Vec<BackupEntry>` |
+//! | `backup_diff` | `older`, `newer` | [`DiffView`] |
+//! | `plan_restore` | [`RestoreRequest`] | [`RestorePreview`] |
+//! | `restore_preview_page` | `preview`, `change` ("create"…), `text`, `offset`, `limit` | [`ChangePage`] |
+//! | `start_restore` | `preview`, `typed_name: Option<String>` | `run id` |
+//! | `start_download` | [`DownloadRequest`] | `run id` |
+//! | `start_verify` | `backup` | `run id` |
+//! | `runs` | [`RunFilter`] | [`RunPage`] |
+//! | `run` | `id` | [`RunDetail`] |
+//! | `run_problems` | `id`, `text`, `offset`, `limit` | [`ProblemPage`] |
+//! | `cancel_run` | `id` | |
+//! | `audit` | `offset`, `limit` | [`AuditPage`] |
+//! | `verify_audit` | | [`AuditCheck`] |
+//! | `export_audit` | `file` | |
+//! | `subscribe` | channel of [`Event`] | (until the window closes) |
+
+mod backups;
+mod destinations;
+mod events;
+mod plans;
+mod restore;
+mod runs;
+mod servers;
+mod system;
+
+pub use backups::*;
+pub use destinations::*;
+pub use events::*;
+pub use plans::*;
+pub use restore::*;
+pub use runs::*;
+pub use servers::*;
+pub use system::*;

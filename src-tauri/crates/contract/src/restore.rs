@@ -1,0 +1,89 @@
+//! Restore: ask for a preview, look at it, confirm it.
+
+use serde::{Deserialize, Serialize};
+use specta::Type;
+
+/// What to restore, and where to.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct RestoreRequest {
+    /// The backup.
+    pub backup: String,
+    /// Paths in it, text form; empty means all.
+    pub paths: Vec<String>,
+    /// The server's id.
+    pub server: String,
+    /// A folder on that server to restore into; `None` means the original places.
+    pub target: Option<String>,
+    /// "merge", "newer", "missing" or "replace".
+    pub mode: String,
+}
+
+/// What a restore would do. Kept by the engine under its id for an hour, so that what is confirmed is what was seen.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct RestorePreview {
+    /// Its id.
+    pub id: String,
+    /// The backup's words: "web nightly, 20 Nov 2026 10:12".
+    pub backup_text: String,
+    /// The server's name, to be typed for "replace".
+    pub server_name: String,
+    /// The server's address.
+    pub server_address: String,
+    /// The mode.
+    pub mode: String,
+    /// What will happen, in one or two sentences.
+    pub sentence: String,
+    /// To create.
+    pub create: ChangeSum,
+    /// To overwrite.
+    pub overwrite: ChangeSum,
+    /// To delete.
+    pub delete: ChangeSum,
+    /// Databases dropped and loaded, or made.
+    pub databases: Vec<String>,
+    /// Left alone.
+    pub kept: u64,
+    /// Bytes to transfer.
+    pub transfer_bytes: u64,
+    /// Free room at the target, where known.
+    pub free_bytes: Option<u64>,
+    /// Warnings, most serious first.
+    pub warnings: Vec<String>,
+    /// Facts: versions.
+    pub facts: Vec<String>,
+    /// Why it cannot be done as asked, if so (no room, nothing picked).
+    pub blocked: Option<String>,
+    /// Whether the server's name must be typed.
+    pub needs_name: bool,
+}
+
+/// A count with its bytes.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, Type)]
+pub struct ChangeSum {
+    /// How many files, links and objects (folders are not counted).
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A page of a preview's list.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct ChangePage {
+    /// Rows.
+    pub rows: Vec<ChangeRow>,
+    /// Matching in all.
+    pub total: u64,
+}
+
+/// One line of a preview.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct ChangeRow {
+    /// Path on the target, or "database shop".
+    pub target: String,
+    /// Whether it is a folder.
+    pub is_dir: bool,
+    /// Size.
+    pub bytes: u64,
+    /// Last change at the target, Unix milliseconds.
+    pub modified: Option<i64>,
+}

@@ -1,0 +1,82 @@
+//! What a run gives to the code it calls: cancel, clock, progress, problems.
+
+use crate::error::{Error, Result};
+use crate::run::{Phase, Problem};
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Takes progress. Called often and from several threads: implementations must be cheap and throttle themselves.
+pub trait Progress: Send + Sync {
+    /// A phase begins. Totals and counts start anew.
+    fn phase(&self, phase: Phase);
+    /// The totals became known or better known. `None` leaves a total as it is.
+    fn total(&self, files: Option<u64>, bytes: Option<u64>);
+    /// More was done.
+    fn advance(&self, files: u64, bytes: u64);
+    /// What is being worked on now, e.g. a path.
+    fn current(&self, what: &str);
+    /// One thing went wrong, and the run goes on.
+    fn problem(&self, problem: Problem);
+    /// A line for the run's log.
+    fn log(&self, line: &str);
+}
+
+/// Progress that goes nowhere.
+#[derive(Debug, Default)]
+pub struct SilentProgress;
+
+impl Progress for SilentProgress {
+    fn phase(&self, _: Phase) {}
+    fn total(&self, _: Option<u64>, _: Option<u64>) {}
+    fn advance(&self, _: u64, _: u64) {}
+    fn current(&self, _: &str) {}
+    fn problem(&self, _: Problem) {}
+    fn log(&self, _: &str) {}
+}
+
+/// Tells the time. A test's clock may jump.
+pub trait Clock: Send + Sync {
+    /// Returns now.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// The computer's clock.
+#[derive(Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
+
+/// Goes with every long call. Cheap to clone.
+#[derive(Clone)]
+pub struct RunContext {
+    /// Cancelled when the user cancels; every loop that reads or writes looks at it.
+    pub cancel: CancellationToken,
+    /// Where progress goes.
+    pub progress: Arc<dyn Progress>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl RunContext {
+    /// A context nobody watches and nobody cancels.
+    pub fn silent() -> Self {
+        Self { cancel: CancellationToken::new(), progress: Arc::new(SilentProgress), clock: Arc::new(SystemClock) }
+    }
+    /// Returns an error once the run was cancelled.
+    pub fn check(&self) -> Result<()> {
+        if self.cancel.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+    }
+    /// Awaits `work`, or ends with `Cancelled` as soon as the run is.
+    pub async fn or_cancel<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::cancelled()),
+            result = work => result,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A host: a place where a command can run and bytes can stream. Local, SSH, sudo, later a container or a pod.
+
+use crate::entry::{ByteStream, Entry};
+use crate::error::{Error, ErrorClass, Result};
+use crate::path::RawPath;
+use crate::secret::Secret;
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// A command: an argument vector, never a string glued together.
+///
+/// Secrets travel in `secret_env` (the environment of the remote process, fed over stdin by the host) or in
+/// `secret_stdin` (written to stdin before the payload), never in `argv`.
+#[derive(Clone, Debug, Default)]
+pub struct Command {
+    /// Program and arguments, raw bytes.
+    pub argv: Vec<Vec<u8>>,
+    /// Environment that is not secret. `LC_ALL=C` is set by every host unless given here.
+    pub env: Vec<(String, String)>,
+    /// Environment that is secret. Values must not hold a newline or NUL.
+    pub secret_env: Vec<(String, Secret)>,
+}
+
+impl Command {
+    /// Makes a command from its program.
+    pub fn new(program: impl AsRef<[u8]>) -> Self {
+        Self { argv: vec![program.as_ref().to_vec()], ..Self::default() }
+    }
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.argv.push(arg.as_ref().to_vec());
+        self
+    }
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: AsRef<[u8]>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.argv.extend(args.into_iter().map(|arg| arg.as_ref().to_vec()));
+        self
+    }
+    /// Adds a variable that is not secret.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+    /// Adds a secret variable.
+    #[must_use]
+    pub fn secret_env(mut self, name: &str, value: Secret) -> Self {
+        self.secret_env.push((name.into(), value));
+        self
+    }
+    /// Makes a command that runs a POSIX `sh` script; `$1`, `$2`, … are `args`. The script text must be constant: data
+    /// goes into `args`.
+    pub fn sh<A: AsRef<[u8]>>(script: &'static str, args: impl IntoIterator<Item = A>) -> Self {
+        Self::new("sh").arg("-c").arg(script).arg("sh").args(args)
+    }
+    /// Returns the program's name for messages.
+    pub fn program(&self) -> String {
+        self.argv.first().map(|p| crate::path::escape(p)).unwrap_or_default()
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It returned this code.
+    Code(u32),
+    /// A signal ended it.
+    Signal,
+}
+
+impl ExitStatus {
+    /// Tells whether it returned 0.
+    pub fn success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl std::fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit status {code}"),
+            Self::Signal => f.write_str("ended by a signal"),
+        }
+    }
+}
+
+/// Ends and awaits a running command.
+#[async_trait]
+pub trait ProcessControl: Send {
+    /// Waits for the end. A lost connection is an `Offline` error, never a made-up status.
+    async fn wait(&mut self) -> Result<ExitStatus>;
+    /// Ends the command, or at least the channel it talks over. May be called twice.
+    async fn kill(&mut self);
+}
+
+/// A running command. Dropping it kills the command.
+pub struct Process {
+    /// Its standard input; shut it down (`AsyncWriteExt::shutdown`) to signal the end.
+    pub stdin: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Its standard output.
+    pub stdout: ByteStream,
+    /// Its standard error.
+    pub stderr: ByteStream,
+    /// Its end.
+    pub control: Box<dyn ProcessControl>,
+}
+
+/// What a short command said.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error, at most its first 64 KiB.
+    pub stderr: String,
+}
+
+impl Output {
+    /// Returns standard output as text, invalid UTF-8 replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+/// What a host offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostCapabilities {
+    /// Commands can run.
+    pub commands: bool,
+    /// Files can be listed, read and written by the host itself (SFTP or the local file system).
+    pub files: bool,
+}
+
+/// Free and total room of the file system a path lies on, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Total.
+    pub total_bytes: u64,
+    /// Free for the user we are.
+    pub free_bytes: u64,
+}
+
+/// A place where commands run and bytes stream.
+///
+/// All calls may run at the same time. A lost connection is `Offline`; the next call may reconnect by itself, a running
+/// process never resumes. File calls work on absolute paths, do not follow the last symlink, and report an absent path
+/// as `Missing`.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// Returns how messages name it: the server's name, with "as root" where sudo is used.
+    fn label(&self) -> &str;
+    /// Returns what it offers.
+    fn capabilities(&self) -> HostCapabilities;
+    /// Returns the route in words, for the test result: "over SSH to root@10.0.0.5:22 through bastion".
+    fn route(&self) -> String;
+    /// Starts a command. `Unsupported` where `capabilities().commands` is false.
+    async fn start(&self, command: Command) -> Result<Process>;
+    /// Lists a folder, without `.` and `..`; entries' paths are absolute, unsorted.
+    async fn list(&self, dir: &RawPath) -> Result<Vec<Entry>>;
+    /// Returns what is known of one path.
+    async fn stat(&self, path: &RawPath) -> Result<Entry>;
+    /// Opens a file for reading from its start.
+    async fn read(&self, path: &RawPath) -> Result<ByteStream>;
+    /// Writes a file whole: into a temporary name beside it, mode set, synced where the host can, then renamed over it.
+    async fn write(&self, path: &RawPath, mode: u32, content: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64>;
+    /// Makes a folder and those above it; one that is there already is fine.
+    async fn make_dir(&self, path: &RawPath) -> Result<()>;
+    /// Removes a file, a link or an empty folder.
+    async fn remove(&self, path: &RawPath) -> Result<()>;
+    /// Returns the room of the file system `path` lies on; `Unsupported` where the host cannot tell.
+    async fn space(&self, path: &RawPath) -> Result<Space>;
+    /// Ends the connection. Later calls may open a new one.
+    async fn close(&self);
+}
+
+/// The most bytes of standard output [`run`] keeps before it refuses.
+pub const OUTPUT_LIMIT: usize = 64 << 20;
+const STDERR_LIMIT: usize = 64 << 10;
+
+/// Runs a short command to its end with `stdin` as its input, and returns what it said whatever its exit status.
+///
+/// Errors: those of [`Host::start`], a lost connection, or more than [`OUTPUT_LIMIT`] bytes of output (`Unsupported`).
+pub async fn run(host: &dyn Host, command: Command, stdin: &[u8]) -> Result<Output> {
+    let program = command.program();
+    let mut process = host.start(command).await?;
+    let mut input = process.stdin;
+    let feed = async {
+        // A command that ends without reading its input is not our failure: its exit status tells.
+        let _ = input.write_all(stdin).await;
+        let _ = input.shutdown().await;
+        drop(input);
+    };
+    let mut stdout = Vec::new();
+    let mut limited = (&mut process.stdout).take(OUTPUT_LIMIT as u64 + 1);
+    let read = limited.read_to_end(&mut stdout);
+    let errors = read_tail(&mut process.stderr, STDERR_LIMIT);
+    let ((), read, stderr) = tokio::join!(feed, read, errors);
+    let tried = || format!("Cannot run {program} on {}", host.label());
+    read.map_err(|e| Error::io(tried(), e))?;
+    if stdout.len() > OUTPUT_LIMIT {
+        process.control.kill().await;
+        return Err(Error::new(ErrorClass::Unsupported, format!("{}: it printed more than 64 MiB", tried())));
+    }
+    let status = process.control.wait().await?;
+    Ok(Output { status, stdout, stderr })
+}
+
+/// Like [`run`], but any exit status other than 0 is an error that carries the command's standard error as detail.
+pub async fn run_ok(host: &dyn Host, command: Command, stdin: &[u8]) -> Result<Output> {
+    let program = command.program();
+    let output = run(host, command, stdin).await?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let refused = output.stderr.contains("ermission denied") || output.stderr.contains("not permitted");
+    let missing = output.stderr.contains("No such file");
+    let class = match (output.status, refused, missing) {
+        (ExitStatus::Code(127), ..) => ErrorClass::Unsupported,
+        (_, true, _) => ErrorClass::Refused,
+        (_, _, true) => ErrorClass::Missing,
+        _ => ErrorClass::Internal,
+    };
+    Err(Error::new(class, format!("{program} on {} failed: {}", host.label(), output.status)).detail(output.stderr))
+}
+
+/// Reads a stream to its end and keeps its first `limit` bytes as text; read errors end it quietly.
+pub async fn read_tail(stream: &mut (dyn AsyncRead + Send + Unpin), limit: usize) -> String {
+    let mut kept = Vec::new();
+    let mut buffer = vec![0; 8192];
+    while let Ok(n) = stream.read(&mut buffer).await {
+        if n == 0 {
+            break;
+        }
+        let room = limit.saturating_sub(kept.len()).min(n);
+        kept.extend_from_slice(&buffer[..room]);
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// Knows which host keys were accepted before.
+pub trait HostKeyPins: Send + Sync {
+    /// Returns the accepted fingerprint (`SHA256:…`) of a host, if any.
+    fn pinned(&self, host: &str, port: u16) -> Option<String>;
+}
+
+/// A shared host.
+pub type SharedHost = Arc<dyn Host>;

@@ -1,0 +1,71 @@
+//! Secrets: wiped from memory when dropped, never printed, never serialised.
+
+use crate::error::Result;
+use std::fmt;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A password, passphrase or key. `Debug` and `Display` show nothing of it.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+    /// Returns the secret itself. Keep the borrow short; never put it into argv, logs or errors.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+    /// Tells whether the secret is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// Names one secret in a [`SecretStore`], e.g. `server/3f…/password`. Not secret itself; it may be stored and logged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SecretName(pub String);
+
+impl SecretName {
+    /// The log-in password of a server.
+    pub fn server_password(server: &crate::ServerId) -> Self {
+        Self(format!("server/{server}/password"))
+    }
+    /// The passphrase of a server's key file.
+    pub fn server_key_passphrase(server: &crate::ServerId) -> Self {
+        Self(format!("server/{server}/key-passphrase"))
+    }
+    /// The password `sudo` asks for on a server.
+    pub fn server_sudo_password(server: &crate::ServerId) -> Self {
+        Self(format!("server/{server}/sudo-password"))
+    }
+    /// The password of the vault at a destination.
+    pub fn vault_password(destination: &crate::DestinationId) -> Self {
+        Self(format!("destination/{destination}/vault-password"))
+    }
+    /// The password a plan's item logs in to its database with.
+    pub fn item_password(plan: &crate::PlanId, item: &str) -> Self {
+        Self(format!("plan/{plan}/{item}/password"))
+    }
+}
+
+/// Where secrets rest: the OS keyring, or a file sealed by a passphrase.
+///
+/// Calls block and may wait for the user (an unlock prompt): never call them on an async worker; use `spawn_blocking`.
+/// `get` of an absent name is `Ok(None)`; `delete` of an absent name is `Ok(())`. A locked or absent store is
+/// [`crate::ErrorClass::Locked`].
+pub trait SecretStore: Send + Sync {
+    /// Stores or replaces a secret.
+    fn set(&self, name: &SecretName, secret: &Secret) -> Result<()>;
+    /// Returns a secret, or `None` when there is none of that name.
+    fn get(&self, name: &SecretName) -> Result<Option<Secret>>;
+    /// Removes a secret.
+    fn delete(&self, name: &SecretName) -> Result<()>;
+}
