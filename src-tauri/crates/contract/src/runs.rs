@@ -131,6 +131,9 @@ pub struct ProgressView {
     pub current: String,
     /// Problems so far.
     pub problems: u64,
+    /// How far the phase is, 0 to 999 of a thousand, where a total is known: bytes where they are, else files. Never
+    /// backwards within a phase; 1000 only once the run is over.
+    pub permille: Option<u32>,
     /// When something last moved, Unix milliseconds.
     pub last_activity: i64,
     /// Destinations, each with its own state.
