@@ -126,6 +126,8 @@ pub enum Content<'a> {
     None,
     /// The content is that of the same path in the previous backup. Only after [`EntrySink::is_unchanged`] said so.
     Previous,
+    /// The content is that of another path already added in this backup: a further name of a hard-linked file.
+    SameAs(&'a RawPath),
     /// The content, read to its end by the sink. It may turn out longer or shorter than `size_bytes`; what was read counts.
     Stream(&'a mut (dyn AsyncRead + Send + Unpin)),
 }

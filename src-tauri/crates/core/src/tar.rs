@@ -1,1 +1,0 @@
-//! The tar format, as pure functions over bytes: entries to header blocks and back.
