@@ -1,0 +1,92 @@
+//! Listing objects, and sweeping parts that a killed process left.
+
+use super::client::{Folder, Presence};
+use super::config::{self, PART_PREFIX};
+use super::reader::{info, is_absent};
+use backstay_core::Result;
+use backstay_core::destination::{Key, ObjectInfo};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// A part nobody wrote to for so long belongs to no living writer.
+const PART_AGE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Folder {
+    /// Lists the objects whose key starts with `prefix`. A folder still to be made has none.
+    pub(super) fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        let tried = format!("Cannot list {}", self.label);
+        if self.presence(&tried)? == Presence::NeverSeen {
+            return Ok(Vec::new());
+        }
+        let (start, base) = match prefix.rsplit_once('/') {
+            Some((dir, _)) => (config::path_of(&self.root, &Key::new(dir)?)?, format!("{dir}/")),
+            None => (self.root.clone(), String::new()),
+        };
+        let mut found = Vec::new();
+        let mut folders = vec![(start, base)];
+        while let Some((folder, base)) = folders.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if is_absent(&error) => continue,
+                Err(error) => return Err(self.error(&tried, error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(|error| self.error(&tried, error))?;
+                self.take(&tried, prefix, &base, &entry, &mut found, &mut folders)?;
+            }
+        }
+        // A disk unmounted while it was listed must not look like an empty one.
+        self.presence(&tried)?;
+        Ok(found)
+    }
+
+    /// Looks at one name. What cannot be an object (links, pipes, names that are no keys) was not put by us: skipped.
+    fn take(
+        &self,
+        tried: &str,
+        prefix: &str,
+        base: &str,
+        entry: &std::fs::DirEntry,
+        found: &mut Vec<ObjectInfo>,
+        folders: &mut Vec<(PathBuf, String)>,
+    ) -> Result<()> {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { return Ok(()) };
+        if name.starts_with(PART_PREFIX) {
+            sweep(&entry.path());
+            return Ok(());
+        }
+        let text = format!("{base}{name}");
+        let Ok(file_type) = entry.file_type() else { return Ok(()) };
+        if file_type.is_dir() {
+            let inside = format!("{text}/");
+            if inside.starts_with(prefix) || prefix.starts_with(&inside) {
+                folders.push((entry.path(), inside));
+            }
+            return Ok(());
+        }
+        if !file_type.is_file() || !text.starts_with(prefix) {
+            return Ok(());
+        }
+        let Ok(key) = Key::new(text) else { return Ok(()) };
+        match entry.metadata() {
+            Ok(metadata) => found.push(info(key, &metadata)),
+            // Deleted since.
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return Err(self.error(tried, error)),
+        }
+        Ok(())
+    }
+}
+
+/// Removes a part if it is old. If that fails, the next listing tries again.
+fn sweep(part: &Path) {
+    let age = part
+        .symlink_metadata()
+        .and_then(|metadata| metadata.modified())
+        .ok()
+        .and_then(|modified| SystemTime::now().duration_since(modified).ok());
+    if age.is_some_and(|age| age > PART_AGE_LIMIT) {
+        let _ = std::fs::remove_file(part);
+    }
+}

@@ -1,0 +1,10 @@
+//! A folder of this computer, or one mounted on it.
+
+mod client;
+mod config;
+mod errors;
+mod list;
+mod reader;
+mod writer;
+
+pub use client::Local;
