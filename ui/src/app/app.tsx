@@ -1,0 +1,43 @@
+import { useEffect } from 'react';
+import { Routes, navigate, usePlace } from '../shared/router';
+import { EmptyState, Page, Toasts } from '../shared/ui';
+import { Boundary } from './boundary';
+import { CommandPalette } from './command-palette';
+import { routes } from './routes';
+import { SecretsBanner } from './secrets-banner';
+import { Sidebar } from './sidebar';
+import { useEvents } from './use-events';
+import { useTheme } from './use-theme';
+import './app.css';
+
+/** The window: sidebar, the page of the place, messages, command palette. */
+export function App() {
+  useEvents();
+  useTheme();
+  const { path } = usePlace();
+  useEffect(() => {
+    // A new page: screen readers and the Tab key begin at its title.
+    document.querySelector<HTMLElement>('[data-page-title]')?.focus({ preventScroll: true });
+  }, [path]);
+  return (
+    <div className="app">
+      <Sidebar path={path} />
+      <main className="app-main" aria-label="Page">
+        <SecretsBanner />
+        <Boundary key={path.split('/')[1]}>
+          <Routes routes={routes} otherwise={<NotFound />} />
+        </Boundary>
+      </main>
+      <Toasts />
+      <CommandPalette />
+    </div>
+  );
+}
+
+function NotFound() {
+  return (
+    <Page title="Not here">
+      <EmptyState title="There is no such page" text="It may have been removed." action={<a href="#/overview" onClick={() => navigate('/overview')}>Go to the overview</a>} />
+    </Page>
+  );
+}

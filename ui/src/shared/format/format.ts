@@ -1,0 +1,101 @@
+const KIB = 1024;
+
+/** Returns a size as a person reads it: "31.2 GiB", "4.1 MiB", "12 KiB", "310 B". */
+export function formatBytes(bytes: number): string {
+  const sign = bytes < 0 ? '−' : '';
+  let value = Math.abs(bytes);
+  if (value < KIB) return `${sign}${Math.round(value)} B`;
+  const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let unit = -1;
+  while (unit < units.length - 1 && value >= KIB) {
+    value /= KIB;
+    unit += 1;
+  }
+  // 1023.96 would be shown as "1024.0": it is the next unit's 1.0.
+  if (value >= 1023.95 && unit < units.length - 1) {
+    value /= KIB;
+    unit += 1;
+  }
+  return `${sign}${unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Returns a count with thin groups: "12,300". */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-GB');
+}
+
+/** Returns "1 file", "2 files", "1,204 files". */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
+/** Returns a duration: "48 s", "3 m 20 s", "2 h 05 m", "3 d 4 h". */
+export function formatDuration(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s} s`;
+  const two = (n: number) => String(n).padStart(2, '0');
+  if (s < 3600) return `${Math.floor(s / 60)} m ${two(s % 60)} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} m`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+/** Returns a time against now: "now", "42 s ago", "2 h ago", "3 d ago"; from 60 days on the date. */
+export function formatAgo(at: number, now: number): string {
+  const s = Math.round((now - at) / 1000);
+  if (s < -60) return formatExact(at);
+  if (s < 5) return 'now';
+  if (s < 60) return `${s} s ago`;
+  if (s < 3600) return `${Math.floor(s / 60)} m ago`;
+  if (s < 2 * 86400) return `${Math.floor(s / 3600)} h ago`;
+  if (s < 60 * 86400) return `${Math.floor(s / 86400)} d ago`;
+  return formatDate(at);
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** Returns "20 Nov 2026". */
+export function formatDate(at: number): string {
+  const d = new Date(at);
+  return `${d.getDate()} ${MONTHS[d.getMonth()] ?? ''} ${d.getFullYear()}`;
+}
+
+/** Returns "10:12". */
+export function formatClock(at: number): string {
+  const d = new Date(at);
+  return `${String(d.getHours()).padStart(2, '0')}:${String(d.getMinutes()).padStart(2, '0')}`;
+}
+
+/** Returns "20 Nov 2026 10:12". */
+export function formatExact(at: number): string {
+  return `${formatDate(at)} ${formatClock(at)}`;
+}
+
+/** Returns "142 MiB/s". */
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatBytes(bytesPerSecond)}/s`;
+}
+
+/** The heading of the day group a time belongs to: "Today", "Yesterday", "This week", "This month", "October 2026". */
+export function dayGroup(at: number, now: number): string {
+  const start = (t: number) => new Date(new Date(t).getFullYear(), new Date(t).getMonth(), new Date(t).getDate()).getTime();
+  const days = Math.round((start(now) - start(at)) / 86400000);
+  if (days <= 0) return 'Today';
+  if (days === 1) return 'Yesterday';
+  if (days < 7) return 'This week';
+  const a = new Date(at);
+  const n = new Date(now);
+  if (a.getFullYear() === n.getFullYear() && a.getMonth() === n.getMonth()) return 'This month';
+  return a.toLocaleDateString('en-GB', { month: 'long', year: 'numeric' });
+}
+
+/** Splits rows in order into day groups. */
+export function groupByDay<T>(rows: T[], at: (row: T) => number, now: number): { title: string; rows: T[] }[] {
+  const groups: { title: string; rows: T[] }[] = [];
+  for (const row of rows) {
+    const title = dayGroup(at(row), now);
+    const last = groups[groups.length - 1];
+    if (last?.title === title) last.rows.push(row);
+    else groups.push({ title, rows: [row] });
+  }
+  return groups;
+}

@@ -1,0 +1,2 @@
+export { Link, Routes, matchPath, navigate, parsePlace, useParam, usePlace, useQueryValue } from './router';
+export type { Place, Route } from './router';

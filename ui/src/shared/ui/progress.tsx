@@ -1,0 +1,120 @@
+import { Button } from '@mantine/core';
+import type { ReactNode } from 'react';
+import type { RunRow } from '../../ipc';
+import { formatAgo, formatBytes, formatDuration, formatRate, plural } from '../format';
+import { Link } from '../router';
+import { bytesText, filesText, isSilent, percent, phaseWord, runTitle } from './progress-rules';
+import { useNow } from './use-now';
+import { PathText, StateBadge } from './values';
+import './progress.css';
+
+/** A bar: real where a part is known, stripes where not. */
+export function Bar({ part, label, thin = false, tone }: { part: number | null; label: string; thin?: boolean; tone?: 'good' | 'bad' }) {
+  return (
+    <div
+      className={`bar${thin ? ' bar-thin' : ''}${part === null ? ' bar-stripes' : ''}${tone ? ` bar-${tone}` : ''}`}
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={part === null ? undefined : Math.round(part)}
+    >
+      <i style={part === null ? undefined : { width: `${part}%` }} />
+    </div>
+  );
+}
+
+type CardProps = {
+  run: RunRow;
+  /** Shown while the run can be cancelled. */
+  onCancel?: (() => void) | undefined;
+  cancelling?: boolean;
+  /** More buttons, before Cancel. */
+  actions?: ReactNode;
+  /** The title leads to the run's page. */
+  linked?: boolean;
+};
+
+/** THE progress component, full form: title, phase, bar, counts, rate, time left, last activity, destinations, problems. */
+export function ProgressCard({ run, onCancel, cancelling = false, actions, linked = false }: CardProps) {
+  const { progress } = run;
+  const title = runTitle(run);
+  const waiting = run.state === 'waiting' || !progress;
+  return (
+    <section className="progress-card card" aria-label={title}>
+      <div className="row">
+        <h2>{linked ? <Link to={`/activity/${run.id}`}>{title}</Link> : title}</h2>
+        <StateBadge state={waiting ? 'waiting' : 'running'} text={waiting ? undefined : phaseWord(progress.phase)} />
+        <span className="grow" />
+        {actions}
+        {onCancel && <Button className="cancel-button" loading={cancelling} aria-label={`Cancel ${title.toLowerCase()}`} onClick={onCancel}>Cancel</Button>}
+      </div>
+      <Bar part={waiting ? 0 : percent(progress)} label={title} />
+      <ProgressFacts run={run} />
+      {progress && progress.destinations.length > 0 && (
+        <ul className="progress-places">
+          {progress.destinations.map((place) => {
+            const part = place.state === 'done' ? 100 : progress.bytes_total ? Math.min(99, (place.bytes / progress.bytes_total) * 100) : null;
+            const tone = place.state === 'failed' ? 'bad' : place.state === 'done' ? 'good' : undefined;
+            return (
+              <li key={place.name}>
+                <span className="clip">{place.name}</span>
+                <Bar thin part={place.state === 'failed' ? 100 : part} label={`Written to ${place.name}`} {...(tone ? { tone } : {})} />
+                <span className="mute num">{formatBytes(place.bytes)} written</span>
+                <StateBadge state={place.state} />
+              </li>
+            );
+          })}
+        </ul>
+      )}
+      {progress?.current && <div className="progress-current"><PathText path={progress.current} /></div>}
+    </section>
+  );
+}
+
+function ProgressFacts({ run }: { run: RunRow }) {
+  const now = useNow();
+  const { progress } = run;
+  if (!progress) return <div className="progress-facts mute"><span>Waits for its turn</span></div>;
+  const silent = isSilent(progress, now);
+  const problems = Math.max(progress.problems, run.problems);
+  const facts = [filesText(progress), bytesText(progress), progress.rate > 0 ? formatRate(progress.rate) : null].filter((fact) => fact !== null);
+  return (
+    <div className="progress-facts mute">
+      {facts.map((fact) => <span key={fact}>{fact}</span>)}
+      {progress.seconds_left !== null && <span>{formatDuration(progress.seconds_left * 1000)} left</span>}
+      {progress.last_activity > 0 && (
+        <span className={silent ? 'progress-silent' : undefined}>last activity {formatAgo(progress.last_activity, now)}</span>
+      )}
+      <span className="grow" />
+      {problems > 0 && <Link className="progress-problems" to={`/activity/${run.id}?tab=problems`}>{plural(problems, 'problem')}</Link>}
+    </div>
+  );
+}
+
+/** The same in one line, for lists. */
+export function ProgressRow({ run }: { run: RunRow }) {
+  const part = percent(run.progress);
+  return (
+    <span className="progress-row">
+      <Bar thin part={run.progress ? part : 0} label={runTitle(run)} />
+      <span className="mute">{run.progress ? phaseWord(run.progress.phase) : 'Waiting'}{part === null ? '' : ` ${part} %`}</span>
+    </span>
+  );
+}
+
+/** The same at the foot of the sidebar: how many, the first one's bar. */
+export function ProgressMini({ runs }: { runs: RunRow[] }) {
+  const first = runs.find((run) => run.state === 'running') ?? runs[0];
+  if (!first) return null;
+  const part = percent(first.progress);
+  return (
+    <Link to={runs.length === 1 ? `/activity/${first.id}` : '/activity'} className="progress-mini" aria-label={`Running: ${runTitle(first)}${runs.length > 1 ? ` and ${runs.length - 1} more` : ''}`}>
+      <span className="row">
+        <span className="clip grow">{first.title}</span>
+        <span className="mute">{runs.length > 1 ? `+${runs.length - 1} · ` : ''}{part === null ? phaseWord(first.progress?.phase ?? 'waiting') : `${part} %`}</span>
+      </span>
+      <Bar thin part={first.progress ? part : 0} label={runTitle(first)} />
+    </Link>
+  );
+}

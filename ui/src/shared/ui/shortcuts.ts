@@ -1,0 +1,29 @@
+import { useEffect, useRef } from 'react';
+
+function typing(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName);
+}
+
+/** Tells whether a dialog or menu is open, which then owns the keyboard. */
+function dialogOpen(): boolean {
+  return document.querySelector('[role="dialog"],[role="menu"],[role="listbox"]') !== null;
+}
+
+/** Runs an action on a key ("n", "/", "Escape"), unless the user is typing or a dialog is open. */
+export function useShortcut(key: string, action: (() => void) | null): void {
+  const latest = useRef(action);
+  useEffect(() => {
+    latest.current = action;
+  });
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== key || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (typing(event.target) || dialogOpen() || !latest.current) return;
+      event.preventDefault();
+      latest.current();
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, [key]);
+}
