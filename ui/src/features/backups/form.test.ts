@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { BackupRow } from '../../ipc';
+import { downloadProblem, filterFrom, isFiltered, NEWEST_FIRST, nextSort, NO_FILTER, stateOf, toDownload, toFilter } from './form';
+
+const row = { state: 'good', problems: 0, verified: null } as unknown as BackupRow;
+
+describe('the backup list', () => {
+  it('sends nothing for what is not filtered', () => {
+    expect(toFilter({ ...NO_FILTER, text: ' web ', server: 's1' }, NEWEST_FIRST, 400, 200)).toEqual({
+      text: 'web', server: 's1', plan: null, kind: null, destination: null, state: null,
+      sort: 'started', ascending: false, offset: 400, limit: 200,
+    });
+  });
+
+  it('opens filtered from a link', () => {
+    const filter = filterFrom(new URLSearchParams('server=s1&backup=b1'));
+    expect(filter.server).toBe('s1');
+    expect(isFiltered(filter)).toBe(true);
+    expect(isFiltered(NO_FILTER)).toBe(false);
+  });
+
+  it('sorts names from A, sizes from the biggest, and turns round on a second click', () => {
+    expect(nextSort(NEWEST_FIRST, 'plan')).toEqual({ column: 'plan', ascending: true });
+    expect(nextSort(NEWEST_FIRST, 'size')).toEqual({ column: 'size', ascending: false });
+    expect(nextSort(NEWEST_FIRST, 'started')).toEqual({ column: 'started', ascending: true });
+  });
+
+  it('never shows a backup with problems as plain good', () => {
+    expect(stateOf(row)).toEqual({ state: 'good', text: '' });
+    expect(stateOf({ ...row, verified: 1 })).toEqual({ state: 'verified', text: 'Good · verified' });
+    expect(stateOf({ ...row, state: 'problems', problems: 2, verified: 1 })).toEqual({ state: 'problems', text: '2 problems' });
+  });
+});
+
+describe('a download', () => {
+  it('wants a known format and a whole folder path', () => {
+    expect(downloadProblem({ format: 'rar', folder: '/tmp' })).toContain('format');
+    expect(downloadProblem({ format: 'zip', folder: 'tmp' })).not.toBeNull();
+    expect(downloadProblem({ format: 'zip', folder: '/tmp' })).toBeNull();
+  });
+
+  it('sends the picked parts', () => {
+    expect(toDownload('b1', ['etc'], { format: 'zip', folder: ' /tmp ' })).toEqual({
+      backup: 'b1', paths: ['etc'], format: 'zip', folder: '/tmp',
+    });
+  });
+});

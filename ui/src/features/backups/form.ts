@@ -1,0 +1,122 @@
+import type { BackupFilter, BackupRow, DiffView, DownloadRequest } from '../../ipc';
+import { localFolderProblem } from '../../shared/paths/paths';
+
+// The rules of the backup list and its dialogs, without a screen.
+
+/** What the filter bar holds; empty means all. */
+export interface ListFilter {
+  text: string;
+  server: string;
+  plan: string;
+  kind: string;
+  destination: string;
+  state: string;
+}
+
+export const NO_FILTER: ListFilter = { text: '', server: '', plan: '', kind: '', destination: '', state: '' };
+
+/** The columns the list can be sorted by. */
+export type SortColumn = 'started' | 'plan' | 'server' | 'size' | 'added';
+
+/** How the list is sorted. */
+export interface Sort {
+  column: SortColumn;
+  ascending: boolean;
+}
+
+/** Newest first: what the page opens with. */
+export const NEWEST_FIRST: Sort = { column: 'started', ascending: false };
+
+/** Returns the filter as the engine takes it. */
+export function toFilter(filter: ListFilter, sort: Sort, offset: number, limit: number): BackupFilter {
+  const orNull = (value: string) => (value === '' ? null : value);
+  return {
+    text: filter.text.trim(),
+    server: orNull(filter.server),
+    plan: orNull(filter.plan),
+    kind: orNull(filter.kind),
+    destination: orNull(filter.destination),
+    state: orNull(filter.state),
+    sort: sort.column,
+    ascending: sort.ascending,
+    offset,
+    limit,
+  };
+}
+
+/** Reads a filter from the query of the page's address: a link from a server or plan opens its backups. */
+export function filterFrom(query: URLSearchParams): ListFilter {
+  const filter = { ...NO_FILTER };
+  for (const name of Object.keys(NO_FILTER) as (keyof ListFilter)[]) filter[name] = query.get(name) ?? '';
+  return filter;
+}
+
+/** Tells whether anything is filtered. */
+export function isFiltered(filter: ListFilter): boolean {
+  return Object.values(filter).some((value) => value.trim() !== '');
+}
+
+/** Returns the sort after a click on a column: names start at A, sizes and times at the most. */
+export function nextSort(sort: Sort, column: SortColumn): Sort {
+  if (sort.column === column) return { column, ascending: !sort.ascending };
+  return { column, ascending: column === 'plan' || column === 'server' };
+}
+
+/** Says the state of a backup: the key of its badge and its words. */
+export function stateOf(row: BackupRow): { state: string; text: string } {
+  if (row.state === 'problems') return { state: 'problems', text: row.problems === 1 ? '1 problem' : `${row.problems} problems` };
+  return row.verified === null ? { state: row.state, text: '' } : { state: 'verified', text: 'Good · verified' };
+}
+
+/** A download format with what it is good for. */
+export interface FormatWords {
+  format: string;
+  title: string;
+  text: string;
+}
+
+export const FORMATS: readonly FormatWords[] = [
+  {
+    format: 'tar.gz',
+    title: '.tar.gz',
+    text: 'Opens everywhere. Keeps owners, rights, links and exact times. The best choice for Linux servers.',
+  },
+  {
+    format: 'tar.zst',
+    title: '.tar.zst',
+    text: 'As .tar.gz, but smaller and much faster. Needs a tar of the last few years with zstd.',
+  },
+  {
+    format: 'zip',
+    title: '.zip',
+    text: 'Opens by double click on Windows and macOS. Loses owners and some rights; links become text files.',
+  },
+];
+
+/** What the download dialog holds. */
+export interface DownloadForm {
+  format: string;
+  folder: string;
+}
+
+/** Says why the download cannot start, or nothing. */
+export function downloadProblem(form: DownloadForm): string | null {
+  if (!FORMATS.some((one) => one.format === form.format)) return 'Choose a format';
+  return localFolderProblem(form.folder);
+}
+
+/** Returns what is sent. */
+export function toDownload(backup: string, paths: readonly string[], form: DownloadForm): DownloadRequest {
+  return { backup, paths: [...paths], format: form.format, folder: form.folder.trim() };
+}
+
+/** Says how a backup differs from the one before in one line. */
+export function diffText(diff: DiffView): string {
+  const count = (n: number) => n.toLocaleString('en-GB');
+  return `${count(diff.added)} added, ${count(diff.changed)} changed, ${count(diff.removed)} removed`;
+}
+
+/** Orders lines of a comparison as the engine promises: what changed size most first. */
+export function sizeChange(line: { old_bytes: number; new_bytes: number }): number {
+  return line.new_bytes - line.old_bytes;
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import type { RestorePreview } from '../../ipc';
+import { changesNothing, confirmProblem, confirmSentences, firstTab, placeNotes, startForm, stepProblem, toRequest } from './form';
+
+const preview: RestorePreview = {
+  id: 'p', backup_text: 'web nightly, 20 Nov 2026 10:12', server_name: 'web-1', server_address: 'root@10.0.0.5:22', mode: 'replace',
+  sentence: '', create: { count: 1, bytes: 10 }, overwrite: { count: 1204, bytes: 10 }, delete: { count: 3, bytes: 10 },
+  databases: ['shop', 'blog'], kept: 5, transfer_bytes: 20, free_bytes: null, warnings: [], facts: [], blocked: null, needs_name: true,
+};
+const none = { count: 0, bytes: 0 };
+
+describe('the restore page', () => {
+  it('opens on the safest choice', () => {
+    const form = startForm('s1');
+    expect(form).toMatchObject({ whole: true, server: 's1', place: 'original', mode: 'merge' });
+    expect(startForm('s1', ['srv/www'])).toMatchObject({ whole: false, paths: ['srv/www'] });
+  });
+
+  it('holds a step until it is filled in', () => {
+    expect(stepProblem(0, { ...startForm('s1'), whole: false })).toBe('Tick what to restore');
+    expect(stepProblem(1, startForm(null))).toContain('server');
+    expect(stepProblem(1, { ...startForm('s1'), place: 'folder', folder: 'tmp' })).toContain('root');
+    expect(stepProblem(1, { ...startForm('s1'), place: 'folder', folder: '/tmp/x' })).toBeNull();
+  });
+
+  it('sends no paths for the whole backup, even if some were ticked before', () => {
+    const form = { ...startForm('s1', ['etc']), whole: true, place: 'folder' as const, folder: '/tmp//x/' };
+    expect(toRequest('b', form)).toEqual({ backup: 'b', paths: [], server: 's1', target: '/tmp/x', mode: 'merge' });
+  });
+
+  it('warns of another server, and of replacing in a folder', () => {
+    expect(placeNotes(startForm('s1'), 's1')).toEqual([]);
+    expect(placeNotes(startForm('s2'), 's1')[0]).toContain('another server');
+    expect(placeNotes({ ...startForm('s1'), place: 'folder', mode: 'replace' }, 's1')[0]).toContain('deletes');
+  });
+
+  it('starts only with the name typed exactly', () => {
+    expect(confirmProblem(preview, '')).toContain('web-1');
+    expect(confirmProblem(preview, 'Web-1')).not.toBeNull();
+    expect(confirmProblem(preview, ' web-1 ')).toBeNull();
+    expect(confirmProblem({ ...preview, needs_name: false }, '')).toBeNull();
+    expect(confirmProblem({ ...preview, blocked: 'No room' }, 'web-1')).toBe('No room');
+  });
+
+  it('says in words what will happen', () => {
+    expect(confirmSentences(preview)).toEqual([
+      '1 file will be created on web-1.',
+      '1,204 files on web-1 will be overwritten.',
+      '3 files on web-1 will be deleted.',
+      '2 databases (shop, blog) will be loaded from the backup.',
+    ]);
+    const same = { ...preview, create: none, overwrite: none, delete: none, databases: [] };
+    expect(changesNothing(same)).toBe(true);
+    expect(confirmSentences(same)).toHaveLength(1);
+  });
+
+  it('opens the most dangerous list first', () => {
+    expect(firstTab(preview)).toBe('delete');
+    expect(firstTab({ ...preview, delete: none })).toBe('overwrite');
+    expect(firstTab({ ...preview, delete: none, overwrite: none, create: none })).toBe('databases');
+  });
+});

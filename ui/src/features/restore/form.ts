@@ -1,0 +1,151 @@
+import type { RestorePreview, RestoreRequest } from '../../ipc';
+import { serverPathProblem, tidyPath } from '../../shared/paths/paths';
+
+// The rules of the restore page, without a screen.
+
+export const STEPS = ['What', 'Where', 'Preview', 'Restore'] as const;
+
+export type Mode = 'merge' | 'newer' | 'missing' | 'replace';
+
+/** A mode in words. */
+export interface ModeWords {
+  mode: Mode;
+  title: string;
+  text: string;
+  /** One short clause for the card "In short". */
+  short: string;
+}
+
+export const MODES: readonly ModeWords[] = [
+  {
+    mode: 'merge',
+    title: 'Merge',
+    text: 'Brings back everything in the backup and overwrites what differs. Nothing is deleted.',
+    short: 'overwrite what differs, delete nothing',
+  },
+  {
+    mode: 'newer',
+    title: 'Merge, keep newer files',
+    text: 'The same, but a file that was changed on the server after the backup stays as it is.',
+    short: 'keep files that are newer on the server',
+  },
+  {
+    mode: 'missing',
+    title: 'Only what is missing',
+    text: 'Brings back only what is no longer there. Nothing is overwritten, nothing is deleted.',
+    short: 'add what is missing, change nothing',
+  },
+  {
+    mode: 'replace',
+    title: 'Replace',
+    text: 'Makes it exactly as in the backup: files made since then are deleted. You see the whole list first, and type the name of the server.',
+    short: 'exactly as in the backup',
+  },
+];
+
+/** Returns the words of a mode. */
+export function modeWords(mode: string): ModeWords {
+  return MODES.find((one) => one.mode === mode) ?? { mode: 'merge', title: mode, text: '', short: '' };
+}
+
+/** What the page holds. */
+export interface RestoreForm {
+  whole: boolean;
+  paths: string[];
+  server: string;
+  place: 'original' | 'folder';
+  folder: string;
+  mode: Mode;
+}
+
+/** Returns the form as it opens: the whole backup, where it came from, deleting nothing. */
+export function startForm(server: string | null, paths: readonly string[] = []): RestoreForm {
+  return {
+    whole: paths.length === 0,
+    paths: [...paths],
+    server: server ?? '',
+    place: 'original',
+    folder: '',
+    mode: 'merge',
+  };
+}
+
+/** Says why the page may not leave a step, or nothing. */
+export function stepProblem(step: number, form: RestoreForm): string | null {
+  switch (step) {
+    case 0:
+      return form.whole || form.paths.length > 0 ? null : 'Tick what to restore';
+    case 1:
+      if (form.server === '') return 'Choose the server to restore to';
+      return form.place === 'folder' ? serverPathProblem(form.folder) : null;
+    default:
+      return null;
+  }
+}
+
+/** Returns what is sent to ask for a preview. */
+export function toRequest(backup: string, form: RestoreForm): RestoreRequest {
+  return {
+    backup,
+    paths: form.whole ? [] : form.paths,
+    server: form.server,
+    target: form.place === 'folder' ? tidyPath(form.folder) : null,
+    mode: form.mode,
+  };
+}
+
+/** Says what to think of before going on, in words. Not a refusal. */
+export function placeNotes(form: RestoreForm, origin: string | null): string[] {
+  const notes: string[] = [];
+  if (origin !== null && form.server !== origin && form.server !== '' && form.place === 'original') {
+    notes.push('This is another server than the one backed up. Its own files at the same places are touched.');
+  }
+  if (form.mode === 'replace' && form.place === 'folder') {
+    notes.push('Replace deletes what is in the folder and not in the backup.');
+  }
+  return notes;
+}
+
+/** Says why the restore cannot start yet, or nothing. Names must be typed exactly. */
+export function confirmProblem(preview: RestorePreview, typed: string): string | null {
+  if (preview.blocked !== null) return preview.blocked;
+  if (preview.needs_name && typed.trim() !== preview.server_name) return `Type ${preview.server_name} to go on`;
+  return null;
+}
+
+/** Tells whether the restore would change anything at all. */
+export function changesNothing(preview: RestorePreview): boolean {
+  const touched = preview.create.count + preview.overwrite.count + preview.delete.count;
+  return touched === 0 && preview.databases.length === 0;
+}
+
+/** Says in whole sentences what confirming does, for the dialog. */
+export function confirmSentences(preview: RestorePreview): string[] {
+  const server = preview.server_name;
+  const lines: string[] = [];
+  if (preview.create.count > 0) lines.push(`${files(preview.create.count)} will be created on ${server}.`);
+  if (preview.overwrite.count > 0) lines.push(`${files(preview.overwrite.count)} on ${server} will be overwritten.`);
+  if (preview.delete.count > 0) lines.push(`${files(preview.delete.count)} on ${server} will be deleted.`);
+  if (preview.databases.length > 0) lines.push(`${databases(preview.databases)} will be loaded from the backup.`);
+  if (lines.length === 0) lines.push(`Nothing on ${server} differs from the backup, so nothing will change.`);
+  return lines;
+}
+
+function files(count: number): string {
+  return count === 1 ? '1 file' : `${count.toLocaleString('en-GB')} files`;
+}
+
+function databases(names: readonly string[]): string {
+  return names.length === 1 ? `1 database (${names[0] ?? ''})` : `${names.length} databases (${names.join(', ')})`;
+}
+
+/** The tabs of the preview, the most dangerous one that holds anything first open. */
+export type ChangeTab = 'create' | 'overwrite' | 'delete' | 'databases';
+
+/** Returns the tab to open first. */
+export function firstTab(preview: RestorePreview): ChangeTab {
+  if (preview.delete.count > 0) return 'delete';
+  if (preview.overwrite.count > 0) return 'overwrite';
+  if (preview.create.count > 0) return 'create';
+  return preview.databases.length > 0 ? 'databases' : 'create';
+}
