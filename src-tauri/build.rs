@@ -1,9 +1,12 @@
 fn main() {
-    // A custom capabilities path switches off tauri-build's own watch of the folder.
+    // With patterns of its own, tauri-build no longer watches these folders: an edit would go unnoticed.
     println!("cargo:rerun-if-changed=src-tauri/capabilities");
-    if let Err(error) = tauri_build::try_build(
-        tauri_build::Attributes::new().capabilities_path_pattern("src-tauri/capabilities/**/*.json"),
-    ) {
+    println!("cargo:rerun-if-changed=src-tauri/permissions");
+    println!("cargo:rerun-if-changed=icons");
+    let attributes = tauri_build::Attributes::new()
+        .capabilities_path_pattern("src-tauri/capabilities/**/*.json")
+        .app_manifest(tauri_build::AppManifest::new().permissions_path_pattern("src-tauri/permissions/**/*.toml"));
+    if let Err(error) = tauri_build::try_build(attributes) {
         println!("cargo::error={error:#}");
     }
 }

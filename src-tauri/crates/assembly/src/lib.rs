@@ -1,5 +1,9 @@
 //! The one place that picks concrete parts. The window and the command line both start here.
 
+mod desktop;
+
+pub use desktop::{home, notify};
+
 use backstay_core::{Error, ErrorClass, Result, Secret};
 use backstay_engine::Backstay;
 use std::path::PathBuf;
