@@ -1,1 +1,6 @@
 
+
+pub mod destination_contract;
+pub mod memory_destination;
+
+pub use memory_destination::MemoryDestination;

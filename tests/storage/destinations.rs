@@ -1,0 +1,332 @@
+//! Destinations: the contract suite on every backend, and the faults of a local folder.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use backstay_core::ErrorClass;
+use backstay_core::config::Place;
+use backstay_core::destination::{Destination, Key, WriteMode};
+use backstay_core::entry::ByteStream;
+use backstay_destinations::{open, probe};
+use backstay_lab::destination_contract::{self, noise};
+use backstay_lab::memory_destination::{MemoryDestination, Operation};
+use bytes::Bytes;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+fn key(text: &str) -> Key {
+    Key::new(text).unwrap()
+}
+
+async fn local(path: &Path) -> Arc<dyn Destination> {
+    open("nas", &Place::Local { path: path.to_str().unwrap().to_owned() }).await.unwrap()
+}
+
+fn files_below(path: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files_below(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_keeps_the_contract() {
+    destination_contract::run(|| async { Arc::new(MemoryDestination::new()) as Arc<dyn Destination> }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_keeps_the_contract() {
+    let temp = tempfile::tempdir().unwrap();
+    let count = std::sync::atomic::AtomicU32::new(0);
+    destination_contract::run(|| {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        // Every second folder exists already; the others are made by the first put.
+        let path = temp.path().join(format!("v{number}"));
+        if number.is_multiple_of(2) {
+            std::fs::create_dir(&path).unwrap();
+        }
+        async move { local(&path).await }
+    })
+    .await;
+    let left: Vec<_> =
+        files_below(temp.path()).into_iter().filter(|path| path.to_string_lossy().contains("part-")).collect();
+    assert_eq!(left, [] as [PathBuf; 0], "no part is left behind");
+}
+
+#[tokio::test]
+async fn a_relative_path_is_refused() {
+    let error = open("nas", &Place::Local { path: "backups".into() }).await.err().unwrap();
+    assert_eq!(error.class, ErrorClass::Invalid);
+    assert_eq!(error.message, "Cannot use \"backups\" for nas: it is not absolute");
+}
+
+#[tokio::test]
+async fn a_file_is_no_folder() {
+    let temp = tempfile::NamedTempFile::new().unwrap();
+    let error = open("nas", &Place::Local { path: temp.path().to_str().unwrap().into() }).await.err().unwrap();
+    assert_eq!(error.class, ErrorClass::Invalid);
+}
+
+#[tokio::test]
+async fn a_folder_that_was_never_there_is_missing_and_only_put_makes_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("new");
+    let destination = local(&path).await;
+    assert_eq!(destination.list("").await.unwrap(), []);
+    let error = destination.get(&key("config"), None).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Missing);
+    assert!(error.message.contains("the folder") && error.hint.unwrap().contains("mount"), "{}", error.message);
+    destination.delete(&key("config")).await.unwrap();
+    destination.space().await.unwrap();
+    assert!(!path.exists(), "only a put makes the folder");
+    destination.put(&key("config"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+    assert!(path.is_dir());
+
+    let deep = local(&temp.path().join("not/there")).await;
+    let error = deep.put(&key("config"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Missing);
+    assert!(!temp.path().join("not").exists(), "a mistyped path must not come into being");
+}
+
+#[tokio::test]
+async fn a_vanished_folder_is_offline_and_is_not_made_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("v");
+    std::fs::create_dir(&path).unwrap();
+    let destination = local(&path).await;
+    destination.put(&key("data/a"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+    std::fs::rename(&path, temp.path().join("away")).unwrap();
+    let stream = || Box::new(std::io::Cursor::new(vec![1u8; 10])) as ByteStream;
+    let classes = [
+        destination.put(&key("data/b"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.err().unwrap().class,
+        destination.put_stream(&key("data/b"), stream(), WriteMode::Replace).await.err().unwrap().class,
+        destination.get(&key("data/a"), None).await.err().unwrap().class,
+        destination.get_stream(&key("data/a"), 0).await.err().unwrap().class,
+        destination.head(&key("data/a")).await.err().unwrap().class,
+        destination.list("").await.err().unwrap().class,
+        destination.delete(&key("data/a")).await.err().unwrap().class,
+        destination.space().await.err().unwrap().class,
+    ];
+    assert_eq!(classes, [ErrorClass::Offline; 8]);
+    assert!(!path.exists(), "the folder must not be made anew");
+
+    // Another folder in its place, as a bare mount point would be, is not the one that was opened.
+    std::fs::create_dir(&path).unwrap();
+    let error = destination.put(&key("data/b"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Offline);
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
+
+    // The disk is back.
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(temp.path().join("away"), &path).unwrap();
+    destination.put(&key("data/b"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+}
+
+/// A small file system of its own, unmounted at the end.
+struct Mount(tempfile::TempDir);
+
+impl Mount {
+    fn tmpfs(options: &str) -> Option<Self> {
+        let temp = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(temp.path()).output();
+        match mount {
+            Ok(output) if output.status.success() => Some(Self(temp)),
+            Ok(output) => {
+                eprintln!("skipped: cannot mount a tmpfs: {}", String::from_utf8_lossy(&output.stderr).trim());
+                None
+            }
+            Err(error) => {
+                eprintln!("skipped: cannot run mount: {error}");
+                None
+            }
+        }
+    }
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+    fn unmount(&self) {
+        assert!(Command::new("umount").arg("-l").arg(self.path()).status().unwrap().success());
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_full_and_keeps_what_was_there() {
+    let Some(mount) = Mount::tmpfs("size=2m") else { return };
+    let destination = local(mount.path()).await;
+    let first = noise(1, 600_000);
+    destination.put(&key("data/1"), first.clone(), WriteMode::CreateNew).await.unwrap();
+    let error = destination.put(&key("data/2"), noise(2, 3_000_000), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Full);
+    assert!(error.message.contains("no room left") && error.hint.is_some(), "{}", error.message);
+    let stream: ByteStream = Box::new(std::io::Cursor::new(noise(3, 3_000_000)));
+    let error = destination.put_stream(&key("data/1"), stream, WriteMode::Replace).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Full);
+    assert!(destination.get(&key("data/1"), None).await.unwrap() == first, "the old object is whole");
+    assert_eq!(destination.list("").await.unwrap().len(), 1);
+    assert_eq!(files_below(mount.path()).len(), 1, "no part takes room");
+    assert!(destination.space().await.unwrap().total_bytes <= 2 * 1024 * 1024);
+    let steps = probe(&*destination).await;
+    assert!(steps.iter().all(|step| step.ok) && steps[1].note, "little room is a note: {steps:?}");
+}
+
+#[tokio::test]
+async fn a_disk_without_inodes_is_full() {
+    let Some(mount) = Mount::tmpfs("size=2m,nr_inodes=6") else { return };
+    let destination = local(mount.path()).await;
+    let mut full = None;
+    for number in 0..10 {
+        let put = destination.put(&key(&format!("k{number}")), Bytes::from_static(b"x"), WriteMode::CreateNew).await;
+        if let Err(error) = put {
+            full = Some(error.class);
+            break;
+        }
+    }
+    assert_eq!(full, Some(ErrorClass::Full));
+}
+
+#[tokio::test]
+async fn a_read_only_disk_is_refused() {
+    let Some(mount) = Mount::tmpfs("size=2m") else { return };
+    let destination = local(mount.path()).await;
+    destination.put(&key("k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(mount.path()).status().unwrap();
+    assert!(remounted.success());
+    let error = destination.put(&key("l"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Refused);
+    assert!(error.message.contains("read-only"), "{}", error.message);
+    assert_eq!(destination.delete(&key("k")).await.unwrap_err().class, ErrorClass::Refused);
+    assert_eq!(destination.get(&key("k"), None).await.unwrap(), "x", "reading goes on");
+    let steps = probe(&*destination).await;
+    let failed = steps.iter().find(|step| !step.ok).unwrap();
+    assert_eq!(failed.title, "Write a file");
+    assert!(failed.hint.is_some());
+}
+
+#[tokio::test]
+async fn nothing_is_written_on_a_bare_mount_point() {
+    let Some(mount) = Mount::tmpfs("size=2m") else { return };
+    let destination = local(mount.path()).await;
+    destination.put(&key("k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+    mount.unmount();
+    let error = destination.put(&key("l"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Offline);
+    assert!(error.hint.unwrap().contains("mounted"));
+    assert_eq!(destination.get(&key("k"), None).await.unwrap_err().class, ErrorClass::Offline);
+    assert_eq!(
+        destination.list("").await.unwrap_err().class,
+        ErrorClass::Offline,
+        "unmounted must not look like empty"
+    );
+    assert_eq!(std::fs::read_dir(mount.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn parts_are_hidden_and_swept_when_old() {
+    let temp = tempfile::tempdir().unwrap();
+    let destination = local(temp.path()).await;
+    destination.put(&key("data/a"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+    let young = temp.path().join("data/.backstay-part-young");
+    let old = temp.path().join("data/.backstay-part-old");
+    std::fs::write(&young, "half").unwrap();
+    std::fs::write(&old, "half").unwrap();
+    filetime::set_file_mtime(&old, filetime::FileTime::from_unix_time(1_000_000, 0)).unwrap();
+    assert_eq!(destination.list("").await.unwrap().len(), 1);
+    assert!(young.exists(), "a part of a living writer stays");
+    assert!(!old.exists(), "a part of a dead one goes");
+    let error = destination.get(&key("data/.backstay-part-young"), None).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Invalid, "a part is no object");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn foreign_things_in_the_folder_are_not_objects() {
+    use std::os::unix::ffi::OsStrExt;
+    let temp = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", temp.path().join("link")).unwrap();
+    std::os::unix::fs::symlink(temp.path(), temp.path().join("loop")).unwrap();
+    std::fs::write(temp.path().join("back\\slash"), "x").unwrap();
+    std::fs::write(temp.path().join(std::ffi::OsStr::from_bytes(b"\xff\xfe")), "x").unwrap();
+    std::fs::write(temp.path().join("good"), "x").unwrap();
+    let listed = local(temp.path()).await.list("").await.unwrap();
+    assert_eq!(listed.iter().map(|info| info.key.as_str()).collect::<Vec<_>>(), ["good"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_may_look() {
+    use std::os::unix::fs::PermissionsExt;
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("v");
+    local(&path).await.put(&key("d/k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&path), mode(&path.join("d")), mode(&path.join("d/k"))), (0o700, 0o700, 0o600));
+}
+
+#[tokio::test]
+async fn a_good_destination_passes_its_test_and_is_left_clean() {
+    let temp = tempfile::tempdir().unwrap();
+    let steps = probe(&*local(temp.path()).await).await;
+    let titles: Vec<_> = steps.iter().map(|step| step.title.as_str()).collect();
+    assert_eq!(
+        titles,
+        [
+            "List what is there",
+            "Ask for free room",
+            "Write a file",
+            "Read it back",
+            "Read a part of it",
+            "Never overwrite by accident",
+            "Delete it"
+        ]
+    );
+    assert!(steps.iter().all(|step| step.ok), "{steps:?}");
+    assert_eq!(files_below(temp.path()).len(), 0);
+}
+
+#[tokio::test]
+async fn each_fault_shows_in_its_own_step() {
+    for (operation, nth, title) in [
+        (Operation::List, 1, "List what is there"),
+        (Operation::Space, 1, "Ask for free room"),
+        (Operation::Put, 1, "Write a file"),
+        (Operation::Get, 1, "Read it back"),
+        (Operation::Get, 2, "Read a part of it"),
+        (Operation::Put, 2, "Never overwrite by accident"),
+        (Operation::Delete, 1, "Delete it"),
+    ] {
+        let memory = MemoryDestination::new();
+        memory.fail_operation(operation, nth, ErrorClass::Refused);
+        let steps = probe(&memory).await;
+        let failed: Vec<_> = steps.iter().filter(|step| !step.ok).map(|step| step.title.as_str()).collect();
+        assert_eq!(failed, [title]);
+    }
+}
+
+#[tokio::test]
+async fn the_double_counts_fails_fills_and_goes_offline() {
+    let memory = MemoryDestination::new();
+    memory.fail_call(2, ErrorClass::Throttled);
+    memory.put(&key("a"), Bytes::from_static(b"123"), WriteMode::CreateNew).await.unwrap();
+    let error = memory.get(&key("a"), None).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Throttled);
+    memory.get(&key("a"), None).await.unwrap();
+    assert_eq!((memory.count(Operation::Put), memory.count(Operation::Get)), (1, 2));
+    memory.set_room(Some(5));
+    let full = memory.put(&key("b"), Bytes::from_static(b"123"), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(full.class, ErrorClass::Full);
+    memory.set_offline(true);
+    assert_eq!(memory.list("").await.unwrap_err().class, ErrorClass::Offline);
+    memory.set_offline(false);
+    assert_eq!(memory.keys(), ["a"]);
+}
