@@ -1,0 +1,159 @@
+// `npm run bench`: Backstay beside its peers, on the same tree, in the same run. Prints a table and writes
+// target/bench/result.json. No test looks at these numbers.
+//
+//   npm run bench -- [--runs N] [--only backup,restore,window] [--backstay PATH]
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { measure, median } from './run.mjs';
+import { startSshd } from './sshd.mjs';
+import { changeOnePercent, makeTree, sha256 } from './tree.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '2' },
+    only: { type: 'string', default: 'backup,restore,window' },
+    backstay: { type: 'string' },
+  },
+});
+const runs = Number(options.runs);
+const wanted = new Set(options.only.split(','));
+const top = resolve(import.meta.dirname, '../..');
+const work = join(top, 'target', 'bench');
+mkdirSync(work, { recursive: true });
+const tree = join(work, 'tree');
+
+function has(program) {
+  try {
+    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function backstayBinary() {
+  if (options.backstay) return resolve(options.backstay);
+  console.log('Building backstay (release)…');
+  execFileSync('cargo', ['build', '--release', '-p', 'backstay-cli'], { cwd: top, stdio: 'inherit' });
+  return join(process.env.CARGO_TARGET_DIR ?? join(top, 'target'), 'release', 'backstay');
+}
+
+const rows = [];
+const say = (text) => console.log(text);
+
+/** Adds a line to the table: ours against a peer's, with the bar. */
+function row(what, ours, peer, bar, unit = 's') {
+  const ratio = peer === undefined ? ours : ours / peer;
+  rows.push({ what, ours, peer, ratio, bar, unit, ok: ratio <= bar });
+}
+
+async function backstayBench(bin, sshd, dir, round) {
+  const env = { BACKSTAY_HOME: join(dir, 'home'), BACKSTAY_NO_KEYRING: '1', BACKSTAY_PASSPHRASE: 'bench' };
+  const run = (...argv) => measure([bin, ...argv], { env });
+  await run('server', 'add', 'bench', '--ssh', `${sshd.user}@127.0.0.1:${sshd.port}`, '--key', sshd.key, '--trust-first-use');
+  await run('destination', 'add', 'vault', 'local', join(dir, 'vault'));
+  await run('plan', 'add', 'bench', '--server', 'bench', '--item', `files:${tree}`, '--to', 'vault');
+  const first = await run('backup', 'bench');
+  const unchanged = await run('backup', 'bench');
+  changeOnePercent(tree, round);
+  const changed = await run('backup', 'bench');
+  let restore;
+  if (wanted.has('restore')) {
+    const target = join(dir, 'restored');
+    restore = await run('restore', 'bench@latest', '--to', `bench:${target}`, '--yes');
+    proveRestore(target);
+    rmSync(target, { recursive: true, force: true });
+  }
+  return { first, unchanged, changed, restore };
+}
+
+/** A restore that is fast but wrong is worth nothing: compare some files of the middle of the tree. */
+function proveRestore(target) {
+  const found = execFileSync('find', [target, '-path', '*project-42/src/part-4/file-7.rs'], { encoding: 'utf8' }).trim();
+  if (!found || sha256(found) !== sha256(join(tree, 'project-42/src/part-4/file-7.rs'))) {
+    throw new Error(`The restore below ${target} does not hold the tree's bytes`);
+  }
+}
+
+async function resticPush(sshd, dir) {
+  const repo = join(dir, 'restic-push');
+  const ssh = ['ssh', ...sshd.sshOptions, `${sshd.user}@127.0.0.1`, '-s', 'sftp'].join(' ');
+  const base = ['restic', '-r', `sftp:${sshd.user}@127.0.0.1:${repo}`, '-o', `sftp.command=${ssh}`, '--no-cache', '-q'];
+  const env = { RESTIC_PASSWORD: 'bench' };
+  await measure([...base, 'init'], { env });
+  const first = await measure([...base, 'backup', tree], { env });
+  const second = await measure([...base, 'backup', tree], { env });
+  let restore;
+  if (wanted.has('restore')) {
+    const target = join(dir, 'restic-restored');
+    restore = await measure(['restic', '-r', repo, '--no-cache', '-q', 'restore', 'latest', '--target', target], { env });
+    rmSync(target, { recursive: true, force: true });
+  }
+  return { first, second, restore };
+}
+
+async function resticSshfs(sshd, dir) {
+  const mount = join(dir, 'mount');
+  mkdirSync(mount);
+  const ssh = ['ssh', ...sshd.sshOptions].join(' ');
+  await measure(['sshfs', `${sshd.user}@127.0.0.1:${tree}`, mount, '-o', `ssh_command=${ssh}`]);
+  try {
+    const base = ['restic', '-r', join(dir, 'restic-pull'), '--no-cache', '-q'];
+    const env = { RESTIC_PASSWORD: 'bench' };
+    await measure([...base, 'init'], { env });
+    return await measure([...base, 'backup', mount], { env });
+  } finally {
+    execFileSync('umount', [mount]);
+  }
+}
+
+async function backupBench(bin) {
+  for (const program of ['restic', 'sshfs', 'ssh', 'ssh-keygen']) {
+    if (!has(program)) throw new Error(`The benchmark needs ${program}: install it and run again`);
+  }
+  say('Making the tree…');
+  const { files, bytes } = makeTree(tree);
+  say(`${files} files, ${(bytes / 1e9).toFixed(2)} GB. ${runs} rounds.`);
+  execFileSync('sh', ['-c', 'tar cf - "$1" | cat >/dev/null', 'sh', tree], { stdio: ['ignore', 'ignore', 'ignore'] });
+  const all = { ours: [], push: [], sshfs: [] };
+  for (let round = 0; round < runs; round++) {
+    const dir = mkdtempSync(join(work, 'round-'));
+    const sshd = await startSshd(join(dir, 'sshd'));
+    try {
+      all.push.push(await resticPush(sshd, dir));
+      all.ours.push(await backstayBench(bin, sshd, dir, round));
+      if (round === 0 && existsSync('/dev/fuse')) all.sshfs.push(await resticSshfs(sshd, dir));
+      say(`round ${round + 1} done: ours ${all.ours.at(-1).first.seconds.toFixed(1)} s, restic push ${all.push.at(-1).first.seconds.toFixed(1)} s`);
+    } finally {
+      sshd.stop();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }
+  const seconds = (list, part) => median(list.map((one) => one[part].seconds));
+  const first = seconds(all.ours, 'first');
+  const unchanged = seconds(all.ours, 'unchanged');
+  row('first backup / restic pushing by SFTP', first, seconds(all.push, 'first'), 1.3);
+  if (all.sshfs.length > 0) row('first backup / restic pulling through sshfs', first, median(all.sshfs.map((one) => one.seconds)), 0.4);
+  else say('skipped: restic through sshfs needs /dev/fuse');
+  row('second backup, unchanged / restic’s second', unchanged, seconds(all.push, 'second'), 1.0);
+  row('second backup, 1 % changed / unchanged one', seconds(all.ours, 'changed'), unchanged, 1.3);
+  if (wanted.has('restore')) row('restore to the server / restic restore to a folder', seconds(all.ours, 'restore'), seconds(all.push, 'restore'), 1.5);
+  const peaks = all.ours.flatMap((one) => Object.values(one).filter(Boolean).map((part) => part.peakMib));
+  row('peak memory of the process', Math.max(...peaks), undefined, 400, 'MiB');
+}
+
+const bin = backstayBinary();
+if (wanted.has('backup')) await backupBench(bin);
+if (wanted.has('window') && readdirSync(import.meta.dirname).includes('window.mjs')) {
+  const { windowBench } = await import('./window.mjs');
+  for (const line of await windowBench(bin)) row(line.what, line.ours, undefined, line.bar, line.unit);
+}
+say('');
+const cell = (value, unit) => (value === undefined ? '' : `${value.toFixed(2)} ${unit}`);
+for (const one of rows) {
+  const peer = one.peer === undefined ? '' : `peer ${cell(one.peer, one.unit)}  ratio ${one.ratio.toFixed(2)}`;
+  say(`${one.ok ? 'ok  ' : 'OVER'}  ${one.what.padEnd(52)} ${cell(one.ours, one.unit).padStart(11)}  ${peer}  bar ${one.bar}`);
+}
+writeFileSync(join(work, 'result.json'), JSON.stringify(rows, null, 2));
