@@ -1,0 +1,189 @@
+import type * as T from '../types';
+
+export const MIN = 60_000;
+export const HOUR = 60 * MIN;
+export const DAY = 24 * HOUR;
+export const MIB = 1024 ** 2;
+export const GIB = 1024 ** 3;
+
+/** Everything the made-up engine knows. */
+export type World = {
+  now: number;
+  scene: string;
+  settings: T.Settings;
+  secrets: T.SecretsStatus;
+  servers: T.ServerRow[];
+  drafts: Map<string, T.ServerDraft>;
+  destinations: T.DestinationRow[];
+  plans: T.PlanRow[];
+  planDrafts: Map<string, T.PlanDraft>;
+  backups: T.BackupRow[];
+  runs: T.RunRow[];
+  audit: T.AuditRow[];
+  emit: (event: T.Event) => void;
+  nextId: number;
+};
+
+/** A draft with every field. */
+export function serverDraft(part: Partial<T.ServerDraft>): T.ServerDraft {
+  return {
+    id: null, name: '', local: false, host: '', port: 22, user: 'root', auth: 'agent', key_file: null, key_passphrase: null,
+    password: null, sudo: 'none', sudo_password: null, jumps: [], fingerprint: null, ...part,
+  };
+}
+
+type ServerSeed = [id: string, name: string, host: string, os: string, kinds: string[], state: string, text: string, agoH: number | null, gib: number, proofD: number | null];
+
+const SERVERS: ServerSeed[] = [
+  ['s1', 'web-1', '10.0.0.5', 'Debian 12', ['files', 'mysql'], 'protected', 'backed up 2 h ago', 2, 31.2, 4],
+  ['s2', 'shop', 'shop.example.org', 'Ubuntu 24.04', ['files', 'mysql'], 'problems', '2 files could not be read', 5, 12.8, 11],
+  ['s3', 'game-1', '10.0.0.21', 'Debian 12', ['files', 'sqlite'], 'running', 'being backed up', 0.7, 88, 2],
+  ['s4', 'game-2', '10.0.0.22', 'Debian 11', ['files', 'sqlite'], 'stale', 'no good backup for 3 days', 74, 64.1, null],
+  ['s5', 'vpn-gw', '10.0.0.1', 'Alpine 3.20', ['files'], 'protected', 'backed up 6 h ago', 6, 0.004, 6],
+  ['s6', 'mail', 'mail.example.org', 'Debian 12', ['files', 'postgres'], 'protected', 'backed up 1 h ago', 1, 112.4, 1],
+  ['s0', 'This computer', 'this computer', 'Debian 13', ['files'], 'unplanned', 'no plan reads it', null, 0, null],
+];
+
+const PLANS: [id: string, name: string, server: string, what: string, kinds: string[], destinations: string[], state: string, text: string, agoH: number][] = [
+  ['p1', 'web nightly', 's1', '/srv/www · all databases', ['files', 'mysql'], ['nas'], 'done', '', 2],
+  ['p2', 'shop nightly', 's2', '/srv/shop · database shop', ['files', 'mysql'], ['nas'], 'done_with_problems', '2 problems', 5],
+  ['p3', 'game saves', 's3', '/srv/game · /srv/game/world.db', ['files', 'sqlite'], ['usb disk'], 'running', '', 0.7],
+  ['p4', 'game-2 saves', 's4', '/srv/game', ['files', 'sqlite'], ['usb disk'], 'failed', 'connection refused', 7],
+  ['p5', 'vpn state', 's5', '/etc · /var/lib/wireguard', ['files'], ['nas'], 'done', '', 6],
+  ['p6', 'mail nightly', 's6', '/var/vmail · all databases', ['files', 'postgres'], ['nas', 'usb disk'], 'done', '', 1],
+];
+
+const SIZES: Record<string, number> = { p1: 31.2, p2: 12.8, p3: 88, p4: 64.1, p5: 0.004, p6: 112.4 };
+
+/** A small repeatable random source, so that screens look the same each time. */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function makeBackups(now: number, plans: T.PlanRow[], count: number): T.BackupRow[] {
+  const next = random(7);
+  const rows: T.BackupRow[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const plan = plans[i % plans.length];
+    if (!plan) break;
+    const started = now - 2 * HOUR - Math.floor(i / plans.length) * (DAY / 2) - (i % plans.length) * 47 * MIN;
+    const bytes = Math.round((SIZES[plan.id] ?? 1) * GIB * (1 - i / count / 3));
+    const problems = next() < 0.05 ? 1 + Math.floor(next() * 4) : 0;
+    rows.push({
+      id: `b${String(i).padStart(5, '0')}${Math.floor(next() * 2 ** 32).toString(16).padStart(8, '0')}`,
+      started, ended: started + 30_000 + Math.round(next() * 9 * MIN), plan: plan.id, plan_name: plan.name, server: plan.server,
+      server_name: plan.server_name, kinds: plan.kinds, state: problems ? 'problems' : 'good', problems,
+      files: 1000 + Math.floor(next() * 60_000), bytes, added_bytes: Math.round(bytes * next() * 0.03), destinations: plan.destinations,
+      verified: next() < 0.1 ? started + DAY : null,
+    });
+  }
+  return rows;
+}
+
+const NO_RUN: Omit<T.RunRow, 'id' | 'kind' | 'state' | 'title' | 'created'> = {
+  plan: null, server: null, server_name: null, backup: null, started: null, ended: null, problems: 0, error: null, files: 0, bytes: 0,
+  bytes_read: 0, bytes_added: 0, result: null, progress: null,
+};
+
+/** A run row with every field. */
+export function runRow(part: Pick<T.RunRow, 'id' | 'kind' | 'state' | 'title' | 'created'> & Partial<T.RunRow>): T.RunRow {
+  return { ...NO_RUN, ...part };
+}
+
+function makeRuns(now: number, plans: T.PlanRow[], backups: T.BackupRow[]): T.RunRow[] {
+  const rows: T.RunRow[] = [];
+  const ended = (id: string, kind: string, state: string, title: string, ago: number, took: number, part: Partial<T.RunRow>) =>
+    rows.push(runRow({ id, kind, state, title, created: now - ago, started: now - ago, ended: now - ago + took, ...part }));
+  const b = backups[0];
+  ended('r90', 'restore', 'done', 'web nightly to web-1:/srv/old', 90 * MIN, 6 * MIN, { server: 's1', server_name: 'web-1', backup: b?.id ?? null, files: 1204, bytes: 2 * GIB, result: '1,204 files restored to /srv/old on web-1' });
+  ended('r91', 'backup', 'failed', 'game-2 saves', 7 * HOUR, 4000, {
+    plan: 'p4', server: 's4', server_name: 'game-2',
+    error: { code: 'offline', message: 'Cannot connect to game-2 (10.0.0.22:22): connection refused', hint: 'Check that the server is up and that sshd listens on port 22.', detail: 'tcp connect error: Connection refused (os error 111)' },
+  });
+  ended('r92', 'backup', 'cancelled', 'mail nightly', 9 * HOUR, 40_000, { plan: 'p6', server: 's6', server_name: 'mail', bytes_read: 800 * MIB });
+  ended('r93', 'download', 'done', 'web nightly 18 Nov', 30 * HOUR, 12 * MIN, { server: 's1', server_name: 'web-1', backup: b?.id ?? null, result: '/home/anna/Downloads/web-nightly.tar.zst' });
+  ended('r94', 'verify', 'done', 'mail nightly', 32 * HOUR, 8 * MIN, { server: 's6', server_name: 'mail', backup: backups[5]?.id ?? null, bytes_read: 112 * GIB });
+  ended('r95', 'backup', 'interrupted', 'game saves', 3 * DAY, 50_000, { plan: 'p3', server: 's3', server_name: 'game-1' });
+  for (const backup of backups.slice(0, 120)) {
+    rows.push(runRow({
+      id: `run-${backup.id}`, kind: 'backup', state: backup.problems ? 'done_with_problems' : 'done', title: backup.plan_name,
+      created: backup.started, started: backup.started, ended: backup.ended, plan: backup.plan, server: backup.server,
+      server_name: backup.server_name, backup: backup.id, problems: backup.problems, files: backup.files, bytes: backup.bytes,
+      bytes_read: backup.added_bytes * 2, bytes_added: backup.added_bytes,
+    }));
+  }
+  ended('r2', 'backup', 'done_with_problems', 'shop nightly', 5 * HOUR, 71_000, {
+    plan: 'p2', server: 's2', server_name: 'shop', backup: backups[1]?.id ?? null, problems: 2, files: 18_204, bytes: 12.8 * GIB, bytes_read: 240 * MIB, bytes_added: 88 * MIB,
+  });
+  rows.sort((x, y) => y.created - x.created);
+  rows.unshift(
+    runRow({ id: 'live1', kind: 'backup', state: 'running', title: 'game saves', created: now - 9000, started: now - 8000, plan: 'p3', server: 's3', server_name: 'game-1', progress: null }),
+    runRow({ id: 'live2', kind: 'backup', state: 'waiting', title: 'game-2 saves', created: now - 3000, plan: 'p4', server: 's4', server_name: 'game-2' }),
+  );
+  void plans;
+  return rows;
+}
+
+function makeAudit(now: number): T.AuditRow[] {
+  const acts: [string, string, string][] = [
+    ['backup', 'web nightly', 'done'], ['backup', 'shop nightly', 'done with 2 problems'], ['restore', 'web nightly to web-1:/srv/old', 'done'],
+    ['backup', 'game-2 saves', 'failed: connection refused'], ['plan changed', 'shop nightly', 'done'], ['recovery kit shown', 'nas', 'done'],
+    ['server added', 'vpn-gw', 'done'], ['destination added', 'usb disk', 'done'],
+  ];
+  return Array.from({ length: 240 }, (_, i) => {
+    const [action, subject, outcome] = acts[i % acts.length] ?? ['', '', ''];
+    return { seq: 240 - i, at: now - i * 3 * HOUR, who: 'anna', action, subject, outcome, hash: (0x9e3779b9 * (240 - i) >>> 0).toString(16).padStart(8, '0').repeat(8) };
+  });
+}
+
+/** Makes the world of a scene: "" (a year of use), "empty" (just installed), "locked", "not_set_up", "broken" (every read fails). */
+export function makeWorld(scene: string, now: number): World {
+  const empty = scene === 'empty';
+  const plans: T.PlanRow[] = empty ? [] : PLANS.map(([id, name, server, what, kinds, destinations, state, state_text, ago]) => ({
+    id, name, server, server_name: SERVERS.find((s) => s[0] === server)?.[1] ?? '', what, kinds, destinations, last_run: now - ago * HOUR,
+    last_run_id: state === 'failed' ? 'r91' : state === 'done_with_problems' ? 'r2' : null, state, state_text, last_backup: now - (id === 'p4' ? 74 : ago) * HOUR, last_bytes: Math.round((SIZES[id] ?? 1) * GIB),
+  }));
+  const servers: T.ServerRow[] = SERVERS.filter((s) => !empty || s[0] === 's0').map(([id, name, host, os, kinds, state, state_text, ago, gib, proof]) => ({
+    id, name, address: id === 's0' ? 'this computer' : `${id === 's5' ? 'admin' : 'root'}@${host}:22`, local: id === 's0', os, kinds,
+    plans: plans.filter((p) => p.server === id).length, last_backup: ago === null ? null : now - ago * HOUR,
+    last_bytes: ago === null ? null : Math.round(gib * GIB), places: ago === null ? 0 : id === 's6' ? 2 : 1,
+    last_proof: proof === null ? null : now - proof * DAY, state, state_text,
+  }));
+  const backups = makeBackups(now, plans, empty ? 0 : 10_000);
+  const destinations: T.DestinationRow[] = empty ? [] : [
+    { id: 'd1', name: 'nas', kind: 'local', place: '/mnt/nas/backstay', used_bytes: 148.6 * GIB, free_bytes: 1.2 * 1024 * GIB, total_bytes: 4 * 1024 * GIB, backups: 6667, plans: 4, state: 'ok', state_text: '' },
+    { id: 'd2', name: 'usb disk', kind: 'local', place: '/media/anna/BACKUP', used_bytes: 96.2 * GIB, free_bytes: 210 * GIB, total_bytes: 931 * GIB, backups: 3333, plans: 3, state: 'kit_not_confirmed', state_text: 'the recovery kit was never confirmed' },
+  ];
+  const drafts = new Map(servers.map((s) => [s.id, serverDraft({
+    id: s.id, name: s.name, local: s.local, host: s.local ? '' : s.address.replace(/^.*@|:.*$/g, ''), user: s.address.split('@')[0] ?? 'root',
+    auth: s.id === 's5' ? 'key' : 'agent', key_file: s.id === 's5' ? '/home/anna/.ssh/id_ed25519' : null, sudo: s.id === 's5' ? 'without_password' : 'none',
+    jumps: s.id === 's6' ? [{ host: 'bastion.example.org', port: 22, user: 'anna', auth: 'agent', key_file: null, fingerprint: FINGERPRINT_JUMP }] : [],
+    fingerprint: s.local ? null : FINGERPRINT,
+  })]));
+  return {
+    now, scene, settings: { theme: 'system', notify: 'problems', stall_minutes: 10, stale_days: 2 },
+    secrets: scene === 'locked'
+      ? { backend: 'file', state: 'locked', reason: 'no Secret Service on the session bus', file: '/home/anna/.local/share/backstay/secrets' }
+      : scene === 'not_set_up'
+        ? { backend: 'none', state: 'not_set_up', reason: 'no Secret Service on the session bus', file: '/home/anna/.local/share/backstay/secrets' }
+        : { backend: 'keyring', state: 'ready', reason: null, file: null },
+    servers, drafts, destinations, plans,
+    planDrafts: new Map(plans.map((p) => [p.id, {
+      id: p.id, name: p.name, server: p.server,
+      items: [
+        { name: 'files', settings: { kind: 'files' as const, paths: p.what.split(' · ').filter((w) => w.startsWith('/')), excludes: ['*.log', 'cache'], one_file_system: false }, password: null },
+        ...(p.kinds.includes('mysql') ? [{ name: 'mysql', settings: { kind: 'mysql' as const, databases: p.id === 'p2' ? ['shop'] : [], socket: '', host: '', port: 0, user: '' }, password: null }] : []),
+        ...(p.kinds.includes('postgres') ? [{ name: 'postgres', settings: { kind: 'postgres' as const, databases: [], host: '', port: 0, user: '', format: 'custom', globals: true }, password: null }] : []),
+      ],
+      destinations: destinations.filter((d) => p.destinations.includes(d.name)).map((d) => d.id),
+    }])),
+    backups, runs: empty ? [] : makeRuns(now, plans, backups), audit: makeAudit(now).slice(0, empty ? 1 : 240), emit: () => undefined, nextId: 1,
+  };
+}
+
+export const FINGERPRINT = 'SHA256:3rKkHcPqpFyWm1QxSd0LTbJQ2n8u0pXvXyYf1i8wE4c';
+export const FINGERPRINT_JUMP = 'SHA256:pXvXyYf1i8wE4cTbJQ2n8u03rKkHcPqpFyWm1QxSd0L';

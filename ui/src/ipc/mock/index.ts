@@ -1,0 +1,44 @@
+import { ipcError, type Transport } from '../transport';
+import type { Event } from '../types';
+import { backups } from './backups';
+import { makeWorld, type World } from './data';
+import { drive, runs } from './runs';
+import { servers } from './servers';
+import { stores } from './stores';
+import { system } from './system';
+
+type Handler = (world: World, args: never) => unknown;
+
+/** Every command of the contract, over made-up data. */
+const HANDLERS: Record<string, Handler> = { ...system, ...servers, ...stores, ...backups, ...runs } as Record<string, Handler>;
+
+// Tests and connections take a while, so that their screens can be seen at work.
+const SLOW: Record<string, number> = { probe_host_key: 300, test_server: 700, discover_server: 900, test_destination: 700, plan_restore: 700 };
+
+/** A made-up Backstay, for drawing screens and for tests. Query of the page: `scene`, `theme`, `still` (nothing moves). */
+export function mockTransport(query: URLSearchParams): Transport {
+  const world = makeWorld(query.get('scene') ?? '', Date.now());
+  const listeners: ((event: Event) => void)[] = [];
+  world.emit = (event) => listeners.forEach((listener) => listener(event));
+  const theme = query.get('theme');
+  if (theme) world.settings = { ...world.settings, theme };
+  if (world.runs.some((run) => run.id === 'live1')) drive(world, 'live1', 34);
+  return {
+    async call<T>(command: string, args: Record<string, unknown>): Promise<T> {
+      await new Promise((resolve) => setTimeout(resolve, SLOW[command] ?? 5));
+      if (world.scene === 'broken' && !['app_info', 'settings', 'secrets_status'].includes(command)) {
+        throw ipcError('internal', `Cannot read the local database: it is locked by another program (${command})`, 'Close other copies of Backstay and try again.', 'SQLITE_BUSY: database is locked');
+      }
+      const handler = HANDLERS[command];
+      if (!handler) throw ipcError('internal', `There is no command ${command}`);
+      // A copy, as it would come over the wire: screens must not share memory with the engine.
+      return structuredClone((handler as (w: World, a: unknown) => unknown)(world, args)) as T;
+    },
+    async subscribe(onEvent) {
+      listeners.push(onEvent);
+    },
+    pickFolder: async () => '/home/anna/Backups',
+    pickFile: async () => '/home/anna/.ssh/id_ed25519',
+    saveFile: async ({ name }) => `/home/anna/${name}`,
+  };
+}
