@@ -1,12 +1,12 @@
 // Makes the tree the benchmark backs up: the same bytes on every computer, from a seeded generator.
 //
-// 34,000 text-like files (0.5 to 60 KiB, compress about 3:1) and 420 larger ones (0.5 to 4 MiB, half of them nearly
-// incompressible, as shared libraries and pictures are). About 1.3 GB in all.
+// 34,000 text-like files (0.5 to 60 KiB, compress about 3:1) and 420 larger ones (0.5 to 4 MiB, one in four
+// incompressible, as programs and pictures are). About 1.3 GB in all.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const TREE_VERSION = 'tree-2';
+export const TREE_VERSION = 'tree-3';
 
 /** A small fast generator (xorshift32): speed matters more than quality here. */
 function random(seed) {
@@ -42,11 +42,12 @@ function textFile(next, words, size) {
   return out;
 }
 
-function binaryFile(next, size) {
+function binaryFile(next, table, size) {
   const out = Buffer.allocUnsafe(size);
-  const noisy = next() % 2 === 0;
+  // One in four is a picture or an archive (incompressible); the others repeat instructions as programs do.
+  const noisy = next() % 4 === 0;
   for (let at = 0; at < size; at += 4) {
-    const value = noisy || next() % 3 !== 0 ? next() : next() % 251;
+    const value = noisy || next() % 5 === 0 ? next() : table[Math.min(next() % table.length, next() % table.length)];
     if (at + 4 <= size) out.writeUInt32LE(value, at);
     else out.fill(value & 255, at);
   }
@@ -60,6 +61,7 @@ export function makeTree(root) {
   rmSync(root, { recursive: true, force: true });
   const next = random(20261120);
   const words = vocabulary(next);
+  const table = Array.from({ length: 1500 }, () => next());
   let files = 0;
   let bytes = 0;
   const put = (path, content) => {
@@ -79,7 +81,7 @@ export function makeTree(root) {
   }
   const lib = join(root, 'lib');
   mkdirSync(lib, { recursive: true });
-  for (let n = 0; n < 420; n++) put(join(lib, `lib${n}.so`), binaryFile(next, 512_000 + (next() % 3_500_000)));
+  for (let n = 0; n < 420; n++) put(join(lib, `lib${n}.so`), binaryFile(next, table, 512_000 + (next() % 3_500_000)));
   const report = { files, bytes };
   writeFileSync(done, JSON.stringify(report));
   return report;
