@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const TREE_VERSION = 'tree-3';
+export const TREE_VERSION = 'tree-4';
 
 /** A small fast generator (xorshift32): speed matters more than quality here. */
 function random(seed) {
@@ -42,15 +42,20 @@ function textFile(next, words, size) {
   return out;
 }
 
-function binaryFile(next, table, size) {
+function binaryFile(next, pool, size) {
   const out = Buffer.allocUnsafe(size);
-  // One in four is a picture or an archive (incompressible); the others repeat instructions as programs do.
+  // One in four is a picture or an archive (incompressible); the others repeat themselves as programs do.
   const noisy = next() % 4 === 0;
-  for (let at = 0; at < size; at += 4) {
-    const value = noisy || next() % 5 === 0 ? next() : table[Math.min(next() % table.length, next() % table.length)];
-    if (at + 4 <= size) out.writeUInt32LE(value, at);
-    else out.fill(value & 255, at);
+  for (let at = 0; at + 4 <= size; ) {
+    out.writeUInt32LE(next(), at);
+    at += 4;
+    if (noisy) continue;
+    const length = Math.min(8 + (next() % 40), size - at);
+    const from = Math.min(next(), next()) % (pool.length - 64);
+    pool.copy(out, at, from & ~7, (from & ~7) + length);
+    at += length;
   }
+  out.fill(7, size - 4);
   return out;
 }
 
@@ -61,7 +66,7 @@ export function makeTree(root) {
   rmSync(root, { recursive: true, force: true });
   const next = random(20261120);
   const words = vocabulary(next);
-  const table = Array.from({ length: 1500 }, () => next());
+  const pool = Buffer.from(Uint8Array.from({ length: 65_536 }, () => next() & 255));
   let files = 0;
   let bytes = 0;
   const put = (path, content) => {
@@ -81,7 +86,7 @@ export function makeTree(root) {
   }
   const lib = join(root, 'lib');
   mkdirSync(lib, { recursive: true });
-  for (let n = 0; n < 420; n++) put(join(lib, `lib${n}.so`), binaryFile(next, table, 512_000 + (next() % 3_500_000)));
+  for (let n = 0; n < 420; n++) put(join(lib, `lib${n}.so`), binaryFile(next, pool, 512_000 + (next() % 3_500_000)));
   const report = { files, bytes };
   writeFileSync(done, JSON.stringify(report));
   return report;
