@@ -3,7 +3,7 @@ import { localFolderProblem, nameOf } from '../../shared/paths/paths';
 
 // The rules of the destination wizard, without a screen.
 
-export const STEPS = ['Kind', 'Folder', 'Test', 'Name and key', 'Recovery kit'] as const;
+export const STEPS = ['Folder', 'Test', 'Name and key', 'Recovery kit'] as const;
 
 /** How the vault's key comes about. */
 export type KeyChoice = 'made' | 'own';

@@ -54,6 +54,9 @@ export type TreeStep = { focus: number } | { toggle: string } | null;
 export function treeKey<T extends TreeItem>(lines: readonly TreeLine<T>[], at: number, key: string): TreeStep {
   const line = lines[at];
   if (!line) return null;
+  if (line.kind !== 'item' && (key === 'ArrowLeft' || key === 'ArrowRight')) {
+    return key === 'ArrowLeft' ? parentLine(lines, at) : null;
+  }
   switch (key) {
     case 'ArrowDown':
       return step(lines, at, 1);
@@ -76,7 +79,8 @@ export function treeKey<T extends TreeItem>(lines: readonly TreeLine<T>[], at: n
 
 function step<T extends TreeItem>(lines: readonly TreeLine<T>[], from: number, by: 1 | -1): TreeStep {
   for (let at = from + by; at >= 0 && at < lines.length; at += by) {
-    if (lines[at]?.kind === 'item') return { focus: at };
+    const kind = lines[at]?.kind;
+    if (kind === 'item' || kind === 'error') return { focus: at };
   }
   return null;
 }

@@ -2,3 +2,4 @@ export { useAction } from './action';
 export { applyChange, applyEvent, runEnded, withProgress, withRun, type Change } from './effects';
 export { keys } from './keys';
 export { useActiveRuns } from './runs';
+export { useDestinations, usePlans, useRun, useServer, useServers } from './lists';

@@ -1,0 +1,32 @@
+import { useId, type ReactNode } from 'react';
+
+/** One of several choices: a title, and a sentence on what choosing it means. */
+export type Choice<V extends string> = { value: V; title: ReactNode; text?: ReactNode; icon?: ReactNode };
+
+type Props<V extends string> = {
+  label: string;
+  value: V;
+  onChange: (value: V) => void;
+  options: readonly Choice<V>[];
+  /** "grid": small cards side by side; "list": one below the other. */
+  layout?: 'grid' | 'list';
+};
+
+/** A choice of one, each with its consequence in words. Native radio buttons: the arrow keys work as everywhere. */
+export function Choices<V extends string>({ label, value, onChange, options, layout = 'list' }: Props<V>) {
+  const name = useId();
+  return (
+    <div role="radiogroup" aria-label={label} className={layout === 'grid' ? 'choice-grid' : 'stack choice-list'}>
+      {options.map((option) => (
+        <label key={option.value} className={option.value === value ? 'choice choice-on' : 'choice'}>
+          <input type="radio" name={name} value={option.value} checked={option.value === value} onChange={() => onChange(option.value)} />
+          {option.icon}
+          <span className="grow">
+            <b>{option.title}</b>
+            {option.text !== undefined && <span className="mute">{option.text}</span>}
+          </span>
+        </label>
+      ))}
+    </div>
+  );
+}
