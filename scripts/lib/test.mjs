@@ -1,0 +1,127 @@
+// What npm test does once Node is new enough: parts one after another, each counted, the summary last.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT, ask, ensureNodeModules, ensurePackages, ensureRust, has, run, say, targetFolder } from './system.mjs';
+
+const WINDOWS = 'x86_64-pc-windows-gnu';
+const RESULTS = join(ROOT, 'test-results');
+
+/** Runs a program, shows its output and keeps it. */
+function watch(program, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: ROOT, ...options, env: { ...process.env, CARGO_TERM_COLOR: 'never', ...options.env } });
+    let text = '';
+    for (const [stream, out] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
+      stream.on('data', (data) => {
+        text += data;
+        out.write(data);
+      });
+    }
+    child.on('error', (error) => resolve({ ok: false, text: `${text}\nCannot run ${program}: ${error.message}` }));
+    child.on('close', (code) => resolve({ ok: code === 0, text }));
+  });
+}
+
+const sum = (text, pattern) => [...text.matchAll(pattern)].reduce((all, match) => all + Number(match[1]), 0);
+
+/** One check counts as one test. */
+async function check(program, args, options) {
+  const { ok } = await watch(program, args, options);
+  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+}
+
+/** Counts from a runner's own summary; a runner that fails without saying how many counts as one failure. */
+function counted({ ok, text }, passed, failed) {
+  const result = { passed: sum(text, passed), failed: sum(text, failed) };
+  if (!ok && result.failed === 0) result.failed = 1;
+  if (ok && result.passed === 0) return { passed: 0, failed: 1, note: 'no test ran' };
+  return result;
+}
+
+async function cargoTest() {
+  const result = await watch('cargo', ['test', '--workspace', '--no-fail-fast', '--', '--nocapture']);
+  const skipped = [...new Set(result.text.split('\n').filter((line) => /^skipped: /.test(line)))];
+  const counts = counted(result, /^test result: .*? (\d+) passed/gm, /^test result: .*? (\d+) failed/gm);
+  return { ...counts, skipped };
+}
+
+async function uiBrowser() {
+  if (!existsSync(join(ROOT, 'tests/ui/run.mjs'))) return { passed: 0, failed: 1, note: 'tests/ui/run.mjs is missing' };
+  return counted(await watch('npm', ['run', '--silent', 'ui:browser']), /^# pass (\d+)/gm, /^# fail (\d+)/gm);
+}
+
+/** The check for Windows has its own target folder: other flags would rebuild everything each time. */
+async function windows() {
+  if (!ask('rustup', ['target', 'list', '--installed'])?.includes(WINDOWS) && !run('rustup', ['target', 'add', WINDOWS])) {
+    return { passed: 0, failed: 0, skipped: [`skipped: the check for Windows needs the Rust target ${WINDOWS}, which could not be added`] };
+  }
+  if (!has('x86_64-w64-mingw32-gcc')) {
+    return { passed: 0, failed: 0, skipped: ['skipped: the check for Windows needs gcc-mingw-w64-x86-64'] };
+  }
+  const env = { CARGO_TARGET_DIR: join(targetFolder(), 'windows') };
+  return check('cargo', ['check', '--workspace', '--target', WINDOWS], { env });
+}
+
+async function journeys() {
+  const built = await watch('cargo', ['build', '-p', 'backstay-app', '-p', 'backstay-cli', '--features', 'backstay-app/window']);
+  if (!built.ok) return { passed: 0, failed: 1, note: 'the app did not build' };
+  const bin = (name) => join(targetFolder(), 'debug', name);
+  const env = { BACKSTAY_APP_BINARY: bin('backstay-app'), BACKSTAY_CLI_BINARY: bin('backstay') };
+  return counted(await watch('node', ['tests/e2e/run.mjs'], { env }), /^# pass (\d+)/gm, /^# fail (\d+)/gm);
+}
+
+const PARTS = [
+  ['rust', 'format of the Rust code', () => check('cargo', ['fmt', '--all', '--check'])],
+  ['rust', 'layers', () => check('node', ['scripts/layers.mjs'])],
+  ['rust', 'clippy', () => check('cargo', ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings'])],
+  ['rust', 'Rust tests', cargoTest],
+  ['ui', 'lint of the window', () => check('npm', ['run', '--silent', 'ui:lint'])],
+  ['ui', 'types of the window', () => check('npm', ['run', '--silent', 'ui:types'])],
+  ['ui', 'unit tests of the window', async () => counted(await watch('npm', ['run', '--silent', 'ui:unit'], { env: { NO_COLOR: '1' } }), /^\s*Tests\s.*?(\d+) passed/gm, /^\s*Tests\s.*?(\d+) failed/gm)],
+  ['ui', 'screens in Chromium', uiBrowser],
+  ['windows', 'check for Windows', windows],
+  ['e2e', 'journeys in the real window', journeys],
+];
+
+async function prepare() {
+  if (!ensureRust() || !ensureNodeModules()) return false;
+  // The embedded screens are part of the app: every build of it needs them.
+  return run('npm', ['run', '--silent', 'ui:build']);
+}
+
+/** Runs the parts asked for, or all; returns the exit code. */
+export async function main(wanted) {
+  mkdirSync(RESULTS, { recursive: true });
+  const packages = ensurePackages('base', 'window', 'lab', 'journeys', 'windows');
+  if (!packages && !ensurePackages('base', 'window')) return 1;
+  if (!prepareComponents() || !(await prepare())) return 1;
+  const rows = [];
+  for (const [part, title, test] of PARTS) {
+    if (wanted.length > 0 && !wanted.includes(part)) continue;
+    say(`\n== ${title}`);
+    const begun = Date.now();
+    const result = await test();
+    rows.push({ title, seconds: Math.round((Date.now() - begun) / 1000), skipped: [], note: '', ...result });
+  }
+  return summary(rows);
+}
+
+/** rustfmt and clippy may be missing beside a Rust that was there before. */
+function prepareComponents() {
+  if (ask('cargo', ['clippy', '--version']) && ask('cargo', ['fmt', '--version'])) return true;
+  return has('rustup') ? run('rustup', ['component', 'add', 'clippy', 'rustfmt']) : ensureRust();
+}
+
+function summary(rows) {
+  say('\n== Summary');
+  for (const row of rows) {
+    const counts = `${row.passed} passed, ${row.failed} failed`;
+    console.log(`${row.failed > 0 ? 'FAILED' : 'ok    '}  ${row.title.padEnd(30)} ${counts.padEnd(24)} ${row.seconds} s  ${row.note}`);
+    for (const line of row.skipped) console.log(`          ${line}`);
+  }
+  writeFileSync(join(RESULTS, 'summary.json'), JSON.stringify(rows, null, 2));
+  const total = (key) => rows.reduce((all, row) => all + row[key], 0);
+  console.log(`${total('passed')} passed, ${total('failed')} failed`);
+  return total('failed') > 0 || total('passed') === 0 ? 1 : 0;
+}

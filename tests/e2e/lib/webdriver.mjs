@@ -1,0 +1,179 @@
+// A small W3C WebDriver client: all that the journeys need, and no dependency that wants a newer Node.
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { byRole } from './by-role.mjs';
+
+const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
+
+/** Returns a port nobody listens on. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Polls until `look` gives something, and says what was waited for if it never does. */
+export async function waitFor(what, look, timeoutMs = 20_000) {
+  const until = Date.now() + timeoutMs;
+  let last;
+  for (;;) {
+    try {
+      const found = await look();
+      if (found) return found;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > until) {
+      const why = typeof what === 'function' ? await what() : what;
+      throw new Error(`Waited ${timeoutMs} ms for ${why}${last ? `; last error: ${last.message}` : ''}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+}
+
+/** One real window, driven. */
+export class Session {
+  #driver;
+  #base;
+  #id;
+  output = '';
+
+  /** Starts the app under WebKitWebDriver. `env` is the app's environment. */
+  static async start(binary, env) {
+    const session = new Session();
+    const port = await freePort();
+    session.#base = `http://127.0.0.1:${port}`;
+    session.#driver = spawn('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], {
+      // Both variables are what makes Tauri open an automated web view; without them the session never starts.
+      env: { ...env, TAURI_AUTOMATION: 'true', TAURI_WEBVIEW_AUTOMATION: 'true' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [session.#driver.stdout, session.#driver.stderr]) {
+      stream.on('data', (text) => (session.output += text));
+    }
+    await waitFor('WebKitWebDriver to listen', async () => (await fetch(`${session.#base}/status`)).ok);
+    const capabilities = { alwaysMatch: { 'webkitgtk:browserOptions': { binary, args: [] } } };
+    const made = await session.#call('POST', '/session', { capabilities }, '');
+    session.#id = made.sessionId;
+    return session;
+  }
+
+  async #call(method, path, body, session = `/session/${this.#id}`) {
+    const response = await fetch(`${this.#base}${session}${path}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      body: method === 'POST' ? JSON.stringify(body ?? {}) : undefined,
+      signal: AbortSignal.timeout(60_000),
+    });
+    const { value } = await response.json();
+    if (!response.ok) throw new Error(`${method} ${path}: ${value?.error}: ${value?.message}`);
+    return value;
+  }
+
+  /** Runs a function in the page; `args` must be JSON. */
+  async run(fn, ...args) {
+    return this.#call('POST', '/execute/sync', { script: `return (${fn}).apply(null, arguments)`, args });
+  }
+
+  /** Runs an asynchronous function in the page and waits for it. */
+  async runAsync(fn, ...args) {
+    const script = `const done = arguments[arguments.length - 1]; const args = [...arguments].slice(0, -1);
+      (${fn}).apply(null, args).then(value => done({ value }), error => done({ error: String(error?.message ?? JSON.stringify(error)) }))`;
+    const { value, error } = await this.#call('POST', '/execute/async', { script, args });
+    if (error) throw new Error(error);
+    return value;
+  }
+
+  /** Runs script text in the page, e.g. a library. */
+  async inject(script) {
+    await this.#call('POST', '/execute/sync', { script, args: [] });
+  }
+
+  /** Finds visible elements by role and accessible name (a string or a regular expression), as a user would. */
+  async all(role, name, { within, exact } = {}) {
+    const pattern = name instanceof RegExp ? { source: name.source, flags: name.flags } : (name ?? null);
+    return (await this.run(byRole, role, pattern, within ?? null, exact ?? false)) ?? [];
+  }
+
+  /** Waits for one element by role and name. */
+  async get(role, name, options = {}) {
+    const wanted = `${role} ${name ?? ''}`;
+    const explain = async () => `${wanted}; the page says:\n${await this.text().catch(() => '(nothing)')}`;
+    const found = await waitFor(explain, async () => {
+      const elements = await this.all(role, name, options);
+      return elements.at(options.nth ?? 0);
+    }, options.timeout);
+    return found;
+  }
+
+  /** Waits until an element is there and can be used, and clicks it. */
+  async click(role, name, options = {}) {
+    await waitFor(`${role} ${name} to be clicked`, async () => {
+      const element = await this.get(role, name, options);
+      if (await this.run((e) => e.disabled || e.getAttribute('aria-disabled') === 'true', element)) return false;
+      await this.#call('POST', `/element/${element[ELEMENT]}/click`);
+      return true;
+    }, options.timeout);
+  }
+
+  /** Replaces the text of a field. */
+  async fill(name, text, options = {}) {
+    const element = await this.get(options.role ?? 'textbox', name, options);
+    await this.#call('POST', `/element/${element[ELEMENT]}/clear`);
+    await this.#call('POST', `/element/${element[ELEMENT]}/value`, { text });
+  }
+
+  /** Presses keys on whatever has the focus. */
+  async press(...keys) {
+    const actions = keys.flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }]);
+    await this.#call('POST', '/actions', { actions: [{ type: 'key', id: 'keyboard', actions }] });
+  }
+
+  /** Picks an option of a drop-down. */
+  async choose(name, option, options = {}) {
+    await this.click(options.role ?? 'combobox', name, options);
+    await this.click('option', option);
+  }
+
+  /** Returns the text of the page as the user reads it. */
+  async text() {
+    return this.run(() => document.body.innerText);
+  }
+
+  /** Waits until the page says something. */
+  async see(text, timeout) {
+    const has = (page) => (text instanceof RegExp ? text.test(page) : page.includes(text));
+    const explain = async () => `the page to say ${text}; it says:\n${await this.text().catch(() => '(nothing)')}`;
+    await waitFor(explain, async () => has(await this.text()), timeout);
+  }
+
+  /** Waits until the page no longer says something. */
+  async gone(text, timeout) {
+    await waitFor(`the page to stop saying ${text}`, async () => !(await this.text()).includes(text), timeout);
+  }
+
+  /** Calls one of Backstay's commands, as the window does. For setting a scene, not for what a journey is about. */
+  async invoke(command, args = {}) {
+    return this.runAsync((name, given) => window.__TAURI_INTERNALS__.invoke(name, given), command, args);
+  }
+
+  /** Writes what the window shows into a PNG file. */
+  async screenshot(file) {
+    await writeFile(file, Buffer.from(await this.#call('GET', '/screenshot'), 'base64'));
+  }
+
+  /** Sets the window's size. */
+  async resize(width, height) {
+    await this.#call('POST', '/window/rect', { width, height });
+  }
+
+  /** Ends the app and its driver. */
+  async end() {
+    await this.#call('DELETE', '').catch(() => {});
+    this.#driver.kill();
+    await new Promise((resolve) => (this.#driver.exitCode === null ? this.#driver.once('exit', resolve) : resolve()));
+  }
+}
