@@ -1,6 +1,8 @@
-
+//! For tests: doubles in memory, contract suites, and the real servers that tests start.
 
 pub mod destination_contract;
 pub mod memory_destination;
+#[cfg(unix)]
+pub mod ssh;
 
 pub use memory_destination::MemoryDestination;
