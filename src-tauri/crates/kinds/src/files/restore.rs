@@ -1,0 +1,381 @@
+//! Restoring: one tar stream into the server's tar, then exactly the deletions that were confirmed.
+
+use super::listing;
+use crate::gnu::{self, Tools};
+use crate::problems::Problems;
+use backstay_core::entry::{Entry, EntrySource, EntryType};
+use backstay_core::host::{Command, ExitStatus, Host, Process, read_tail, run};
+use backstay_core::kind::{ChangeKind, RestoreOptions, RestorePlan, RestoreReport};
+use backstay_core::run::{Phase, ProblemKind};
+use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext, tar};
+use std::collections::{HashMap, HashSet};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+const PIECE: usize = 256 << 10;
+
+/// Restores what `plan` says.
+pub(super) async fn restore(
+    ctx: &RunContext,
+    host: &dyn Host,
+    item: &str,
+    source: &mut dyn EntrySource,
+    plan: &RestorePlan,
+    options: &RestoreOptions,
+) -> Result<RestoreReport> {
+    ctx.progress.phase(Phase::Restoring);
+    let tools = Tools::probe(host).await?;
+    let writes = plan.changes.iter().filter(|c| c.kind != ChangeKind::Delete && c.kind != ChangeKind::Keep);
+    let bytes = writes.clone().map(|c| c.size_bytes).sum();
+    ctx.progress.total(Some(writes.clone().filter(|c| !c.is_dir).count() as u64), Some(bytes));
+    let paths: HashSet<RawPath> = writes.filter_map(|c| c.path.clone()).collect();
+    let mut deletions = Vec::new();
+    for change in plan.changes.iter().filter(|c| c.kind == ChangeKind::Delete) {
+        deletions.push((RawPath::from_text(&change.target)?, change.is_dir));
+    }
+    let mut restorer = Restorer {
+        ctx,
+        host,
+        tools: &tools,
+        options,
+        problems: Problems::new(ctx, item),
+        report: RestoreReport { kept: plan.kept, ..RestoreReport::default() },
+        written: Vec::new(),
+        first_names: HashMap::new(),
+    };
+    // What stands where a file or link must go has to leave first.
+    let in_the_way: HashSet<RawPath> = plan
+        .changes
+        .iter()
+        .filter(|c| c.kind == ChangeKind::Overwrite && !c.is_dir)
+        .filter_map(|c| RawPath::from_text(&c.target).ok())
+        .collect();
+    let (first, later): (Vec<_>, Vec<_>) = deletions.into_iter().partition(|(path, _)| {
+        listing::folders_above(std::slice::from_ref(path)).iter().any(|f| in_the_way.contains(f))
+    });
+    restorer.delete(first).await?;
+    if !paths.is_empty() {
+        restorer.write(source, &paths).await?;
+    }
+    restorer.finish(later).await
+}
+
+struct Restorer<'a> {
+    ctx: &'a RunContext,
+    host: &'a dyn Host,
+    tools: &'a Tools,
+    options: &'a RestoreOptions,
+    problems: Problems<'a>,
+    report: RestoreReport,
+    /// What was sent, with its target.
+    written: Vec<(Entry, RawPath)>,
+    /// Hard-linked files already sent in this stream: (device, inode) to the name in the archive.
+    first_names: HashMap<(u64, u64), Vec<u8>>,
+}
+
+impl Restorer<'_> {
+    async fn write(&mut self, source: &mut dyn EntrySource, paths: &HashSet<RawPath>) -> Result<()> {
+        if !self.tools.tar.is_empty() {
+            return self.write_through_tar(source, paths).await;
+        }
+        if !self.host.capabilities().files {
+            let why = format!("Cannot restore files to {}: GNU tar is not installed there", self.host.label());
+            let hint = "Install it (Alpine: apk add tar; Debian: apt install tar), or switch on SFTP.";
+            return Err(Error::new(ErrorClass::Unsupported, why).hint(hint));
+        }
+        self.write_through_host(source, paths).await
+    }
+
+    fn extract_command(&self) -> Command {
+        let owner = if self.tools.root { "--same-owner" } else { "--no-same-owner" };
+        let options = self.tools.tar_knows(&[
+            owner,
+            "--same-permissions",
+            "--delay-directory-restore",
+            "--xattrs",
+            "--xattrs-include=*",
+            "--quoting-style=escape",
+            "--warning=no-timestamp",
+        ]);
+        Command::new("tar").args(["--extract", "--file=-", "--directory=/"]).args(options)
+    }
+
+    async fn write_through_tar(&mut self, source: &mut dyn EntrySource, paths: &HashSet<RawPath>) -> Result<()> {
+        let mut process = self.host.start(self.extract_command()).await?;
+        let mut sent = self.send_all(source, paths, &mut process.stdin).await;
+        if sent.is_ok() {
+            sent = send(&mut process.stdin, &tar::END, self.host).await;
+        }
+        self.end(process, sent).await
+    }
+
+    async fn send_all(
+        &mut self,
+        source: &mut dyn EntrySource,
+        paths: &HashSet<RawPath>,
+        stdin: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<()> {
+        while let Some(entry) = source.next().await? {
+            self.ctx.check()?;
+            if !paths.contains(&entry.path) || entry.kind == EntryType::Socket {
+                continue;
+            }
+            let target = self.options.target(&entry.path)?;
+            self.ctx.progress.current(&target.to_text());
+            self.send_entry(source, &entry, &target, stdin).await?;
+            if !entry.is_dir() {
+                self.ctx.progress.advance(1, 0);
+            }
+            self.written.push((entry, target));
+        }
+        Ok(())
+    }
+
+    async fn send_entry(
+        &mut self,
+        source: &mut dyn EntrySource,
+        entry: &Entry,
+        target: &RawPath,
+        stdin: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<()> {
+        let name = archive_name(target);
+        let inode = (entry.device, entry.inode);
+        if entry.is_hard_linked() {
+            if let Some(first) = self.first_names.get(&inode) {
+                let header = tar::header(entry, &name, 0, Some(first), &[]);
+                self.ctx.progress.advance(0, entry.size_bytes);
+                return send(stdin, &header, self.host).await;
+            }
+            self.first_names.insert(inode, name.clone());
+        }
+        let size = entry.size_bytes;
+        let holes = if entry.is_file() { source.holes() } else { Vec::new() };
+        send(stdin, &tar::header(entry, &name, size, None, &holes), self.host).await?;
+        if !entry.is_file() || size == 0 {
+            return Ok(());
+        }
+        let mut content = source.content();
+        let mut buffer = vec![0; PIECE];
+        let mut at = 0;
+        for (offset, length) in tar::data_segments(size, &holes).into_iter().chain([(size, 0)]) {
+            let end = offset + length;
+            while at < end {
+                self.ctx.check()?;
+                // Up to the segment are the zeros of a hole, which are not sent.
+                let (limit, is_data) = if at < offset { (offset - at, false) } else { (end - at, true) };
+                let room = limit.min(PIECE as u64) as usize;
+                let read = content
+                    .read(&mut buffer[..room])
+                    .await
+                    .map_err(|e| Error::io(format!("Cannot read {} from the backup", entry.path), e))?;
+                if read == 0 {
+                    let why = format!("Cannot restore {target}: the backup holds {at} bytes where {size} are recorded");
+                    return Err(
+                        Error::new(ErrorClass::Corrupt, why).hint("Verify the backup, and restore an older one.")
+                    );
+                }
+                if is_data {
+                    send(stdin, &buffer[..read], self.host).await?;
+                }
+                at += read as u64;
+                self.ctx.progress.advance(0, read as u64);
+            }
+        }
+        send(stdin, &vec![0; tar::padding(tar::stored_size(size, &holes))], self.host).await
+    }
+
+    /// Ends the stream, waits for tar and turns its complaints into problems.
+    async fn end(&mut self, process: Process, sent: Result<()>) -> Result<()> {
+        let Process { mut stdin, mut stdout, mut stderr, mut control } = process;
+        let broken = match sent {
+            // Our own fault or the user's will: tar must not take what it has for a whole archive.
+            Err(error) if error.class != ErrorClass::Offline => {
+                control.kill().await;
+                return Err(error);
+            }
+            other => other.err(),
+        };
+        let _ = stdin.shutdown().await;
+        drop(stdin);
+        let (text, _) = tokio::join!(read_tail(&mut stderr, 16 << 20), read_tail(&mut stdout, 1024));
+        let status = control.wait().await?;
+        let known: HashSet<RawPath> = self.written.iter().map(|(_, target)| target.clone()).collect();
+        let mut unexplained = Vec::new();
+        for line in text.lines().filter(|line| !line.is_empty() && !line.contains("Exiting with failure status")) {
+            let complaint = gnu::tar_complaint(line, |path| known.contains(path));
+            match complaint.path {
+                Some(path) => self.problems.path(ProblemKind::Unwritable, &path, complaint.reason),
+                None => unexplained.push(complaint.reason),
+            }
+        }
+        let place = self.host.label();
+        if text.contains("No space left on device") || text.contains("Disk quota exceeded") {
+            let why = format!("Cannot write all files to {place}: no room is left there");
+            return Err(Error::new(ErrorClass::Full, why).hint("Make room there, then restore again.").detail(text));
+        }
+        let usual = matches!(status, ExitStatus::Code(0..=2)) && (status.success() || text.lines().count() > 0);
+        if let Some(error) = broken.filter(|_| status.success() || text.is_empty()) {
+            return Err(error);
+        }
+        if !usual || (!unexplained.is_empty() && !status.success() && self.problems.spoiling() == 0) {
+            let why = format!("Cannot write files to {place}: tar ended with {status}");
+            return Err(Error::new(ErrorClass::Internal, why).detail(text));
+        }
+        unexplained.iter().for_each(|line| self.ctx.progress.log(&format!("tar: {line}")));
+        Ok(())
+    }
+
+    /// Without tar: folders and files only, through the host's own calls.
+    async fn write_through_host(&mut self, source: &mut dyn EntrySource, paths: &HashSet<RawPath>) -> Result<()> {
+        while let Some(entry) = source.next().await? {
+            self.ctx.check()?;
+            if !paths.contains(&entry.path) {
+                continue;
+            }
+            let target = self.options.target(&entry.path)?;
+            self.ctx.progress.current(&target.to_text());
+            let done = match entry.kind {
+                EntryType::Dir => self.host.make_dir(&target).await,
+                EntryType::File => {
+                    if let Some(folder) = target.parent() {
+                        self.host.make_dir(&folder).await?;
+                    }
+                    let mut content = source.content();
+                    let mut content = super::fetch::watched(&mut content, self.ctx);
+                    self.host.write(&target, entry.mode & 0o777, &mut content).await.map(drop)
+                }
+                _ => {
+                    let why = "It is a link or a special file, which cannot be made without GNU tar on the server";
+                    self.problems.path(ProblemKind::Unwritable, &target, why);
+                    continue;
+                }
+            };
+            match done {
+                Ok(()) => self.written.push((entry, target)),
+                Err(error) if matches!(error.class, ErrorClass::Refused | ErrorClass::Exists | ErrorClass::Missing) => {
+                    self.problems.path(ProblemKind::Unwritable, &target, error.message);
+                }
+                Err(error) => return Err(error),
+            }
+            self.ctx.progress.advance(1, 0);
+        }
+        Ok(())
+    }
+
+    /// Looks whether everything is there, then deletes, then gives the folders their times back.
+    async fn finish(mut self, deletions: Vec<(RawPath, bool)>) -> Result<RestoreReport> {
+        self.verify().await?;
+        if deletions.is_empty() {
+            return Ok(self.report);
+        }
+        if self.problems.spoiling() > 0 {
+            let why = "Nothing was deleted, because not everything could be written";
+            self.problems.report(ProblemKind::Other, format!("{} deletions", deletions.len()), why);
+            return Ok(self.report);
+        }
+        let parents: HashSet<RawPath> = deletions.iter().filter_map(|(path, _)| path.parent()).collect();
+        self.ctx.progress.phase(Phase::Deleting);
+        self.delete(deletions).await?;
+        let folders: Vec<(Entry, RawPath)> =
+            self.written.iter().filter(|(entry, target)| entry.is_dir() && parents.contains(target)).cloned().collect();
+        self.touch(&folders).await?;
+        Ok(self.report)
+    }
+
+    /// Compares what is at the target with what was sent. Nothing at all there is an error, never a success.
+    async fn verify(&mut self) -> Result<()> {
+        if self.written.is_empty() {
+            return Ok(());
+        }
+        let targets: Vec<RawPath> = self.written.iter().map(|(_, target)| target.clone()).collect();
+        let mut notes = RestorePlan::default();
+        let there = super::compare::look_at(self.ctx, self.host, self.tools, &targets, &mut notes).await?;
+        let mut good = 0;
+        for (entry, target) in &self.written {
+            let whole = there.get(target).is_some_and(|there| {
+                std::mem::discriminant(&there.kind) == std::mem::discriminant(&entry.kind)
+                    && (!entry.is_file() || there.size_bytes == entry.size_bytes)
+            });
+            if whole {
+                good += 1;
+                if !entry.is_dir() && !self.problems.has(target) {
+                    self.report.files += 1;
+                    self.report.bytes += entry.size_bytes;
+                }
+            } else {
+                self.problems.path(ProblemKind::Unwritable, target, "It is not there as it was sent");
+            }
+        }
+        if good == 0 {
+            let why = format!("Cannot restore to {}: nothing of what was sent is there", self.host.label());
+            return Err(Error::new(ErrorClass::Refused, why).hint("See the problems of this run for the reasons."));
+        }
+        Ok(())
+    }
+
+    /// Deletes exactly these, deepest first. Names go in on standard input, ended by NUL.
+    async fn delete(&mut self, mut paths: Vec<(RawPath, bool)>) -> Result<()> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        paths.sort_by(|a, b| b.0.cmp(&a.0));
+        if !self.host.capabilities().commands {
+            for (path, _) in &paths {
+                self.ctx.check()?;
+                match self.host.remove(path).await {
+                    Ok(()) => self.report.deleted += 1,
+                    Err(error) if error.class == ErrorClass::Offline => return Err(error),
+                    Err(error) => self.problems.path(ProblemKind::Unwritable, path, error.message),
+                }
+            }
+            return Ok(());
+        }
+        for (folders, script) in [(false, "xargs -0 rm -f --"), (true, "xargs -0 rmdir --")] {
+            let mut names = Vec::new();
+            for (path, _) in paths.iter().filter(|(path, is_dir)| *is_dir == folders && !path.is_root()) {
+                names.extend_from_slice(path.as_bytes());
+                names.push(0);
+            }
+            if !names.is_empty() {
+                self.ctx.check()?;
+                let no_args: [&str; 0] = [];
+                let output = run(self.host, Command::sh(script, no_args), &names).await?;
+                output.stderr.lines().for_each(|line| self.ctx.progress.log(line));
+            }
+        }
+        let targets: Vec<RawPath> = paths.iter().map(|(path, _)| path.clone()).collect();
+        let mut notes = RestorePlan::default();
+        let there = super::compare::look_at(self.ctx, self.host, self.tools, &targets, &mut notes).await?;
+        for path in &targets {
+            if there.contains_key(path) {
+                self.problems.path(ProblemKind::Unwritable, path, "It could not be deleted");
+            } else {
+                self.report.deleted += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends folders alone, for their times.
+    async fn touch(&mut self, folders: &[(Entry, RawPath)]) -> Result<()> {
+        if folders.is_empty() || self.tools.tar.is_empty() {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        for (entry, target) in folders {
+            bytes.extend(tar::header(entry, &archive_name(target), 0, None, &[]));
+        }
+        bytes.extend(tar::END);
+        let output = run(self.host, self.extract_command(), &bytes).await?;
+        output.stderr.lines().for_each(|line| self.ctx.progress.log(line));
+        Ok(())
+    }
+}
+
+/// Returns a target's name in the stream: relative to "/", and never looking like an option.
+fn archive_name(target: &RawPath) -> Vec<u8> {
+    [b"./", target.to_relative().as_bytes()].concat()
+}
+
+async fn send(stdin: &mut (dyn AsyncWrite + Send + Unpin), bytes: &[u8], host: &dyn Host) -> Result<()> {
+    stdin.write_all(bytes).await.map_err(|error| Error::io(format!("Cannot write files to {}", host.label()), error))
+}
