@@ -3,10 +3,18 @@
 //! It knows hosts, kinds, layouts and destinations only by core's traits; which concrete ones there are, [`Parts`]
 //! tells. Every method of [`Backstay`] is one command of `backstay_contract`, with the same name.
 
+mod backstay;
+mod backups;
+mod destinations;
+mod overview;
 mod parts;
-mod pending;
+mod plans;
+mod restore;
+mod run;
+mod servers;
+mod system;
 mod words;
 
+pub use backstay::Backstay;
 pub use parts::{HostLogin, OpenVault, Parts, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence};
-pub use pending::Backstay;
-pub use words::ipc_error;
+pub use words::{count_text, grouped, ipc_error, size_text};

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use backstay_contract::SecretsStatus;
 use backstay_core::config::{Connection, Place, ServerFacts, SshConnection};
+use backstay_core::context::{Clock, SystemClock};
 use backstay_core::destination::Destination;
 use backstay_core::host::{Host, HostKeyPins};
 use backstay_core::kind::Kind;
@@ -91,6 +92,10 @@ pub struct OpenVault {
 pub trait Parts: Send + Sync {
     /// The local database.
     fn store(&self) -> Arc<dyn Store>;
+    /// The clock; a test's may jump.
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock)
+    }
     /// Where secrets rest.
     fn secrets(&self) -> Arc<dyn SecretStore>;
     /// Whether secrets can be read now.

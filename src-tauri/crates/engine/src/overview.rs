@@ -1,0 +1,239 @@
+//! The first screen: how protected each server is, and what needs the user.
+
+use crate::backstay::{Backstay, Inner, locked};
+use crate::plans::run_words;
+use crate::servers::address_of;
+use crate::words::{count_text, millis};
+use backstay_contract::{Counts, FirstSteps, Need, Overview, ServerRow};
+use backstay_core::config::{BackupQuery, Connection, KnownBackup, Plan, Server};
+use backstay_core::run::{Run, RunKind, RunState};
+use backstay_core::store::RunQuery;
+use backstay_core::{BackupId, Result, ServerId};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{HashMap, HashSet};
+
+/// How far back proofs are looked for.
+const PROOFS_LOOKED_AT: u64 = 200;
+
+/// What the rows are made of, read once for all of them.
+struct Facts {
+    plans: Vec<Plan>,
+    last_runs: HashMap<String, Run>,
+    busy: HashSet<ServerId>,
+    restored: HashMap<BackupId, DateTime<Utc>>,
+    stale: TimeDelta,
+}
+
+impl Backstay {
+    /// Returns the first screen.
+    pub async fn overview(&self) -> Result<Overview> {
+        self.inner.sweep_interrupted()?;
+        let servers = self.inner.server_rows()?;
+        let plans = self.inner.store.plans()?;
+        let destinations = self.inner.store.destinations()?;
+        let backups = self.inner.store.backups(&BackupQuery { limit: 1, ..BackupQuery::default() })?.total;
+        let mut protected_bytes = 0_u64;
+        for plan in &plans {
+            let newest = self.inner.newest_backup(&plan.id)?;
+            protected_bytes += newest.map_or(0, |known| known.record.counts.bytes);
+        }
+        let used = locked(&self.inner.used).clone();
+        let stored: Option<Vec<u64>> = destinations.iter().map(|config| used.get(&config.id).copied()).collect();
+        let active = RunQuery { active_only: true, limit: 100, ..RunQuery::default() };
+        Ok(Overview {
+            needs: self.inner.needs(&plans, &servers).await?,
+            stored_bytes: stored.map(|sizes| sizes.into_iter().sum()),
+            protected_bytes,
+            added_bytes_7d: self.inner.added_lately()?,
+            counts: Counts {
+                servers: servers.len() as u64,
+                plans: plans.len() as u64,
+                backups,
+                destinations: destinations.len() as u64,
+            },
+            first_steps: FirstSteps {
+                server: servers.iter().any(|server| !server.local),
+                destination: !destinations.is_empty(),
+                plan: !plans.is_empty(),
+                backup: backups > 0,
+            },
+            active: self.inner.store.runs(&active)?.rows.iter().map(|run| self.inner.run_row(run)).collect(),
+            servers,
+        })
+    }
+}
+
+impl Inner {
+    /// Returns all servers as rows.
+    pub(crate) fn server_rows(&self) -> Result<Vec<ServerRow>> {
+        self.sweep_interrupted()?;
+        let facts = self.protection_facts()?;
+        self.store.servers()?.iter().map(|server| self.row_of(server, &facts)).collect()
+    }
+
+    /// Returns one server's row.
+    pub(crate) fn server_row(&self, server: &Server) -> Result<ServerRow> {
+        self.row_of(server, &self.protection_facts()?)
+    }
+
+    fn protection_facts(&self) -> Result<Facts> {
+        let plans = self.store.plans()?;
+        let mut last_runs = HashMap::new();
+        for plan in &plans {
+            if let Some(run) = self.last_run(&plan.id)? {
+                last_runs.insert(plan.id.to_string(), run);
+            }
+        }
+        let active = RunQuery { active_only: true, limit: 100, ..RunQuery::default() };
+        let busy = self.store.runs(&active)?.rows.into_iter().filter_map(|run| run.server).collect();
+        let restores = RunQuery { kind: Some(RunKind::Restore), limit: PROOFS_LOOKED_AT, ..RunQuery::default() };
+        let mut restored: HashMap<BackupId, DateTime<Utc>> = HashMap::new();
+        for run in self.store.runs(&restores)?.rows {
+            if let (RunState::Done, Some(backup), Some(ended)) = (run.state, run.backup, run.ended) {
+                let newest = restored.entry(backup).or_insert(ended);
+                *newest = ended.max(*newest);
+            }
+        }
+        let stale = TimeDelta::days(i64::from(self.settings()?.stale_days));
+        Ok(Facts { plans, last_runs, busy, restored, stale })
+    }
+
+    fn row_of(&self, server: &Server, facts: &Facts) -> Result<ServerRow> {
+        let query = BackupQuery { server: Some(server.id.clone()), limit: PROOFS_LOOKED_AT, ..BackupQuery::default() };
+        let backups = self.store.backups(&query)?.rows;
+        let newest = backups.first();
+        let plans: Vec<&Plan> = facts.plans.iter().filter(|plan| plan.server == server.id).collect();
+        let proof = |known: &KnownBackup| known.record.verified.max(facts.restored.get(&known.record.id).copied());
+        let (state, state_text) = self.protection(server, &plans, newest, facts);
+        let mut kinds: Vec<String> =
+            server.facts.iter().flat_map(|found| &found.found).map(|found| found.kind.clone()).collect();
+        kinds.sort();
+        kinds.dedup();
+        let places: HashSet<_> = newest.iter().map(|known| &known.destination).collect();
+        Ok(ServerRow {
+            id: server.id.to_string(),
+            name: server.name.clone(),
+            address: address_of(&server.connection),
+            local: matches!(server.connection, Connection::Local { .. }),
+            os: server.facts.as_ref().map(|found| found.os.clone()).filter(|os| !os.is_empty()),
+            kinds,
+            plans: plans.len() as u64,
+            last_backup: newest.map(|known| millis(known.record.started)),
+            last_bytes: newest.map(|known| known.record.counts.bytes),
+            places: places.len() as u64,
+            last_proof: backups.iter().filter_map(proof).max().map(millis),
+            state: state.into(),
+            state_text,
+        })
+    }
+
+    fn protection(
+        &self,
+        server: &Server,
+        plans: &[&Plan],
+        newest: Option<&KnownBackup>,
+        facts: &Facts,
+    ) -> (&'static str, String) {
+        if facts.busy.contains(&server.id) {
+            return ("running", "A run is going on".into());
+        }
+        if plans.is_empty() {
+            return ("unplanned", "No plan reads it".into());
+        }
+        let last = |plan: &&Plan| facts.last_runs.get(plan.id.as_str()).map(|run| (plan.name.clone(), run));
+        let failed = plans
+            .iter()
+            .filter_map(last)
+            .find(|(_, run)| matches!(run.state, RunState::Failed | RunState::Interrupted));
+        if let Some((name, run)) = failed {
+            return ("failed", format!("{name}: {}", run_words(Some(run)).1));
+        }
+        let Some(newest) = newest else { return ("never", "No backup yet".into()) };
+        let age = self.clock.now() - newest.record.started;
+        if age > facts.stale {
+            return ("stale", format!("Last backup {} ago", count_text(age.num_days().max(1) as u64, "day", "days")));
+        }
+        if newest.record.problems > 0 {
+            let text = count_text(newest.record.problems, "problem", "problems");
+            return ("problems", format!("Last backup has {text}"));
+        }
+        ("protected", "Protected".into())
+    }
+
+    fn added_lately(&self) -> Result<u64> {
+        let since = self.clock.now() - TimeDelta::days(7);
+        let mut added = 0_u64;
+        let mut offset = 0;
+        loop {
+            let page = self.store.backups(&BackupQuery { offset, limit: 500, ..BackupQuery::default() })?.rows;
+            let fresh: Vec<_> = page.iter().filter(|known| known.record.started >= since).collect();
+            added += fresh.iter().map(|known| known.record.counts.bytes_added).sum::<u64>();
+            // Newest first: the first old one ends it.
+            if page.is_empty() || fresh.len() < page.len() {
+                return Ok(added);
+            }
+            offset += page.len() as u64;
+        }
+    }
+
+    /// What needs the user, most urgent first.
+    async fn needs(&self, plans: &[Plan], servers: &[ServerRow]) -> Result<Vec<Need>> {
+        let mut needs = Vec::new();
+        let status = self.with_secret_store(|parts| Ok(parts.secrets_status())).await?;
+        if status.state != "ready" {
+            let text = if status.state == "locked" {
+                "Secrets are locked: backups cannot run until they are unlocked"
+            } else {
+                "There is no keyring here: make a sealed file with a passphrase to keep secrets in"
+            };
+            needs.push(need("secrets_locked", "Secrets", text.into()));
+        }
+        let mut later = Vec::new();
+        for plan in plans {
+            let last = self.last_run(&plan.id)?;
+            let of_plan = |kind: &str, text: String, run: Option<&Run>| Need {
+                plan: Some(plan.id.to_string()),
+                server: Some(plan.server.to_string()),
+                run: run.map(|run| run.id.to_string()),
+                ..need(kind, &plan.name, text)
+            };
+            match &last {
+                Some(run) if run.state == RunState::Failed => {
+                    needs.push(of_plan("failed", run_words(Some(run)).1, Some(run)));
+                    continue;
+                }
+                Some(run) if run.state == RunState::Interrupted => {
+                    needs.push(of_plan("interrupted", "Backstay ended while it was backed up".into(), Some(run)));
+                    continue;
+                }
+                Some(run) if run.state == RunState::DoneWithProblems => {
+                    let text = format!("Backed up with {}", count_text(run.problems, "problem", "problems"));
+                    later.push(of_plan("problems", text, Some(run)));
+                }
+                _ => {}
+            }
+            let running = last.as_ref().is_some_and(|run| !run.state.is_over());
+            if !running && self.newest_backup(&plan.id)?.is_none() {
+                later.push(of_plan("no_backup", "It was never backed up".into(), None));
+            }
+        }
+        for server in servers.iter().filter(|server| server.state == "stale") {
+            let text = server.state_text.clone();
+            needs.push(Need { server: Some(server.id.clone()), ..need("no_backup", &server.name, text) });
+        }
+        for config in self.store.destinations()?.iter().filter(|config| !config.kit_confirmed) {
+            let text =
+                "Its recovery kit is not confirmed: without it, losing this computer means losing the backups".into();
+            needs.push(Need {
+                destination: Some(config.id.to_string()),
+                ..need("kit_not_confirmed", &config.name, text)
+            });
+        }
+        needs.append(&mut later);
+        Ok(needs)
+    }
+}
+
+fn need(kind: &str, subject: &str, text: String) -> Need {
+    Need { kind: kind.into(), subject: subject.into(), text, plan: None, server: None, destination: None, run: None }
+}

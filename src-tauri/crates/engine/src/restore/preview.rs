@@ -1,0 +1,164 @@
+//! Making a restore's preview.
+
+use super::parts::Wish;
+use super::{KeptPreview, RestorePart};
+use crate::backstay::Inner;
+use crate::servers::address_of;
+use crate::words::{count_text, size_text, time_text};
+use backstay_contract::{ChangeSum, RestorePreview, RestoreRequest};
+use backstay_core::host::Host;
+use backstay_core::kind::{ChangeKind, RestoreMode};
+use backstay_core::{BackupId, RawPath, Result, RunContext, RunId, ServerId};
+
+impl Inner {
+    pub(super) async fn make_preview(&self, request: RestoreRequest) -> Result<KeptPreview> {
+        let wish = Wish::parse(&request.paths, request.target.as_deref(), &request.mode)?;
+        let (backup, destination) = self.known_backup(&BackupId::from(request.backup.as_str()))?;
+        let server = self.store.server(&ServerId::from(request.server.as_str()))?;
+        let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
+        let layout = self.vault(&destination).await?.layout;
+        let reader = layout.open(&backup.record.id).await?;
+        let picked = self.picked(&ctx, reader.as_ref(), &backup, &wish).await?;
+        let host = self.connect(&server).await?;
+        let mut parts = Vec::new();
+        for part in picked {
+            let kind = self.kind(&part.input.item.kind)?;
+            let plan = kind.plan_restore(&ctx, host.as_ref(), &part.input, &part.listing, &part.options).await;
+            match plan {
+                Ok(plan) => parts.push(RestorePart {
+                    input: part.input,
+                    plan,
+                    options: part.options,
+                    selection: part.selection,
+                }),
+                Err(error) => {
+                    host.close().await;
+                    return Err(error);
+                }
+            }
+        }
+        let free_bytes = free_room(host.as_ref(), &wish, &parts).await;
+        host.close().await;
+
+        let mut shown = RestorePreview {
+            id: RunId::random().to_string(),
+            backup_text: format!("{}, {}", backup.record.plan_name, time_text(backup.record.started)),
+            server_name: server.name.clone(),
+            server_address: address_of(&server.connection),
+            mode: request.mode,
+            sentence: String::new(),
+            create: sum(&parts, ChangeKind::Create),
+            overwrite: sum(&parts, ChangeKind::Overwrite),
+            delete: sum(&parts, ChangeKind::Delete),
+            databases: databases(&parts),
+            kept: parts.iter().map(|part| part.plan.kept).sum(),
+            transfer_bytes: 0,
+            free_bytes,
+            warnings: parts.iter().flat_map(|part| part.plan.warnings.clone()).collect(),
+            facts: parts.iter().flat_map(|part| part.plan.facts.clone()).collect(),
+            blocked: None,
+            needs_name: wish.mode == RestoreMode::Replace,
+        };
+        shown.transfer_bytes = shown.create.bytes.saturating_add(shown.overwrite.bytes);
+        shown.blocked = blocked(&shown, &parts);
+        shown.sentence = sentence(&shown, &wish);
+        Ok(KeptPreview { shown, made: self.clock.now(), backup, destination, server, parts })
+    }
+}
+
+fn sum(parts: &[RestorePart], kind: ChangeKind) -> ChangeSum {
+    let mut sum = ChangeSum::default();
+    for change in parts.iter().flat_map(|part| &part.plan.changes) {
+        if change.kind == kind && !change.is_dir {
+            sum.count += 1;
+            sum.bytes = sum.bytes.saturating_add(change.size_bytes);
+        }
+    }
+    sum
+}
+
+fn databases(parts: &[RestorePart]) -> Vec<String> {
+    let others = parts.iter().filter(|part| part.input.item.kind != "files");
+    others
+        .flat_map(|part| &part.plan.changes)
+        .filter_map(|change| {
+            let what = match change.kind {
+                ChangeKind::Create => "will be made",
+                ChangeKind::Overwrite => "will be dropped and loaded again",
+                ChangeKind::Delete => "will be deleted",
+                ChangeKind::Keep => return None,
+            };
+            Some(format!("{} {what}", change.target))
+        })
+        .collect()
+}
+
+/// Asks for the room where the most will be written; a folder that is not there yet has that of the one above it.
+async fn free_room(host: &dyn Host, wish: &Wish, parts: &[RestorePart]) -> Option<u64> {
+    let files = parts.iter().filter(|part| part.input.item.kind == "files").flat_map(|part| &part.plan.changes);
+    let biggest = files.filter(|change| change.kind != ChangeKind::Delete).max_by_key(|change| change.size_bytes);
+    let start = wish.to.clone().or_else(|| biggest.and_then(|change| RawPath::from_text(&change.target).ok()));
+    let mut path = start.filter(RawPath::is_absolute);
+    while let Some(at) = path {
+        if let Ok(space) = host.space(&at).await {
+            return Some(space.free_bytes);
+        }
+        path = at.parent();
+    }
+    None
+}
+
+fn blocked(shown: &RestorePreview, parts: &[RestorePart]) -> Option<String> {
+    if parts.is_empty() {
+        return Some("nothing in the backup is picked".into());
+    }
+    if parts.iter().all(|part| part.plan.changes.is_empty()) {
+        return Some(format!(
+            "there is nothing to do: {} there stay as they are",
+            count_text(shown.kept, "entry", "entries")
+        ));
+    }
+    // Overwriting writes beside the old file first, but frees it after; only what is new adds up.
+    let needed = shown.create.bytes;
+    match shown.free_bytes {
+        Some(free) if needed > free => {
+            Some(format!("it needs {} and only {} are free there", size_text(needed), size_text(free)))
+        }
+        _ => None,
+    }
+}
+
+fn sentence(shown: &RestorePreview, wish: &Wish) -> String {
+    let place = match &wish.to {
+        Some(to) => format!("{to} on {}", shown.server_name),
+        None => format!("{} at the original places", shown.server_name),
+    };
+    let files = |sum: ChangeSum| format!("{} ({})", count_text(sum.count, "file", "files"), size_text(sum.bytes));
+    let mut acts = Vec::new();
+    if shown.create.count > 0 {
+        acts.push(format!("creates {}", files(shown.create)));
+    }
+    if shown.overwrite.count > 0 {
+        acts.push(format!("overwrites {}", files(shown.overwrite)));
+    }
+    if shown.delete.count > 0 {
+        acts.push(format!("deletes {}", files(shown.delete)));
+    }
+    let acts = match acts.as_slice() {
+        [] => "changes no file".to_owned(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    };
+    let mut text = format!("Restoring to {place} {acts}.");
+    if shown.kept > 0 {
+        text.push_str(&format!(" {} stay as they are.", count_text(shown.kept, "entry", "entries")));
+    }
+    if !shown.databases.is_empty() {
+        text.push_str(&format!(
+            " {}: {}.",
+            count_text(shown.databases.len() as u64, "database", "databases"),
+            shown.databases.join("; ")
+        ));
+    }
+    text
+}

@@ -1,0 +1,355 @@
+//! A plan's backup: preflight, collect each item, commit last.
+
+use super::{Finish, HeldLock, Job, RunStart};
+use crate::backstay::{Backstay, Inner};
+use crate::words::{count_text, size_text};
+use async_trait::async_trait;
+use backstay_contract::FilesSettings;
+use backstay_core::config::{DestinationConfig, KnownBackup, Plan, Server};
+use backstay_core::entry::{AddError, Content, Entry, EntrySink, Xattr};
+use backstay_core::host::Host;
+use backstay_core::kind::{CollectReport, ItemInput};
+use backstay_core::layout::{BackupManifest, BackupStart, BackupWriter};
+use backstay_core::run::{Phase, Problem, ProblemKind, RunKind};
+use backstay_core::secret::SecretName;
+use backstay_core::{Error, ErrorClass, PlanId, RawPath, Result};
+use std::sync::Arc;
+
+/// Less room than this at the destination, and a backup is not even begun.
+const MINIMUM_ROOM: u64 = 16 << 20;
+
+impl Backstay {
+    /// Starts a plan's backup and returns the run's id.
+    pub async fn start_backup(&self, plan: &str) -> Result<String> {
+        let plan = self.inner.store.plan(&PlanId::from(plan))?;
+        let result = self.inner.begin_backup(&plan);
+        match result {
+            Ok(id) => Ok(id),
+            Err(error) => self.inner.audited("backup.start", &plan.name, Err(error)),
+        }
+    }
+}
+
+impl Inner {
+    fn begin_backup(self: &Arc<Self>, plan: &Plan) -> Result<String> {
+        let server = self.store.server(&plan.server)?;
+        let destination = self.primary(plan)?;
+        let lock = self.lock_plan(plan)?;
+        let start = RunStart {
+            kind: RunKind::Backup,
+            title: plan.name.clone(),
+            plan: Some(plan.id.clone()),
+            server: Some(server.id.clone()),
+            destination: Some(destination.id.clone()),
+            backup: None,
+            plan_lock: Some(lock),
+            subject: format!("{} from {} to {}", plan.name, server.name, destination.name),
+        };
+        let work = Work { plan: plan.clone(), server, destination };
+        Ok(self.start_run(start, move |job| work.run(job))?.to_string())
+    }
+
+    fn lock_plan(&self, plan: &Plan) -> Result<HeldLock> {
+        self.sweep_interrupted()?;
+        self.locks.hold_plan(&plan.id)?.ok_or_else(|| {
+            Error::new(
+                ErrorClass::Locked,
+                format!("Cannot back up \"{}\": a backup of it is already running", plan.name),
+            )
+            .hint("Wait for it to end, or cancel it in Activity")
+        })
+    }
+
+    fn primary(&self, plan: &Plan) -> Result<DestinationConfig> {
+        let id = plan.destinations.first().ok_or_else(|| {
+            Error::new(ErrorClass::Invalid, format!("The plan \"{}\" has no destination", plan.name))
+                .hint("Edit the plan and choose one")
+        })?;
+        self.store.destination(id)
+    }
+
+    async fn inputs(&self, plan: &Plan) -> Result<Vec<ItemInput>> {
+        let mut inputs = Vec::with_capacity(plan.items.len());
+        for item in &plan.items {
+            // Files need no password; asking for one would wake a locked keyring for nothing.
+            let password = match item.kind.as_str() {
+                "files" | "sqlite" => None,
+                _ => self.secret(SecretName::item_password(&plan.id, &item.name)).await?,
+            };
+            inputs.push(ItemInput { item: item.clone(), password });
+        }
+        Ok(inputs)
+    }
+}
+
+struct Work {
+    plan: Plan,
+    server: Server,
+    destination: DestinationConfig,
+}
+
+impl Work {
+    async fn run(self, job: Job) -> Result<Finish> {
+        job.progress.destination(&self.destination.name, 0, "writing");
+        job.phase(Phase::Connecting);
+        job.progress_current(&self.server.name);
+        let host = job.ctx.or_cancel(job.inner.connect(&self.server)).await?;
+        job.log(format!("Connected to {} {}", self.server.name, host.route()));
+        let result = self.on_host(&job, host.as_ref()).await;
+        host.close().await;
+        let word = if result.is_ok() { "done" } else { "failed" };
+        let added = result.as_ref().map_or(0, |finish| finish.counts.bytes_added);
+        job.progress.destination(&self.destination.name, added, word);
+        result
+    }
+
+    async fn on_host(&self, job: &Job, host: &dyn Host) -> Result<Finish> {
+        let ctx = &job.ctx;
+        let started = ctx.clock.now();
+        let inputs = job.inner.inputs(&self.plan).await?;
+        let (ready, facts, estimate) = self.preflight(job, host, &inputs).await?;
+        job.phase(Phase::Opening);
+        let layout = ctx.or_cancel(job.inner.vault(&self.destination)).await?.layout;
+        self.check_room(job, estimate).await?;
+        let mut manifest = BackupManifest {
+            version: 1,
+            server: self.server.id.clone(),
+            server_name: self.server.name.clone(),
+            plan: self.plan.id.clone(),
+            plan_name: self.plan.name.clone(),
+            items: self.plan.items.clone(),
+            started,
+            app_version: env!("CARGO_PKG_VERSION").into(),
+            facts,
+            problems: Vec::new(),
+        };
+        let start = BackupStart { manifest: manifest.clone(), paths: self.paths(), parent: None };
+        let writer = ctx.or_cancel(layout.begin(ctx, start)).await?;
+        let mut sink = WatchedSink { writer, failed: false, job, destination: &self.destination.name };
+        let collected = self.collect(job, host, &ready, &mut sink).await;
+        let counted = match collected.and_then(|counted| ctx.check().map(|()| counted)) {
+            Ok(counted) => counted,
+            Err(error) => {
+                sink.writer.abort().await;
+                return Err(error);
+            }
+        };
+        manifest.problems = job.progress.kept_problems();
+        job.phase(Phase::Saving);
+        let record = sink.writer.commit(manifest).await?;
+        let mut counts = record.counts;
+        counts.files_read = counts.files_read.max(counted.files_read);
+        counts.bytes_read = counts.bytes_read.max(counted.bytes_read);
+        job.log(format!(
+            "Backup {} is complete: {}, {}; {} added",
+            short(record.id.as_str()),
+            count_text(counts.files, "file", "files"),
+            size_text(counts.bytes),
+            size_text(counts.bytes_added)
+        ));
+        let id = record.id.clone();
+        crate::backstay::locked(&job.inner.used).remove(&self.destination.id);
+        job.inner.store.put_backup(&KnownBackup { record, destination: self.destination.id.clone() })?;
+        Ok(Finish { counts, backup: Some(id), result: None })
+    }
+
+    /// Looks at every item. One that cannot work among several is a problem; if none can, the first error ends the run.
+    async fn preflight<'a>(
+        &self,
+        job: &Job,
+        host: &dyn Host,
+        inputs: &'a [ItemInput],
+    ) -> Result<(Vec<&'a ItemInput>, Vec<String>, Option<u64>)> {
+        job.phase(Phase::Preflight);
+        let mut ready = Vec::new();
+        let mut facts: Vec<String> = Vec::new();
+        let mut bytes = None;
+        let mut failures = Failures::new(inputs.len());
+        for input in inputs {
+            job.progress_current(&input.item.name);
+            let kind = job.inner.kind(&input.item.kind)?;
+            match job.ctx.or_cancel(kind.preflight(&job.ctx, host, input)).await {
+                Ok(found) => {
+                    for fact in found.facts {
+                        if !facts.contains(&fact) {
+                            facts.push(fact);
+                        }
+                    }
+                    found.warnings.iter().for_each(|warning| job.log(warning));
+                    bytes = match (bytes, found.bytes) {
+                        (Some(sum), Some(more)) => Some(sum + more),
+                        (sum, more) => sum.or(more),
+                    };
+                    ready.push(input);
+                }
+                Err(error) => failures.add(job, input, error)?,
+            }
+        }
+        failures.end()?;
+        facts.iter().for_each(|fact| job.log(fact));
+        Ok((ready, facts, bytes))
+    }
+
+    async fn check_room(&self, job: &Job, estimate: Option<u64>) -> Result<()> {
+        let destination = job.inner.place(&self.destination).await?;
+        let Ok(space) = destination.space().await else { return Ok(()) };
+        if space.free_bytes < MINIMUM_ROOM {
+            return Err(Error::new(
+                ErrorClass::Full,
+                format!(
+                    "Cannot back up to {}: only {} are free there",
+                    destination.label(),
+                    size_text(space.free_bytes)
+                ),
+            )
+            .hint("Make room on that disk, or choose another destination"));
+        }
+        if estimate.is_some_and(|bytes| bytes > space.free_bytes) {
+            job.log(format!(
+                "{} holds about {}, and {} has {} free: it may become full",
+                self.server.name,
+                size_text(estimate.unwrap_or(0)),
+                destination.label(),
+                size_text(space.free_bytes)
+            ));
+        }
+        Ok(())
+    }
+
+    async fn collect(
+        &self,
+        job: &Job,
+        host: &dyn Host,
+        ready: &[&ItemInput],
+        sink: &mut WatchedSink<'_>,
+    ) -> Result<CollectReport> {
+        let mut sum = CollectReport::default();
+        let mut failures = Failures::new(ready.len());
+        for input in ready {
+            job.ctx.check()?;
+            let kind = job.inner.kind(&input.item.kind)?;
+            job.log(format!("Backing up {}: {}", input.item.name, kind.describe(&input.item)));
+            match job.ctx.or_cancel(kind.collect(&job.ctx, host, input, sink)).await {
+                Ok(report) => {
+                    sum.files += report.files;
+                    sum.bytes += report.bytes;
+                    sum.files_read += report.files_read;
+                    sum.bytes_read += report.bytes_read;
+                }
+                // What the destination refused once cannot be made good by the next item.
+                Err(error) if sink.failed => return Err(error),
+                Err(error) => failures.add(job, input, error)?,
+            }
+            if sink.failed {
+                return Err(Error::new(
+                    ErrorClass::Internal,
+                    format!("The destination {} failed while {} was written", self.destination.name, input.item.name),
+                ));
+            }
+        }
+        failures.end()?;
+        if sum.files == 0 {
+            if let Some(first) = job.progress.kept_problems().first() {
+                return Err(Error::new(
+                    ErrorClass::Refused,
+                    format!("Nothing on {} could be read: {}: {}", self.server.name, first.subject, first.reason),
+                )
+                .hint("Give the user Backstay logs in as the right to read it, or use sudo"));
+            }
+        }
+        Ok(sum)
+    }
+
+    /// The absolute paths picked, as restic names them.
+    fn paths(&self) -> Vec<RawPath> {
+        let files = self.plan.items.iter().filter(|item| item.kind == "files");
+        let settings = files.filter_map(|item| serde_json::from_value::<FilesSettings>(item.settings.clone()).ok());
+        let texts = settings.flat_map(|settings| settings.paths);
+        texts.filter_map(|text| RawPath::from_text(&text).ok()).collect()
+    }
+}
+
+impl Job {
+    /// Says what is being worked on.
+    pub(super) fn progress_current(&self, what: &str) {
+        backstay_core::context::Progress::current(self.progress.as_ref(), what);
+    }
+    /// Keeps a problem.
+    pub(super) fn problem(&self, problem: Problem) {
+        backstay_core::context::Progress::problem(self.progress.as_ref(), problem);
+    }
+}
+
+/// Items that failed, while others may go on.
+pub(super) struct Failures {
+    items: usize,
+    errors: Vec<(String, Error)>,
+}
+
+impl Failures {
+    /// Of so many items.
+    pub(super) fn new(items: usize) -> Self {
+        Self { items, errors: Vec::new() }
+    }
+    /// Takes an item's error. What concerns the whole run comes back as the run's error.
+    pub(super) fn add(&mut self, job: &Job, input: &ItemInput, error: Error) -> Result<()> {
+        use ErrorClass as C;
+        let ends_run = matches!(
+            error.class,
+            C::Offline | C::TimedOut | C::Cancelled | C::HostKeyChanged | C::HostKeyUnknown | C::Full
+        );
+        if ends_run || job.ctx.cancel.is_cancelled() {
+            return Err(error);
+        }
+        self.errors.push((input.item.name.clone(), error));
+        if self.errors.len() < self.items {
+            self.tell(job, self.errors.len() - 1, &input.item.kind);
+        }
+        Ok(())
+    }
+    fn tell(&self, job: &Job, at: usize, kind: &str) {
+        let Some((item, error)) = self.errors.get(at) else { return };
+        let kind = if matches!(kind, "files") { ProblemKind::Other } else { ProblemKind::Database };
+        let reason = match &error.hint {
+            Some(hint) => format!("{}. {hint}", error.message),
+            None => error.message.clone(),
+        };
+        if let Some(detail) = &error.detail {
+            job.log(format!("{item}: {detail}"));
+        }
+        job.problem(Problem { kind, item: item.clone(), subject: item.clone(), reason });
+    }
+    /// Ends with the first error if every item failed.
+    pub(super) fn end(mut self) -> Result<()> {
+        if self.items > 0 && self.errors.len() >= self.items {
+            return Err(self.errors.remove(0).1);
+        }
+        Ok(())
+    }
+}
+
+/// The layout's writer as the kinds see it; remembers whether the destination failed, and shows what it wrote.
+struct WatchedSink<'a> {
+    writer: Box<dyn BackupWriter>,
+    failed: bool,
+    job: &'a Job,
+    destination: &'a str,
+}
+
+#[async_trait]
+impl EntrySink for WatchedSink<'_> {
+    fn is_unchanged(&self, entry: &Entry) -> Option<Vec<Xattr>> {
+        self.writer.is_unchanged(entry)
+    }
+    async fn add(&mut self, entry: Entry, content: Content<'_>) -> Result<u64, AddError> {
+        let result = self.writer.add(entry, content).await;
+        self.failed |= matches!(result, Err(AddError::Sink(_)));
+        self.job.progress.destination(self.destination, self.writer.bytes_added(), "writing");
+        result
+    }
+}
+
+/// The first digits of an id, as people read them.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}

@@ -1,0 +1,120 @@
+//! A restore run: does what the preview showed.
+
+use super::backup::Failures;
+use super::{Finish, Job, RunStart};
+use crate::backstay::Inner;
+use crate::restore::{KeptPreview, RestorePart};
+use crate::words::{count_text, size_text};
+use backstay_core::context::Progress;
+use backstay_core::host::Host;
+use backstay_core::kind::{ChangeKind, RestoreReport};
+use backstay_core::layout::BackupReader;
+use backstay_core::run::{Phase, RunCounts, RunKind};
+use backstay_core::{Error, ErrorClass, Result};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+impl Inner {
+    /// Starts the restore of a confirmed preview.
+    pub(crate) fn begin_restore(self: &Arc<Self>, kept: Arc<KeptPreview>, subject: String) -> Result<String> {
+        let start = RunStart {
+            kind: RunKind::Restore,
+            title: format!("{} to {}", kept.backup.record.plan_name, kept.server.name),
+            plan: kept.backup.record.plan.clone(),
+            server: Some(kept.server.id.clone()),
+            destination: Some(kept.destination.id.clone()),
+            backup: Some(kept.backup.record.id.clone()),
+            plan_lock: None,
+            subject,
+        };
+        Ok(self.start_run(start, move |job| run(job, kept))?.to_string())
+    }
+}
+
+async fn run(job: Job, kept: Arc<KeptPreview>) -> Result<Finish> {
+    job.phase(Phase::Connecting);
+    job.progress_current(&kept.server.name);
+    let host = job.ctx.or_cancel(job.inner.connect(&kept.server)).await?;
+    job.log(format!("Connected to {} {}", kept.server.name, host.route()));
+    job.log(&kept.shown.sentence);
+    let result = on_host(&job, &kept, host.as_ref()).await;
+    host.close().await;
+    result
+}
+
+async fn on_host(job: &Job, kept: &KeptPreview, host: &dyn Host) -> Result<Finish> {
+    job.phase(Phase::Opening);
+    let layout = job.ctx.or_cancel(job.inner.vault(&kept.destination)).await?.layout;
+    let reader = job.ctx.or_cancel(layout.open(&kept.backup.record.id)).await?;
+    job.phase(Phase::Restoring);
+    let mut sum = RestoreReport::default();
+    let mut failures = Failures::new(kept.parts.len());
+    for part in &kept.parts {
+        job.ctx.check()?;
+        match restore_part(job, host, reader.as_ref(), part).await {
+            Ok(report) => {
+                sum.files += report.files;
+                sum.bytes += report.bytes;
+                sum.deleted += report.deleted;
+                sum.kept += report.kept;
+            }
+            Err(error) => failures.add(job, &part.input, error)?,
+        }
+    }
+    failures.end()?;
+    let planned = kept.shown.create.count + kept.shown.overwrite.count;
+    if planned > 0 && sum.files == 0 {
+        let first = job.progress.kept_problems().first().map(|p| format!(": {}: {}", p.subject, p.reason));
+        return Err(Error::new(
+            ErrorClass::Refused,
+            format!(
+                "Nothing was written to {} though {} were planned{}",
+                kept.server.name,
+                count_text(planned, "file", "files"),
+                first.unwrap_or_default()
+            ),
+        )
+        .hint("Give the user Backstay logs in as the right to write there, or use sudo"));
+    }
+    Ok(finish(kept, sum))
+}
+
+fn finish(kept: &KeptPreview, sum: RestoreReport) -> Finish {
+    let place = kept.parts.first().and_then(|part| part.options.to.as_ref());
+    let place = place.map_or_else(|| kept.server.name.clone(), |to| format!("{to} on {}", kept.server.name));
+    let mut text = format!("Restored {} ({}) to {place}", count_text(sum.files, "file", "files"), size_text(sum.bytes));
+    if sum.deleted > 0 {
+        text.push_str(&format!(", deleted {}", sum.deleted));
+    }
+    if sum.kept > 0 {
+        text.push_str(&format!(", left {} as they were", count_text(sum.kept, "entry", "entries")));
+    }
+    let counts = RunCounts { files: sum.files, bytes: sum.bytes, files_deleted: sum.deleted, ..RunCounts::default() };
+    Finish { counts, backup: None, result: Some(text) }
+}
+
+async fn restore_part(
+    job: &Job,
+    host: &dyn Host,
+    reader: &dyn BackupReader,
+    part: &RestorePart,
+) -> Result<RestoreReport> {
+    let kind = job.inner.kind(&part.input.item.kind)?;
+    let mut selection = part.selection.clone();
+    let writes = part.plan.changes.iter().filter(|c| matches!(c.kind, ChangeKind::Create | ChangeKind::Overwrite));
+    let (mut files, mut bytes, mut only) = (0, 0, HashSet::new());
+    for change in writes {
+        files += u64::from(!change.is_dir);
+        bytes += change.size_bytes;
+        only.extend(change.path.clone());
+    }
+    // Files: just what was planned. Other kinds keep their own notes beside the dumps and choose themselves.
+    if part.input.item.kind == "files" {
+        selection.only = Some(only);
+    }
+    job.phase(Phase::Restoring);
+    job.progress.total(Some(files), Some(bytes));
+    let mut source = job.ctx.or_cancel(reader.stream(&job.ctx, selection)).await?;
+    // Not dropped on cancel: the kind stops by itself, in a place where the target is not half a file.
+    kind.restore(&job.ctx, host, &part.input, source.as_mut(), &part.plan, &part.options).await
+}

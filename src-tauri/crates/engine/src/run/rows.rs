@@ -1,0 +1,128 @@
+//! The runs as those who show them see them.
+
+use crate::backstay::{Backstay, Inner};
+use crate::words::{millis, parse_run_kind, problem_row, run_kind_word, run_state_word, stored_error};
+use backstay_contract::{LogLine, ProblemPage, RunDetail, RunFilter, RunPage, RunRow};
+use backstay_core::run::{Run, RunKind, RunState};
+use backstay_core::store::RunQuery;
+use backstay_core::{ErrorClass, Result, RunId};
+
+impl Inner {
+    /// Returns a run's row, with its live progress if it is one of ours.
+    pub(crate) fn run_row(&self, run: &Run) -> RunRow {
+        let server_name = run.server.as_ref().and_then(|id| self.store.server(id).ok()).map(|server| server.name);
+        RunRow {
+            id: run.id.to_string(),
+            kind: run_kind_word(run.kind).into(),
+            state: run_state_word(run.state).into(),
+            title: run.title.clone(),
+            plan: run.plan.as_ref().map(ToString::to_string),
+            server: run.server.as_ref().map(ToString::to_string),
+            server_name,
+            backup: run.backup.as_ref().map(ToString::to_string),
+            created: millis(run.created),
+            started: run.started.map(millis),
+            ended: run.ended.map(millis),
+            problems: run.problems,
+            error: run.error.as_ref().map(stored_error),
+            files: run.counts.files,
+            bytes: run.counts.bytes,
+            bytes_read: run.counts.bytes_read,
+            bytes_added: run.counts.bytes_added,
+            result: run.result.clone(),
+            progress: self.registry.get(&run.id).map(|live| live.progress.view()),
+        }
+    }
+}
+
+impl Backstay {
+    /// Returns a page of runs, newest first.
+    pub async fn runs(&self, filter: RunFilter) -> Result<RunPage> {
+        self.inner.sweep_interrupted()?;
+        let query = RunQuery {
+            active_only: filter.active,
+            plan: filter.plan.map(Into::into),
+            server: filter.server.map(Into::into),
+            kind: filter.kind.as_deref().map(parse_run_kind).transpose()?,
+            offset: filter.offset,
+            limit: filter.limit.clamp(1, 1000),
+        };
+        let page = self.inner.store.runs(&query)?;
+        Ok(RunPage { rows: page.rows.iter().map(|run| self.inner.run_row(run)).collect(), total: page.total })
+    }
+
+    /// Returns one run whole.
+    pub async fn run(&self, id: &str) -> Result<RunDetail> {
+        self.inner.sweep_interrupted()?;
+        let id = RunId::from(id);
+        let run = self.inner.store.run(&id)?;
+        let log = self.inner.store.log(&id)?;
+        Ok(RunDetail {
+            row: self.inner.run_row(&run),
+            files_read: run.counts.files_read,
+            files_new: run.counts.files_new,
+            files_changed: run.counts.files_changed,
+            files_deleted: run.counts.files_deleted,
+            log: log.into_iter().map(|(at, text)| LogLine { at: millis(at), text }).collect(),
+            next: next_step(&run),
+        })
+    }
+
+    /// Returns a page of a run's problems.
+    pub async fn run_problems(&self, id: &str, text: &str, offset: u64, limit: u64) -> Result<ProblemPage> {
+        let page = self.inner.store.problems(&RunId::from(id), text, offset, limit.clamp(1, 1000))?;
+        Ok(ProblemPage { rows: page.rows.iter().map(problem_row).collect(), total: page.total })
+    }
+
+    /// Cancels a run; one that is over already stays as it is.
+    pub async fn cancel_run(&self, id: &str) -> Result<()> {
+        let id = RunId::from(id);
+        let run = self.inner.store.run(&id)?;
+        if run.state.is_over() {
+            return Ok(());
+        }
+        self.inner.audit("run.cancel", &run.title, "ok")?;
+        match self.inner.registry.get(&id) {
+            Some(live) => live.cancel.cancel(),
+            None if self.inner.locks.is_alive(&id) => self.inner.locks.ask_cancel(&id)?,
+            None => self.inner.sweep_interrupted()?,
+        }
+        Ok(())
+    }
+}
+
+/// Says what to do next, for the report.
+fn next_step(run: &Run) -> Option<String> {
+    let text = match (run.kind, run.state) {
+        (_, RunState::Waiting | RunState::Running) => return None,
+        (RunKind::Backup, RunState::Done) => return None,
+        (RunKind::Backup, RunState::DoneWithProblems) => {
+            "Look at the problems: leave out what need not be backed up, or give Backstay the right to read it"
+        }
+        (RunKind::Restore, RunState::Done) => {
+            "Check that the services on the server work with what was restored, then start those you stopped"
+        }
+        (RunKind::Restore, RunState::DoneWithProblems) => {
+            "Look at the problems: what could not be written is as it was before; restore just those paths again"
+        }
+        (RunKind::Verify, RunState::DoneWithProblems) => {
+            "Keep this destination as it is, and make a new backup now; damaged files are named in the problems"
+        }
+        (RunKind::Download | RunKind::Verify, RunState::Done | RunState::DoneWithProblems) => return None,
+        (RunKind::Restore, RunState::Cancelled | RunState::Interrupted) => {
+            "The target is partly restored: preview the restore again to see what is left to do"
+        }
+        (RunKind::Restore, RunState::Failed) => {
+            "Mend the cause, then preview the restore again: it shows what is left to do"
+        }
+        (_, RunState::Cancelled | RunState::Interrupted) => "What was there before is whole; start it again",
+        (_, RunState::Failed) => match run.error.as_ref().map(|error| error.class) {
+            Some(ErrorClass::Offline | ErrorClass::TimedOut) => {
+                "Check that the server can be reached, then start it again"
+            }
+            Some(ErrorClass::Full) => "Make room at the destination, then start it again",
+            _ => return run.error.as_ref().and_then(|error| error.hint.clone()),
+        },
+    };
+    Some(text.into())
+}
