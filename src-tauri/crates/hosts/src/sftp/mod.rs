@@ -1,0 +1,10 @@
+//! SFTP version 3, for accounts without a shell.
+//!
+//! An own client because names must stay raw bytes: russh-sftp turns names that are not UTF-8 into others. See
+//! `docs/adr` for the decision.
+
+mod session;
+pub mod session_files;
+mod wire;
+
+pub use session::SftpSession;

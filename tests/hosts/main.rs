@@ -1,0 +1,1 @@
+//! Hosts against real servers.
