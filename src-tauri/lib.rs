@@ -7,7 +7,7 @@ use backstay_contract::IpcError;
 use backstay_engine::Backstay;
 use bridge::Engine;
 use std::path::PathBuf;
-use tauri::{App, Builder, Manager, RunEvent, Runtime};
+use tauri::{AppHandle, Builder, Manager, RunEvent, Runtime};
 
 /// Runs the app until it ends.
 pub fn run() {
@@ -46,18 +46,21 @@ pub fn configure<R: Runtime>(builder: Builder<R>, home: PathBuf) -> Builder<R> {
         .register_uri_scheme_protocol(bridge::FAILURE_SCHEME, move |context, _request| {
             bridge::failure_response(context.app_handle().try_state::<Engine>().as_deref(), &page_home)
         })
-        .setup(move |app| {
-            app.manage(bridge::window::Quitting::default());
-            tauri::async_runtime::spawn(bridge::window::quit_when_asked(app.handle().clone()));
-            let opened = tauri::async_runtime::block_on(open(home));
-            let theme = match &opened {
-                Ok(backstay) => tauri::async_runtime::block_on(theme(backstay)),
-                Err(_) => String::new(),
-            };
-            let failed = opened.is_err();
-            app.manage(Engine::new(opened));
-            Ok(open_window(app, failed, &theme)?)
-        })
+        .setup(move |app| Ok(set_up(app.handle(), home)?))
+}
+
+/// Opens the engine and a window: the main one, or the one that says why there is no engine.
+pub fn set_up<R: Runtime>(app: &AppHandle<R>, home: PathBuf) -> tauri::Result<()> {
+    app.manage(bridge::window::Quitting::default());
+    tauri::async_runtime::spawn(bridge::window::quit_when_asked(app.clone()));
+    let opened = tauri::async_runtime::block_on(open(home));
+    let theme = match &opened {
+        Ok(backstay) => tauri::async_runtime::block_on(theme(backstay)),
+        Err(_) => String::new(),
+    };
+    let failed = opened.is_err();
+    app.manage(Engine::new(opened));
+    if failed { bridge::window::open_failure(app) } else { bridge::window::open(app, &theme) }
 }
 
 async fn open(home: PathBuf) -> Result<Backstay, IpcError> {
@@ -72,8 +75,4 @@ async fn theme(backstay: &Backstay) -> String {
             String::new()
         }
     }
-}
-
-fn open_window<R: Runtime>(app: &App<R>, failed: bool, theme: &str) -> tauri::Result<()> {
-    if failed { bridge::window::open_failure(app.handle()) } else { bridge::window::open(app.handle(), theme) }
 }
