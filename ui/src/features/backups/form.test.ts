@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BackupRow } from '../../ipc';
-import { downloadProblem, filterFrom, isFiltered, NEWEST_FIRST, nextSort, NO_FILTER, stateOf, toDownload, toFilter } from './form';
+import { downloadProblem, filterFrom, isFiltered, NEWEST_FIRST, nextSort, NO_FILTER, stateOf, toDownload, toFilter, whenText } from './form';
 
 const row = { state: 'good', problems: 0, verified: null } as unknown as BackupRow;
 
@@ -43,5 +43,15 @@ describe('a download', () => {
     expect(toDownload('b1', ['etc'], { format: 'zip', folder: ' /tmp ' })).toEqual({
       backup: 'b1', paths: ['etc'], format: 'zip', folder: '/tmp',
     });
+  });
+});
+
+describe('when a backup was made', () => {
+  const now = new Date(2026, 10, 20, 12, 0).getTime();
+  it('is said as short as it stays clear', () => {
+    expect(whenText(new Date(2026, 10, 20, 10, 0).getTime(), now)).toBe('2 h ago');
+    expect(whenText(new Date(2026, 10, 19, 2, 0).getTime(), now)).toBe('yesterday 02:00');
+    expect(whenText(new Date(2026, 10, 17, 2, 0).getTime(), now)).toBe('Tue 02:00');
+    expect(whenText(new Date(2026, 9, 1, 2, 5).getTime(), now)).toBe('1 Oct 2026 02:05');
   });
 });

@@ -1,4 +1,5 @@
 import type { BackupFilter, BackupRow, DiffView, DownloadRequest } from '../../ipc';
+import { formatAgo, formatClock, formatExact } from '../../shared/format';
 import { localFolderProblem } from '../../shared/paths/paths';
 
 // The rules of the backup list and its dialogs, without a screen.
@@ -119,4 +120,16 @@ export function diffText(diff: DiffView): string {
 /** Orders lines of a comparison as the engine promises: what changed size most first. */
 export function sizeChange(line: { old_bytes: number; new_bytes: number }): number {
   return line.new_bytes - line.old_bytes;
+}
+
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+
+/** Says when a backup was made, as short as it stays clear: "2 h ago", "yesterday 02:00", "Tue 02:00", "20 Nov 2026 02:00". */
+export function whenText(at: number, now: number): string {
+  const start = (time: number) => new Date(time).setHours(0, 0, 0, 0);
+  const days = Math.round((start(now) - start(at)) / 86_400_000);
+  if (days <= 0) return formatAgo(at, now);
+  if (days === 1) return `yesterday ${formatClock(at)}`;
+  if (days < 7) return `${WEEKDAYS[new Date(at).getDay()] ?? ''} ${formatClock(at)}`;
+  return formatExact(at);
 }

@@ -23,7 +23,7 @@ type TreeProps = {
   serverName: string;
   open: ReadonlySet<string>;
   onOpen: (open: ReadonlySet<string>) => void;
-  ticks?: { state: (path: string) => Tick; toggle: (path: string) => void };
+  ticks?: { state: (path: string, folder: boolean) => Tick | null; toggle: (path: string) => void };
   choice?: { chosen: string; choose: (path: string) => void };
   height: number;
 };
@@ -48,9 +48,9 @@ function ServerTree({ server, serverName, open, onOpen, ticks, choice, height }:
       open={open}
       onOpen={onOpen}
       height={height}
-      name={(line) => `${line.name}, ${lineKind(line)}${ticks?.state(line.path) === 'excluded' ? ', left out' : ''}`}
-      row={(line) => <Row line={line} left={ticks?.state(line.path) === 'excluded'} />}
-      {...(ticks ? { ticks: { state: (line: Line) => ticks.state(line.path), toggle: (line: Line) => ticks.toggle(line.path) } } : {})}
+      name={(line) => `${line.name}, ${lineKind(line)}${ticks?.state(line.path, line.folder) === 'excluded' ? ', left out' : ''}`}
+      row={(line) => <Row line={line} left={ticks?.state(line.path, line.folder) === 'excluded'} />}
+      {...(ticks ? { ticks: { state: (line: Line) => ticks.state(line.path, line.folder), toggle: (line: Line) => ticks.toggle(line.path) } } : {})}
       {...(choice
         ? {
             choice: {
@@ -87,7 +87,8 @@ function Row({ line, left }: { line: Line; left: boolean }): ReactNode {
 type BrowserProps = {
   server: string;
   serverName: string;
-  state: (path: string) => Tick;
+  /** How a path is ticked; `null` where it cannot be. */
+  state: (path: string, folder: boolean) => Tick | null;
   onToggle: (path: string) => void;
   height?: number;
 };
@@ -101,7 +102,8 @@ export function RemoteBrowser({ server, serverName, state, onToggle, height = 30
         label={`Add a path of ${serverName}`}
         button="Add"
         onPath={(path) => {
-          if (state(path) === 'none' || state(path) === 'some') onToggle(path);
+          const now = state(path, false);
+          if (now === 'none' || now === 'some') onToggle(path);
           setOpen(withAncestors(open, path));
         }}
       />

@@ -19,8 +19,8 @@ type Props<T extends TreeItem> = {
   row: (item: T) => ReactNode;
   /** The name of a line for screen readers. */
   name: (item: T) => string;
-  /** Where ticks are wanted: how a line is ticked, and what a click on the tick does. */
-  ticks?: { state: (item: T) => Tick; toggle: (item: T) => void };
+  /** Where ticks are wanted: how a line is ticked (`null`: it cannot be), and what a click on the tick does. */
+  ticks?: { state: (item: T) => Tick | null; toggle: (item: T) => void };
   /** Where one line can be chosen: whether this is it, and what choosing does. */
   choice?: { chosen: (item: T) => boolean; choose: (item: T) => void };
   /** Which folders are open; kept by the caller, so that a typed path can open them. */
@@ -63,18 +63,22 @@ export function TreeView<T extends TreeItem>(props: Props<T>) {
     if (!next.delete(path)) next.add(path);
     onOpen(next);
   };
+  const tickOrChoose = (item: T) => {
+    if (props.choice) props.choice.choose(item);
+    else if (props.ticks && props.ticks.state(item) !== null) props.ticks.toggle(item);
+  };
   const activate = (line: TreeLine<T>) => {
     if (line.kind === 'error') void known.get(line.item.path)?.refetch();
     else if (line.kind !== 'item') return;
     else if (props.choice) props.choice.choose(line.item);
     else if (line.item.folder) toggleOpen(line.item.path);
-    else props.ticks?.toggle(line.item);
+    else tickOrChoose(line.item);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const line = lines[at];
     if (!line || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Enter') activate(line);
-    else if (event.key === ' ' && line.kind === 'item') (props.ticks ? props.ticks.toggle : props.choice?.choose)?.(line.item);
+    else if (event.key === ' ' && line.kind === 'item') tickOrChoose(line.item);
     else {
       const step = treeKey(lines, at, event.key);
       if (!step) return;
@@ -147,7 +151,7 @@ type LineProps<T extends TreeItem> = {
 
 function Line<T extends TreeItem>({ id, line, error, active, start, tree, onOpen, onActivate }: LineProps<T>) {
   const { item, depth, kind } = line;
-  const tick = kind === 'item' ? tree.ticks?.state(item) : undefined;
+  const tick = kind === 'item' ? (tree.ticks?.state(item) ?? undefined) : undefined;
   const chosen = kind === 'item' && tree.choice?.chosen(item) === true;
   return (
     <div

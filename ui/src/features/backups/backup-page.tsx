@@ -1,0 +1,35 @@
+import { formatExact } from '../../shared/format';
+import { useParam } from '../../shared/router';
+import { Card, ErrorNote, Page, StateBadge } from '../../shared/ui';
+import { stateOf } from './form';
+import { BackupActions, backupText } from './panel';
+import { useBackup } from './queries';
+import { BackupTabs } from './tabs';
+import './backups.css';
+
+const CRUMBS = [{ title: 'Backups', to: '/backups' }];
+
+/** One backup on a page of its own: room for its tree. */
+export function BackupPage() {
+  const id = useParam('id');
+  const backup = useBackup(id);
+  if (!backup.data) {
+    return (
+      <Page title="Backup" crumbs={CRUMBS}>
+        {backup.error ? <ErrorNote error={backup.error} retry={() => void backup.refetch()} /> : <p className="mute" role="status">Reading the backup…</p>}
+      </Page>
+    );
+  }
+  const { state, text } = stateOf(backup.data.row);
+  return (
+    <Page
+      title={<>{backup.data.row.plan_name} <span className="visually-hidden">of {formatExact(backup.data.row.started)}</span> <StateBadge state={state} text={text || undefined} /></>}
+      text={backupText(backup.data)}
+      crumbs={CRUMBS}
+      fill
+      actions={<BackupActions detail={backup.data} />}
+    >
+      <Card className="page-card"><BackupTabs key={id} detail={backup.data} /></Card>
+    </Page>
+  );
+}

@@ -1,0 +1,172 @@
+import { Button, Select } from '@mantine/core';
+import { IconArchive, IconArrowBackUp, IconDownload, IconExternalLink, IconShieldCheck } from '@tabler/icons-react';
+import { useDebouncedValue, useMediaQuery } from '@mantine/hooks';
+import { useCallback, useState } from 'react';
+import type { BackupRow } from '../../ipc';
+import { dayGroup, formatExact, plural } from '../../shared/format';
+import { useDestinations, usePlans, useServers } from '../../shared/query';
+import { navigate, usePlace } from '../../shared/router';
+import { Card, DataTable, EmptyState, FilterBox, Page, Size, StateBadge, useNow, type Column } from '../../shared/ui';
+import { DownloadDialog } from './download-dialog';
+import { NEWEST_FIRST, NO_FILTER, filterFrom, isFiltered, nextSort, stateOf, whenText, type ListFilter, type Sort, type SortColumn } from './form';
+import { BackupPanel } from './panel';
+import { useBackups, useVerify } from './queries';
+import './backups.css';
+
+/** All backups. A link with other filters in it opens the list anew. */
+export function BackupsPage() {
+  const { query } = usePlace();
+  const filter = filterFrom(query);
+  return <BackupsList key={JSON.stringify(filter)} start={filter} open={query.get('open')} />;
+}
+
+/** Below this the details would leave no room for the list: a row then opens its own page. */
+const TWO_COLUMNS = '(min-width: 1100px)';
+
+function BackupsList({ start, open }: { start: ListFilter; open: string | null }) {
+  const [filter, setFilter] = useState(start);
+  const [sort, setSort] = useState<Sort>(NEWEST_FIRST);
+  const [text] = useDebouncedValue(filter.text, 150);
+  const [downloading, setDownloading] = useState<BackupRow | null>(null);
+  const wide = useMediaQuery(TWO_COLUMNS, true);
+  const verify = useVerify();
+  const now = useNow();
+  const list = useBackups({ ...filter, text }, sort);
+  const rows = list.data?.pages.flatMap((page) => page.rows);
+  const total = list.data?.pages[0]?.total ?? 0;
+
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  const more = useCallback(() => {
+    if (!isFetchingNextPage) void fetchNextPage();
+  }, [isFetchingNextPage, fetchNextPage]);
+  const show = (row: BackupRow) => {
+    if (!wide) navigate(`/backups/${row.id}`);
+    else navigate(placeOf(start, row.id === open ? null : row.id), { replace: true });
+  };
+  const clear = () => setFilter(NO_FILTER);
+  return (
+    <Page
+      title="Backups"
+      text={headline(rows && total, filter)}
+      fill
+      actions={<Filters filter={filter} onChange={(part) => setFilter((old) => ({ ...old, ...part }))} />}
+      panel={open && wide && <BackupPanel key={open} id={open} onClose={() => navigate(placeOf(start, null), { replace: true })} />}
+    >
+      <Card className="list-card">
+        <DataTable<BackupRow>
+          label="Backups"
+          rows={rows}
+          columns={columns(now)}
+          rowKey={(row) => row.id}
+          rowName={(row) => `${row.plan_name}, ${formatExact(row.started)}`}
+          error={list.error}
+          onRetry={() => void list.refetch()}
+          sort={{ key: sort.column, ascending: sort.ascending }}
+          onSort={(wanted) => setSort(nextSort(sort, wanted.key as SortColumn))}
+          selected={open}
+          onOpen={show}
+          menu={(row) => [
+            { title: 'Restore…', icon: <IconArrowBackUp size={16} />, run: () => navigate(`/restore/${row.id}`) },
+            { title: 'Download…', icon: <IconDownload size={16} />, run: () => setDownloading(row) },
+            { title: 'Verify', icon: <IconShieldCheck size={16} />, run: () => verify.run({ id: row.id, name: row.plan_name }) },
+            { title: 'Open its page', icon: <IconExternalLink size={16} />, run: () => navigate(`/backups/${row.id}`) },
+          ]}
+          {...(sort.column === 'started' ? { groupOf: (row: BackupRow) => dayGroup(row.started, now) } : {})}
+          onMore={hasNextPage ? more : undefined}
+          loadingMore={isFetchingNextPage}
+          fill
+          empty={<NoBackups />}
+          {...(isFiltered(filter)
+            ? { noMatch: <EmptyState title="No backup matches" text="Other servers, plans or times may have what you look for." action={<Button onClick={clear}>Clear the filters</Button>} /> }
+            : {})}
+        />
+      </Card>
+      {downloading && (
+        <DownloadDialog backup={downloading.id} name={downloading.plan_name} at={downloading.started} bytes={downloading.bytes} paths={[]} onClose={() => setDownloading(null)} />
+      )}
+    </Page>
+  );
+}
+
+function placeOf(filter: ListFilter, open: string | null): string {
+  const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ''));
+  if (open !== null) query.set('open', open);
+  const text = query.toString();
+  return text === '' ? '/backups' : `/backups?${text}`;
+}
+
+function headline(total: number | undefined, filter: ListFilter): string {
+  if (total === undefined) return 'What can be brought back';
+  return isFiltered(filter) ? `${plural(total, 'backup')} match` : plural(total, 'backup');
+}
+
+const KINDS = [
+  { value: 'files', label: 'Files' },
+  { value: 'mysql', label: 'MySQL or MariaDB' },
+  { value: 'postgres', label: 'PostgreSQL' },
+  { value: 'sqlite', label: 'SQLite' },
+];
+const STATES = [
+  { value: 'good', label: 'Good' },
+  { value: 'problems', label: 'With problems' },
+];
+
+function Filters({ filter, onChange }: { filter: ListFilter; onChange: (part: Partial<ListFilter>) => void }) {
+  const servers = useServers();
+  const plans = usePlans();
+  const destinations = useDestinations();
+  const named = (rows: { id: string; name: string }[] | undefined) => (rows ?? []).map((row) => ({ value: row.id, label: row.name }));
+  const pick = (field: keyof ListFilter, label: string, all: string, data: { value: string; label: string }[]) => (
+    <Select
+      w={118}
+      aria-label={label}
+      data={[{ value: '', label: all }, ...data]}
+      value={filter[field]}
+      searchable={data.length > 8}
+      comboboxProps={{ width: 'max-content', position: 'bottom-end' }}
+      onChange={(value) => onChange({ [field]: value ?? '' })}
+    />
+  );
+  return (
+    <div className="row filters" role="search" aria-label="Filter backups">
+      <FilterBox value={filter.text} onChange={(text) => onChange({ text })} label="Filter backups" width={160} />
+      {pick('server', 'Server', 'All servers', named(servers.data))}
+      {pick('plan', 'Plan', 'All plans', named(plans.data))}
+      {pick('kind', 'Kind', 'All kinds', KINDS)}
+      {(destinations.data?.length ?? 0) > 1 && pick('destination', 'Destination', 'All places', named(destinations.data))}
+      {pick('state', 'State', 'All states', STATES)}
+    </div>
+  );
+}
+
+function NoBackups() {
+  const plans = usePlans();
+  const some = (plans.data?.length ?? 0) > 0;
+  return (
+    <EmptyState
+      icon={IconArchive}
+      title="No backup yet"
+      text={some ? 'Your plans are ready. Run one, and what it brought home is listed here: to look into, to download, to restore.' : 'A plan says what is backed up, and where to. Make one and run it; its backups are listed here.'}
+      action={
+        some ? (
+          <Button variant="filled" onClick={() => navigate('/plans')}>Go to the plans</Button>
+        ) : (
+          <Button variant="filled" onClick={() => navigate('/plans/new')}>Make a plan</Button>
+        )
+      }
+    />
+  );
+}
+
+function columns(now: number): Column<BackupRow>[] {
+  return [
+    { key: 'started', title: 'When', width: 'minmax(112px, 0.8fr)', sortValue: (row) => row.started, cell: (row) => <time dateTime={new Date(row.started).toISOString()} title={formatExact(row.started)}>{whenText(row.started, now)}</time> },
+    { key: 'plan', title: 'Plan', width: 'minmax(90px, 1fr)', sortValue: (row) => row.plan_name, cell: (row) => <b>{row.plan_name}</b> },
+    { key: 'server', title: 'Server', width: 'minmax(70px, 0.7fr)', sortValue: (row) => row.server_name, cell: (row) => row.server_name },
+    { key: 'state', title: 'State', width: '142px', cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text || undefined} />; } },
+    { key: 'size', title: 'Size', width: '84px', right: true, sortValue: (row) => row.bytes, cell: (row) => <Size bytes={row.bytes} /> },
+    { key: 'added', title: 'Added', width: '84px', right: true, hideBelow: 600, sortValue: (row) => row.added_bytes, cell: (row) => <span className="mute"><Size bytes={row.added_bytes} /></span> },
+    { key: 'files', title: 'Files', width: '84px', right: true, hideBelow: 940, cell: (row) => <span className="mute">{row.files.toLocaleString('en-GB')}</span> },
+    { key: 'where', title: 'Where', width: 'minmax(70px, 0.7fr)', hideBelow: 690, cell: (row) => <span className="mute">{row.destinations.join(' · ')}</span> },
+  ];
+}

@@ -1,0 +1,2 @@
+export { PlansPage, PlansPage as PlanPage } from './list-page';
+export { PlanWizardPage } from './wizard-page';

@@ -1,0 +1,98 @@
+import { Button } from '@mantine/core';
+import { IconEdit, IconPlayerPlay, IconTrash } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, type IpcError, type ItemDraft, type PlanRow, type PlanView, type RunRow } from '../../ipc';
+import { keys } from '../../shared/query';
+import { Link, navigate } from '../../shared/router';
+import { Ago, DetailPanel, ErrorNote, KeyValues, Note, PathText, ProgressRow, Size, StateBadge } from '../../shared/ui';
+import { useBackUpNow } from './actions';
+import { KIND_WORDS, itemText } from './items';
+import { RemovePlan } from './remove';
+
+/** One plan at the right of the list. */
+export function PlanPanel({ row, run, onClose }: { row: PlanRow; run: RunRow | undefined; onClose: () => void }) {
+  const plan = useQuery<PlanView, IpcError>({ queryKey: keys.plan(row.id), queryFn: () => api.plan(row.id) });
+  const backUp = useBackUpNow();
+  const [removing, setRemoving] = useState(false);
+  return (
+    <DetailPanel
+      title={row.name}
+      label={row.name}
+      text={`of ${row.server_name}`}
+      badge={<StateBadge state={run ? 'running' : row.state} />}
+      onClose={onClose}
+      actions={
+        <>
+          {run ? (
+            <Button variant="filled" onClick={() => navigate(`/activity/${run.id}`)}>Watch it</Button>
+          ) : (
+            <Button variant="filled" leftSection={<IconPlayerPlay size={16} />} loading={backUp.busy} onClick={() => backUp.run(row)}>Back up now</Button>
+          )}
+          <Button leftSection={<IconEdit size={16} />} onClick={() => navigate(`/plans/${row.id}/edit`)}>Edit</Button>
+          <Button leftSection={<IconTrash size={16} />} onClick={() => setRemoving(true)}>Remove…</Button>
+        </>
+      }
+    >
+      {run && <div className="card-pad" style={{ paddingBottom: 0 }}><ProgressRow run={run} /></div>}
+      {!run && <LastRun row={row} />}
+      <KeyValues
+        rows={[
+          { name: 'Server', value: <Link to={`/servers/${row.server}`}>{row.server_name}</Link> },
+          { name: 'Where to', value: row.destinations.join(' · ') || 'nowhere yet' },
+          { name: 'Last good', value: <Ago at={row.last_backup} never="none yet" /> },
+          { name: 'Size', value: <Size bytes={row.last_bytes} /> },
+          { name: 'Backups', value: <Link to={`/backups?plan=${encodeURIComponent(row.id)}`}>Show its backups</Link> },
+        ]}
+      />
+      {plan.error && <div className="card-pad"><ErrorNote error={plan.error} retry={() => void plan.refetch()} /></div>}
+      {plan.data && (
+        <ul className="plan-items" aria-label="What is backed up">
+          {plan.data.draft.items.map((item, i) => <Item key={`${item.settings.kind}-${i}`} item={item} />)}
+        </ul>
+      )}
+      {removing && <RemovePlan row={row} onClose={() => setRemoving(false)} />}
+    </DetailPanel>
+  );
+}
+
+function LastRun({ row }: { row: PlanRow }) {
+  if (row.state === 'never') {
+    return (
+      <div className="card-pad" style={{ paddingBottom: 0 }}>
+        <Note tone="run">No backup yet. The first one reads everything; those after it only what changed.</Note>
+      </div>
+    );
+  }
+  if (row.state === 'done' || row.state === 'running' || row.state === 'waiting') return null;
+  return (
+    <div className="card-pad" style={{ paddingBottom: 0 }}>
+      <Note
+        tone={row.state === 'failed' || row.state === 'interrupted' ? 'bad' : 'warn'}
+        action={row.last_run_id ? <Button onClick={() => navigate(`/activity/${row.last_run_id ?? ''}`)}>Show</Button> : undefined}
+      >
+        The last run: {row.state_text || row.state.replaceAll('_', ' ')}
+      </Note>
+    </div>
+  );
+}
+
+function Item({ item }: { item: ItemDraft }) {
+  const { settings } = item;
+  return (
+    <li>
+      <b>{item.name && item.name !== settings.kind ? item.name : KIND_WORDS[settings.kind]}</b>
+      {settings.kind === 'files' || settings.kind === 'sqlite' ? (
+        <>
+          {settings.paths.map((path) => <div key={path}><PathText path={path} wrap /></div>)}
+          {settings.kind === 'files' && settings.excludes.length > 0 && (
+            <div className="mute">without {settings.excludes.join(', ')}</div>
+          )}
+          {settings.kind === 'files' && settings.one_file_system && <div className="mute">stays on one file system</div>}
+        </>
+      ) : (
+        <div>{itemText(settings)}{settings.user && <span className="mute"> as {settings.user}</span>}</div>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,130 @@
+import { Skeleton } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, type DestinationRow, type IpcError, type PlanDraft, type PlanRow, type PlanView, type ServerRow } from '../../ipc';
+import { keys, useAction, useDestinations, usePlans, useServers } from '../../shared/query';
+import { navigate, useParam, useQueryValue } from '../../shared/router';
+import { ErrorNote, Page, showNote } from '../../shared/ui';
+import { Summary, WizardPage } from '../../shared/wizard';
+import { EMPTY, STEPS, stepProblem, suggestName, toDraft } from './form';
+import { KIND_WORDS, itemText } from './items';
+import { NameStep, WhereStep } from './step-where';
+import { WhatStep } from './step-what';
+import './plans.css';
+
+const CRUMBS = [{ title: 'Plans', to: '/plans' }];
+
+/** Makes a plan, or changes one: reads what it needs, then shows the steps. */
+export function PlanWizardPage() {
+  const id = useParam('id');
+  const server = useQueryValue('server');
+  const destination = useQueryValue('destination');
+  const servers = useServers();
+  const destinations = useDestinations();
+  const plans = usePlans();
+  const plan = useQuery<PlanView, IpcError>({ queryKey: keys.plan(id), queryFn: () => api.plan(id), enabled: id !== '', staleTime: 0 });
+
+  const error = servers.error ?? destinations.error ?? plans.error ?? plan.error;
+  const title = id === '' ? 'Make a plan' : 'Edit the plan';
+  if (error) {
+    return <Page title={title} crumbs={CRUMBS}><ErrorNote error={error} retry={() => void Promise.all([servers.refetch(), destinations.refetch(), plans.refetch()])} /></Page>;
+  }
+  if (!servers.data || !destinations.data || !plans.data || (id !== '' && !plan.data)) {
+    return <Page title={title} crumbs={CRUMBS}><Skeleton height={240} /></Page>;
+  }
+  const only = destinations.data.length === 1 ? destinations.data[0]?.id : undefined;
+  const start: PlanDraft = plan.data?.draft ?? {
+    ...EMPTY,
+    server: server ?? (servers.data.length === 1 ? (servers.data[0]?.id ?? '') : ''),
+    destinations: [destination ?? only].filter((one) => one !== undefined),
+  };
+  return <Wizard key={id} start={start} servers={servers.data} destinations={destinations.data} plans={plans.data} />;
+}
+
+type Props = { start: PlanDraft; servers: ServerRow[]; destinations: DestinationRow[]; plans: PlanRow[] };
+
+function Wizard({ start, servers, destinations, plans }: Props) {
+  const [step, setStep] = useState(0);
+  const [draft, setDraft] = useState(start);
+  const [named, setNamed] = useState(start.name !== '');
+  const editing = start.id !== null;
+  const serverName = servers.find((row) => row.id === draft.server)?.name ?? '';
+  const taken = plans.filter((row) => row.id !== draft.id).map((row) => row.name);
+
+  const save = useAction(() => api.savePlan(toDraft(draft)), {
+    changes: ['plans'],
+    inline: true,
+    onDone: (row) => {
+      showNote(editing ? `${row.name} is changed. The next backup takes it up.` : `The plan ${row.name} is made.`);
+      navigate(`/plans/${row.id}`, { replace: true });
+    },
+  });
+  const go = (to: number) => {
+    if (to === 2 && !named) setDraft((old) => ({ ...old, name: suggestName(serverName, old.items, taken) }));
+    setStep(to);
+  };
+  const last = step === STEPS.length - 1;
+  return (
+    <WizardPage
+      title={editing ? `Edit ${start.name}` : 'Make a plan'}
+      text={['What should be backed up?', 'Where should the backups lie?', 'How is the plan called?'][step]}
+      crumbs={CRUMBS}
+      steps={STEPS}
+      current={step}
+      onGo={setStep}
+      side={{ title: 'The plan so far', body: <PlanSummary draft={draft} serverName={serverName} destinations={destinations} /> }}
+      back={step === 0 ? { title: 'Cancel', run: () => navigate(editing ? `/plans/${start.id ?? ''}` : '/plans') } : { title: 'Back', run: () => setStep(step - 1) }}
+      next={{
+        title: last ? (editing ? 'Save the plan' : 'Make the plan') : 'Continue',
+        problem: stepProblem(step, draft, taken),
+        busy: save.busy,
+        run: () => (last ? save.run() : go(step + 1)),
+      }}
+    >
+      {step === 0 && <WhatStep draft={draft} servers={servers} suggest={!editing} onChange={setDraft} />}
+      {step === 1 && <WhereStep draft={draft} destinations={destinations} onChange={setDraft} />}
+      {last && (
+        <NameStep
+          name={draft.name}
+          problem={stepProblem(2, draft, taken)}
+          error={save.error}
+          onName={(name) => {
+            setNamed(true);
+            setDraft((old) => ({ ...old, name }));
+          }}
+        />
+      )}
+    </WizardPage>
+  );
+}
+
+function PlanSummary({ draft, serverName, destinations }: { draft: PlanDraft; serverName: string; destinations: DestinationRow[] }) {
+  const where = draft.destinations.map((id) => destinations.find((row) => row.id === id)?.name ?? id);
+  return (
+    <Summary
+      rows={[
+        { name: 'Server', value: serverName },
+        {
+          name: 'What',
+          open: 'nothing ticked yet',
+          value: draft.items.length > 0 && (
+            <ul className="summary-items">
+              {draft.items.map((item, i) => (
+                <li key={`${item.settings.kind}-${i}`}>
+                  <b>{KIND_WORDS[item.settings.kind]}</b>
+                  <div>{itemText(item.settings)}</div>
+                  {item.settings.kind === 'files' && item.settings.excludes.length > 0 && (
+                    <div className="mute">without {item.settings.excludes.slice(0, 4).join(', ')}{item.settings.excludes.length > 4 && ` and ${item.settings.excludes.length - 4} more`}</div>
+                  )}
+                </li>
+              ))}
+            </ul>
+          ),
+        },
+        { name: 'Where to', value: where.join(' · ') },
+        { name: 'When', value: 'When you press "Back up now"' },
+        { name: 'Name', value: draft.name, open: 'asked last' },
+      ]}
+    />
+  );
+}
