@@ -115,9 +115,9 @@ impl EntrySource for CountedSource<'_> {
     async fn next(&mut self) -> Result<Option<Entry>> {
         if self.is_file {
             let mut content = self.content();
-            tokio::io::copy(&mut content, &mut tokio::io::sink())
-                .await
-                .map_err(|e| backstay_core::Error::io("Cannot read the backup back", e))?;
+            let unread = tokio::io::copy(&mut content, &mut tokio::io::sink()).await;
+            let unread = unread.map_err(|e| backstay_core::Error::io("Cannot read the backup back", e))?;
+            self.job.progress.advance(0, unread);
         }
         let entry = self.source.next().await?;
         self.is_file = entry.as_ref().is_some_and(|entry| entry.is_file() && entry.size_bytes > 0);
@@ -125,14 +125,13 @@ impl EntrySource for CountedSource<'_> {
             self.job.progress_current(&entry.path.to_text());
             if entry.is_file() {
                 self.read.files.fetch_add(1, Ordering::Relaxed);
-                self.job.progress.advance(1, 0);
             }
         }
         Ok(entry)
     }
     fn content(&mut self) -> ByteStream {
         self.is_file = false;
-        Box::new(CountedStream { stream: self.source.content(), read: self.read.clone(), job: self.job.clone() })
+        Box::new(CountedStream { stream: self.source.content(), read: self.read.clone() })
     }
     fn holes(&self) -> Vec<(u64, u64)> {
         self.source.holes()
@@ -142,7 +141,6 @@ impl EntrySource for CountedSource<'_> {
 struct CountedStream {
     stream: ByteStream,
     read: Arc<Read>,
-    job: Job,
 }
 
 impl AsyncRead for CountedStream {
@@ -156,7 +154,6 @@ impl AsyncRead for CountedStream {
         let more = (buffer.filled().len() - before) as u64;
         if more > 0 {
             self.read.bytes.fetch_add(more, Ordering::Relaxed);
-            self.job.progress.advance(0, more);
         }
         polled
     }
