@@ -1,0 +1,88 @@
+import { Button } from '@mantine/core';
+import { IconAlertTriangle, IconCheck } from '@tabler/icons-react';
+import { api, type RunDetail } from '../../ipc';
+import { formatBytes, formatCount, formatDuration, plural } from '../../shared/format';
+import { runEnded, useAction, useRun } from '../../shared/query';
+import { Link, navigate } from '../../shared/router';
+import { Card, ErrorNote, Note, Page, ProgressCard, StateBadge, StepHeader } from '../../shared/ui';
+import { STEPS } from './form';
+
+type Props = { backup: string; run: string; name: string };
+
+/** A restore under way, then its report. */
+export function RestoreRun({ backup, run: id, name }: Props) {
+  const run = useRun(id);
+  const cancel = useAction(() => api.cancelRun(id), { changes: ['runs'] });
+  const row = run.data?.row;
+  const server = row?.server_name ?? '';
+  return (
+    <Page
+      title={server ? `Restore ${name} to ${server}` : `Restore ${name}`}
+      text="You may close this page or the window: the restore goes on, and Activity shows it"
+      crumbs={[{ title: 'Backups', to: '/backups' }]}
+      actions={<StepHeader steps={[...STEPS]} current={3} />}
+    >
+      {run.error && <ErrorNote error={run.error} retry={() => void run.refetch()} />}
+      {run.isPending && <p className="mute" role="status">Reading how the restore stands…</p>}
+      {row && !runEnded(row.state) && <ProgressCard run={row} onCancel={() => cancel.run()} cancelling={cancel.busy} />}
+      {run.data && row && runEnded(row.state) && <Report detail={run.data} backup={backup} />}
+    </Page>
+  );
+}
+
+/** What came of it, and what to do next. */
+function Report({ detail, backup }: { detail: RunDetail; backup: string }) {
+  const { row } = detail;
+  const server = row.server_name ?? 'the server';
+  const took = row.started !== null && row.ended !== null ? formatDuration(row.ended - row.started) : null;
+  return (
+    <>
+      <Card title="Report" aside={<StateBadge state={row.state} />} padded>
+        <div className="stack" style={{ gap: 16 }}>
+          <Outcome detail={detail} server={server} />
+          <div className="report-counts">
+            <Count value={formatCount(row.files)} word={row.files === 1 ? 'file restored' : 'files restored'} />
+            <Count value={formatBytes(row.bytes)} word="written" />
+            {detail.files_deleted > 0 && <Count value={formatCount(detail.files_deleted)} word={detail.files_deleted === 1 ? 'file deleted' : 'files deleted'} />}
+            {took !== null && <Count value={took} word="taken" />}
+          </div>
+          {row.result && <p>{row.result}</p>}
+          {row.error && <ErrorNote error={row.error} />}
+          {row.problems > 0 && (
+            <Note tone="warn" action={<Button onClick={() => navigate(`/activity/${row.id}?tab=problems`)}>Show them</Button>}>
+              {plural(row.problems, 'problem')}: not everything is as in the backup.
+            </Note>
+          )}
+          {detail.next && <div><b>What next</b><p>{detail.next}</p></div>}
+        </div>
+      </Card>
+      <div className="row">
+        {row.state !== 'done' && (
+          <Button variant="filled" onClick={() => navigate(`/restore/${backup}`)}>Restore again…</Button>
+        )}
+        <Button onClick={() => navigate(`/backups/${backup}`)}>Show the backup</Button>
+        <Link to={`/activity/${row.id}`}>Log of this restore</Link>
+      </div>
+    </>
+  );
+}
+
+function Outcome({ detail, server }: { detail: RunDetail; server: string }) {
+  const { row } = detail;
+  switch (row.state) {
+    case 'done':
+      return <Note tone="good" icon={<IconCheck size={18} aria-hidden />}>Restored to {server}, without problems.</Note>;
+    case 'done_with_problems':
+      return <Note tone="warn">Restored to {server}, but with {plural(row.problems, 'problem')}.</Note>;
+    case 'cancelled':
+      return <Note tone="warn">Cancelled. What had been written to {server} by then stays there; restore again to make it whole.</Note>;
+    case 'interrupted':
+      return <Note tone="bad">Backstay was ended while it restored. What had been written to {server} by then stays there; restore again to make it whole.</Note>;
+    default:
+      return <Note tone="bad" icon={<IconAlertTriangle size={18} aria-hidden />}>The restore to {server} failed before it was through.</Note>;
+  }
+}
+
+function Count({ value, word }: { value: string; word: string }) {
+  return <div><b>{value}</b><span className="mute">{word}</span></div>;
+}

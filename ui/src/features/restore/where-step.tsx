@@ -1,0 +1,58 @@
+import { Select } from '@mantine/core';
+import type { ServerRow } from '../../ipc';
+import { FolderChooser } from '../../shared/paths';
+import { Card, Note } from '../../shared/ui';
+import { Choices } from '../../shared/wizard';
+import { MODES, placeNotes, type Mode, type RestoreForm } from './form';
+
+type Props = {
+  form: RestoreForm;
+  /** The server the backup was made of, if it is still known. */
+  origin: string | null;
+  originName: string;
+  servers: ServerRow[];
+  onChange: (part: Partial<RestoreForm>) => void;
+};
+
+/** Which server, which place on it, and what happens to what is there. */
+export function WhereStep({ form, origin, originName, servers, onChange }: Props) {
+  const chosen = servers.find((server) => server.id === form.server);
+  const gone = !servers.some((server) => server.id === origin);
+  return (
+    <>
+      {gone && <Note tone="warn">{originName}, where this backup was made, is not among your servers. Choose another one, or add it first.</Note>}
+      <Card padded>
+        <Select
+          label="To which server"
+          placeholder="Choose a server"
+          data={servers.map((server) => ({
+            value: server.id,
+            label: `${server.name}${server.local ? '' : ` (${server.address})`}${server.id === origin ? ', where it came from' : ''}`,
+          }))}
+          value={form.server || null}
+          onChange={(server) => server && onChange({ server })}
+          searchable={servers.length > 8}
+        />
+      </Card>
+      <Choices<RestoreForm['place']>
+        label="To which place"
+        value={form.place}
+        onChange={(place) => onChange({ place })}
+        options={[
+          { value: 'original', title: 'To its original places', text: 'Every file goes where it was; databases are loaded under their own names.' },
+          { value: 'folder', title: 'Into another folder', text: 'Files keep their folders below it. Good for looking first, or for picking by hand.' },
+        ]}
+      />
+      {form.place === 'folder' && chosen && (
+        <FolderChooser key={chosen.id} server={chosen.id} serverName={chosen.name} value={form.folder} onChange={(folder) => onChange({ folder })} />
+      )}
+      <Choices<Mode>
+        label="What happens to what is there"
+        value={form.mode}
+        onChange={(mode) => onChange({ mode })}
+        options={MODES.map((one) => ({ value: one.mode, title: one.title, text: one.text }))}
+      />
+      {placeNotes(form, origin).map((note) => <Note key={note} tone="warn">{note}</Note>)}
+    </>
+  );
+}
