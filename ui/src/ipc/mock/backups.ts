@@ -106,5 +106,9 @@ export const backups = {
     const rows = changes(w, change).filter((row) => row.target.toLowerCase().includes(text.toLowerCase()));
     return { rows: rows.slice(offset, offset + limit), total: rows.length };
   },
-  previewRequest: (preview: string) => previews.get(preview),
 };
+
+/** What a preview was asked for. */
+export function previewRequest(preview: string): T.RestoreRequest | undefined {
+  return previews.get(preview);
+}

@@ -1,6 +1,6 @@
 import { ipcError } from '../transport';
 import type * as T from '../types';
-import { PROBLEMS, backups } from './backups';
+import { PROBLEMS, previewRequest } from './backups';
 import { GIB, MIB, runRow, type World } from './data';
 
 const PHASES: Record<string, string[]> = {
@@ -69,7 +69,7 @@ export const runs = {
     return begin(w, { kind: 'backup', title: row.name, plan, server: row.server, server_name: row.server_name });
   },
   start_restore: (w: World, { preview, typedName }: { preview: string; typedName: string | null }) => {
-    const request = backups.previewRequest(preview);
+    const request = previewRequest(preview);
     const server = w.servers.find((s) => s.id === request?.server);
     if (!request || !server) throw ipcError('missing', 'Cannot restore: the preview is too old', 'Make a new preview.');
     if (request.mode === 'replace' && typedName !== server.name) throw ipcError('invalid', `Cannot restore to ${server.name}: its name was not typed`, 'Type the name as it stands.');

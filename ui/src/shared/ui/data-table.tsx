@@ -90,7 +90,6 @@ export function DataTable<T>(props: DataTableProps<T>) {
   ].join(' ');
 
   const virtual = sorted.length >= VIRTUAL_FROM;
-  // eslint-disable-next-line react-hooks/incompatible-library -- the virtualizer's functions are used in this component only
   const virtualizer = useVirtualizer({
     count: virtual ? lines.length : 0,
     getScrollElement: () => scrollRef.current,

@@ -1,0 +1,2 @@
+export { ActivityPage } from './activity-page';
+export { RunPage } from './run-page';

@@ -1,0 +1,44 @@
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { api, type IpcError, type ProblemPage, type RunDetail, type RunPage } from '../../ipc';
+import { keys, useAction } from '../../shared/query';
+
+const PAGE = 200;
+
+/** All runs, newest first, page by page. */
+export function useRunHistory(kind: string | null) {
+  return useInfiniteQuery<RunPage, IpcError, RunPage['rows'], readonly unknown[], number>({
+    queryKey: keys.runPages({ kind }),
+    queryFn: ({ pageParam }) => api.runs({ active: false, plan: null, server: null, kind, offset: pageParam, limit: PAGE }),
+    initialPageParam: 0,
+    getNextPageParam: (last, pages) => {
+      const have = pages.reduce((sum, page) => sum + page.rows.length, 0);
+      return last.rows.length > 0 && have < last.total ? have : undefined;
+    },
+    select: (data) => data.pages.flatMap((page) => page.rows),
+  });
+}
+
+/** One run whole; read anew when its row changes. */
+export function useRun(id: string) {
+  return useQuery<RunDetail, IpcError>({ queryKey: keys.run(id), queryFn: () => api.run(id) });
+}
+
+/** A run's problems that match a text. */
+export function useRunProblems(id: string, text: string) {
+  return useInfiniteQuery<ProblemPage, IpcError, { rows: ProblemPage['rows']; total: number }, readonly unknown[], number>({
+    queryKey: keys.runProblems(id, text),
+    queryFn: ({ pageParam }) => api.runProblems(id, text, pageParam, PAGE),
+    initialPageParam: 0,
+    getNextPageParam: (last, pages) => {
+      const have = pages.reduce((sum, page) => sum + page.rows.length, 0);
+      return last.rows.length > 0 && have < last.total ? have : undefined;
+    },
+    select: (data) => ({ rows: data.pages.flatMap((page) => page.rows), total: data.pages[0]?.total ?? 0 }),
+    placeholderData: (previous) => previous,
+  });
+}
+
+/** Cancels a run. */
+export function useCancelRun() {
+  return useAction(api.cancelRun, { changes: ['runs'] });
+}

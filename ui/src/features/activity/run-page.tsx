@@ -1,0 +1,110 @@
+import { Button, Skeleton, Tabs } from '@mantine/core';
+import { IconCheck } from '@tabler/icons-react';
+import { api, type RunDetail } from '../../ipc';
+import { formatDuration, formatExact, plural } from '../../shared/format';
+import { runEnded, useAction } from '../../shared/query';
+import { Link, navigate, useParam, usePlace } from '../../shared/router';
+import { Card, CopyText, EmptyState, ErrorNote, Note, Page, ProgressCard, StateBadge, kindWord } from '../../shared/ui';
+import { useCancelRun, useRun } from './queries';
+import { RunProblems } from './run-problems';
+import { outcome, runNumbers, took } from './words';
+import './activity.css';
+
+const CRUMBS = [{ title: 'Activity', to: '/activity' }];
+
+/** One run: how it stands or what came of it, its problems, its log. */
+export function RunPage() {
+  const id = useParam('id');
+  const run = useRun(id);
+  if (run.error && !run.data) return <Page title="Run" crumbs={CRUMBS}><ErrorNote error={run.error} retry={() => void run.refetch()} /></Page>;
+  if (!run.data) return <Page title="Run" crumbs={CRUMBS}><Card padded><Skeleton height={120} /></Card></Page>;
+  return <RunView detail={run.data} />;
+}
+
+function RunView({ detail }: { detail: RunDetail }) {
+  const { row } = detail;
+  const cancel = useCancelRun();
+  const ended = runEnded(row.state);
+  const text = [row.server_name ?? '', formatExact(row.started ?? row.created), ended && row.ended ? formatDuration(took(row, row.ended) ?? 0) : ''].filter(Boolean).join(' · ');
+  return (
+    <Page title={<span className="row">{kindWord(row.kind)}: {row.title} {ended && <StateBadge state={row.state} text={outcome(row)} />}</span>} text={text} crumbs={CRUMBS} actions={<RunActions detail={detail} />} fill>
+      {!ended && <ProgressCard run={row} onCancel={() => cancel.run(row.id)} cancelling={cancel.busy} />}
+      {row.error && <ErrorNote error={row.error} />}
+      {row.state === 'interrupted' && !row.error && <Note tone="warn">Backstay was ended while this ran. Nothing half-made is left behind; run it again.</Note>}
+      {ended && (row.result || detail.next) && (
+        <Note tone={row.state === 'done' ? 'good' : 'run'} icon={<IconCheck size={18} aria-hidden />}>
+          {row.result && <div>{row.result}</div>}
+          {detail.next && <div>{detail.next}</div>}
+        </Note>
+      )}
+      {ended && <Numbers detail={detail} />}
+      <RunTabs detail={detail} />
+    </Page>
+  );
+}
+
+function RunActions({ detail }: { detail: RunDetail }) {
+  const { row } = detail;
+  const open = (id: string) => navigate(`/activity/${id}`, { replace: true });
+  const again = useAction(api.startBackup, { changes: ['runs'], onDone: open });
+  const check = useAction(api.startVerify, { changes: ['runs'], onDone: open });
+  if (!runEnded(row.state)) return null;
+  const { plan, backup } = row;
+  const failed = row.state !== 'done' && row.state !== 'done_with_problems';
+  return (
+    <>
+      {backup && row.kind !== 'restore' && <Button onClick={() => navigate(`/backups/${backup}`)}>Open the backup</Button>}
+      {row.kind === 'backup' && plan && <Button variant={failed ? 'filled' : 'default'} loading={again.busy} onClick={() => again.run(plan)}>{failed ? 'Try again' : 'Back up again'}</Button>}
+      {row.kind === 'verify' && backup && <Button loading={check.busy} onClick={() => check.run(backup)}>Check again</Button>}
+      {row.kind === 'restore' && backup && <Button onClick={() => navigate(`/restore/${backup}`)}>Restore again…</Button>}
+      {row.kind === 'download' && backup && failed && <Button onClick={() => navigate(`/backups/${backup}`)}>Try again from the backup</Button>}
+    </>
+  );
+}
+
+function Numbers({ detail }: { detail: RunDetail }) {
+  const numbers = runNumbers(detail.row, detail);
+  if (numbers.length === 0) return null;
+  return (
+    <Card>
+      <dl className="numbers">
+        {numbers.map((number) => <div key={number.name}><dt>{number.name}</dt><dd>{number.value}</dd></div>)}
+      </dl>
+    </Card>
+  );
+}
+
+function RunTabs({ detail }: { detail: RunDetail }) {
+  const { path, query } = usePlace();
+  const problems = Math.max(detail.row.problems, detail.row.progress?.problems ?? 0);
+  const tab = query.get('tab') ?? (problems > 0 ? 'problems' : 'log');
+  return (
+    <Card className="card-fill">
+      <Tabs value={tab} onChange={(value) => navigate(`${path}?tab=${value ?? 'log'}`, { replace: true })} className="fill-tabs">
+        <Tabs.List>
+          <Tabs.Tab value="problems">Problems {problems > 0 && problems.toLocaleString('en-GB')}</Tabs.Tab>
+          <Tabs.Tab value="log">Log</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="problems">
+          {problems > 0 ? <RunProblems run={detail.row} /> : <EmptyState icon={IconCheck} title="No problems" text={runEnded(detail.row.state) ? 'Everything that was asked for was read.' : 'None so far.'} />}
+        </Tabs.Panel>
+        <Tabs.Panel value="log"><Log detail={detail} /></Tabs.Panel>
+      </Tabs>
+    </Card>
+  );
+}
+
+function Log({ detail }: { detail: RunDetail }) {
+  if (detail.log.length === 0) return <EmptyState title="Nothing in the log yet" />;
+  const time = (at: number) => new Date(at).toLocaleTimeString('en-GB');
+  const whole = detail.log.map((line) => `${new Date(line.at).toISOString()} ${line.text}`).join('\n');
+  return (
+    <div className="fill-scroll" tabIndex={0} role="region" aria-label="Log">
+      <div className="run-tools"><span className="mute grow">{plural(detail.log.length, 'line')}</span><CopyText value={whole} label="Copy the log" /></div>
+      <ol className="log mono">
+        {detail.log.map((line, i) => <li key={i}><span className="mute">{time(line.at)}</span><span>{line.text}</span></li>)}
+      </ol>
+      {detail.row.plan && <p className="card-pad mute">Plan: <Link to={`/plans/${detail.row.plan}`}>{detail.row.title}</Link></p>}
+    </div>
+  );
+}

@@ -1,0 +1,45 @@
+import type { ProblemRow, RunRow } from '../../ipc';
+import { formatBytes, plural } from '../../shared/format';
+import { lookOf } from '../../shared/ui';
+
+/** What came of a run, in a few words, for its badge: "2 problems", "Done". */
+export function outcome(run: RunRow): string {
+  if (run.state === 'done_with_problems') return plural(run.problems, 'problem');
+  return lookOf(run.state).word;
+}
+
+/** How long a run took or has taken; `null` when it never began. */
+export function took(run: RunRow, now: number): number | null {
+  if (run.started === null) return null;
+  return Math.max(0, (run.ended ?? now) - run.started);
+}
+
+/** The numbers of a run, as pairs of name and value; what is nought and says nothing is left out. */
+export function runNumbers(run: RunRow, detail: { files_read: number; files_new: number; files_changed: number; files_deleted: number }): { name: string; value: string }[] {
+  const count = (name: string, n: number) => (n > 0 ? [{ name, value: n.toLocaleString('en-GB') }] : []);
+  const size = (name: string, n: number) => (n > 0 ? [{ name, value: formatBytes(n) }] : []);
+  const backup = run.kind === 'backup';
+  return [
+    ...count('Files', run.files),
+    ...size('Size', run.bytes),
+    ...(backup ? [...count('Read', detail.files_read), ...count('New', detail.files_new), ...count('Changed', detail.files_changed)] : count('Written', detail.files_new + detail.files_changed)),
+    ...count('Deleted', detail.files_deleted),
+    ...size('Bytes read', run.bytes_read),
+    ...(backup ? [{ name: 'Bytes added', value: formatBytes(run.bytes_added) }] : []),
+  ];
+}
+
+/** Tells whether leaving a problem's subject out of the plan makes sense: a path of the files kind, not a damaged copy. */
+export function canExclude(problem: ProblemRow): boolean {
+  return ['unreadable', 'vanished', 'changed', 'skipped'].includes(problem.kind) && problem.subject.startsWith('/');
+}
+
+const PROBLEM_WORDS: Record<string, string> = {
+  unreadable: 'Not readable', vanished: 'Vanished', changed: 'Changed while read', skipped: 'Skipped', unwritable: 'Not writable',
+  database: 'Database', damaged: 'Damaged', other: 'Other',
+};
+
+/** The kind of a problem in words. */
+export function problemWord(kind: string): string {
+  return PROBLEM_WORDS[kind] ?? kind;
+}

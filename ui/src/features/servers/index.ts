@@ -1,0 +1,2 @@
+export { ServersPage } from './servers-page';
+export { AddServerPage, EditServerPage } from './wizard/wizard-page';

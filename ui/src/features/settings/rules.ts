@@ -1,0 +1,28 @@
+/** The parts of the settings, in order. */
+export const PARTS = [
+  { key: 'general', title: 'General' },
+  { key: 'appearance', title: 'Appearance' },
+  { key: 'notifications', title: 'Notifications' },
+  { key: 'kits', title: 'Keys and recovery kits' },
+  { key: 'secrets', title: 'Secrets' },
+  { key: 'audit', title: 'Audit log' },
+  { key: 'about', title: 'About' },
+] as const;
+
+/** Returns the part that the address names, else the first. */
+export function partOf(text: string | null): string {
+  return PARTS.find((part) => part.key === text)?.key ?? 'general';
+}
+
+/** What is wrong with a new passphrase typed twice; `null` when it can be used. */
+export function checkPassphrase(passphrase: string, again: string): { passphrase?: string; again?: string } | null {
+  if (passphrase.length < 8) return { passphrase: 'At least 8 characters; a few random words are easy to keep in mind' };
+  if (passphrase !== again) return { again: 'The two are not equal' };
+  return null;
+}
+
+/** Brings a typed number into its limits; what is no number becomes the lowest. */
+export function clampNumber(value: number | string, least: number, most: number): number {
+  const n = Math.round(Number(value));
+  return Number.isFinite(n) ? Math.min(most, Math.max(least, n)) : least;
+}
