@@ -1,0 +1,178 @@
+//! The vault: backups in a restic repository. Deduplicated, compressed, sealed; restic itself can read and check it.
+//!
+//! rustic_core makes and opens the repository and holds its keys. Backups are written and read by code of ours, because
+//! a backup must never leave out a file silently and must fill all cores; docs/adr/0001-own-archiver.md says more, and
+//! docs/formats/vault.md describes every byte.
+
+mod backend;
+mod check;
+mod chunker;
+mod collected;
+mod crypto;
+mod diff;
+mod fetch;
+mod id;
+mod index;
+mod lock;
+mod node;
+mod pack;
+mod parent;
+mod pool;
+mod reader;
+mod repo;
+mod snapshot;
+mod stream;
+mod tree;
+mod walk;
+mod writer;
+
+use async_trait::async_trait;
+use backstay_core::destination::{Destination, Key};
+use backstay_core::layout::{BackupDiff, BackupReader, BackupRecord, BackupStart, BackupWriter, Layout, LayoutCheck};
+use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext, Secret};
+use repo::{Access, Repo};
+use std::sync::Arc;
+
+/// What lies at a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Nothing, or only what an interrupted making of a vault left.
+    Empty,
+    /// A vault, ours or one restic made.
+    Vault,
+    /// Something else.
+    Foreign,
+}
+
+/// Tells what lies at a destination, without any key.
+pub async fn presence(destination: &dyn Destination) -> Result<Presence> {
+    match destination.head(&Key::new("config")?).await {
+        // A program's own "config" is not a vault's: that one has keys beside it.
+        Ok(_) if !destination.list("keys/").await?.is_empty() => return Ok(Presence::Vault),
+        Ok(_) => return Ok(Presence::Foreign),
+        Err(error) if error.class == ErrorClass::Missing => {}
+        Err(error) => return Err(error),
+    }
+    let objects = destination.list("").await?;
+    let leftover = |key: &str| key.starts_with("keys/");
+    Ok(match objects.iter().all(|object| leftover(object.key.as_str())) {
+        true => Presence::Empty,
+        false => Presence::Foreign,
+    })
+}
+
+/// An opened vault. Keep it: opening it again costs half a second for its key.
+pub struct Vault {
+    repo: Arc<Repo>,
+}
+
+impl Vault {
+    /// Makes a new vault, then opens it anew with the password, so that what is returned is known to open.
+    ///
+    /// Errors: `Exists` where a vault lies already, `Invalid` where something else lies.
+    pub async fn create(destination: Arc<dyn Destination>, password: &Secret) -> Result<Self> {
+        let label = destination.label().to_owned();
+        if password.is_empty() {
+            let text = format!("Cannot make a vault at {label}: the password is empty");
+            return Err(Error::new(ErrorClass::Invalid, text));
+        }
+        match presence(destination.as_ref()).await? {
+            Presence::Empty => {}
+            Presence::Vault => {
+                return Err(Error::new(
+                    ErrorClass::Exists,
+                    format!("Cannot make a vault at {label}: there is one already"),
+                )
+                .hint("Open the existing vault with its password"));
+            }
+            Presence::Foreign => {
+                return Err(Error::new(
+                    ErrorClass::Invalid,
+                    format!("Cannot make a vault at {label}: other things lie there"),
+                )
+                .hint("Choose an empty folder"));
+            }
+        }
+        // Keys without a config are of a making that was interrupted; they open nothing.
+        for object in destination.list("keys/").await? {
+            destination.delete(&object.key).await?;
+        }
+        let made = Repo::start(destination.clone(), password, Access::Create).await?;
+        let opened = Self::open(destination, password).await?;
+        if opened.id() != made.id {
+            return Err(Error::new(
+                ErrorClass::Exists,
+                format!("Cannot make a vault at {label}: somebody else made one at the same time"),
+            ));
+        }
+        Ok(opened)
+    }
+
+    /// Opens an existing vault.
+    ///
+    /// Errors: `Missing` where none lies, `WrongKey`, `Unsupported` for a newer format, `Corrupt`.
+    pub async fn open(destination: Arc<dyn Destination>, password: &Secret) -> Result<Self> {
+        let label = destination.label().to_owned();
+        match destination.head(&Key::new("config")?).await {
+            Ok(_) => {}
+            Err(error) if error.class == ErrorClass::Missing => {
+                return Err(no_vault(&label, destination.as_ref()).await);
+            }
+            Err(error) => return Err(error),
+        }
+        let repo = Repo::start(destination, password, Access::Open).await?;
+        Ok(Self { repo: Arc::new(repo) })
+    }
+
+    /// Returns the vault's own id, from its config: 64 hex digits.
+    pub fn id(&self) -> &str {
+        &self.repo.id
+    }
+}
+
+async fn no_vault(label: &str, destination: &dyn Destination) -> Error {
+    let has = async |prefix: &str| destination.list(prefix).await.is_ok_and(|objects| !objects.is_empty());
+    if has("data/").await && has("keys/").await {
+        let text = format!("Cannot open the vault at {label}: its config file is missing");
+        return Error::new(ErrorClass::Corrupt, text)
+            .hint("Bring the file \"config\" back from another copy of the vault");
+    }
+    if has("keys/").await {
+        let text = format!("Cannot open a vault at {label}: the making of one was interrupted there");
+        return Error::new(ErrorClass::Missing, text).hint("Make the vault again; nothing was stored in it yet");
+    }
+    Error::new(ErrorClass::Missing, format!("Cannot open a vault at {label}: none lies there"))
+        .hint("Check the place, or make a new vault there")
+}
+
+#[async_trait]
+impl Layout for Vault {
+    async fn begin(&self, ctx: &RunContext, start: BackupStart) -> Result<Box<dyn BackupWriter>> {
+        Ok(Box::new(writer::Writer::begin(self.repo.clone(), ctx, start).await?))
+    }
+
+    async fn list(&self) -> Result<Vec<BackupRecord>> {
+        let snapshots = self.repo.snapshots().await?;
+        Ok(snapshots.iter().map(|(id, snapshot)| snapshot.record(id)).collect())
+    }
+
+    async fn open(&self, id: &BackupId) -> Result<Arc<dyn BackupReader>> {
+        let (id, snapshot) = self.repo.find_snapshot(id).await?;
+        Ok(Arc::new(reader::Reader::open(self.repo.clone(), id, &snapshot).await?))
+    }
+
+    async fn diff(&self, ctx: &RunContext, older: &BackupId, newer: &BackupId) -> Result<BackupDiff> {
+        let old = ctx.or_cancel(self.repo.find_snapshot(older)).await?.1.tree;
+        let new = ctx.or_cancel(self.repo.find_snapshot(newer)).await?.1.tree;
+        let index = ctx.or_cancel(self.repo.index()).await?;
+        diff::diff(&self.repo, &index, ctx, old, new).await
+    }
+
+    async fn check(&self, ctx: &RunContext, read_data_percent: u8) -> Result<LayoutCheck> {
+        check::check(&self.repo, ctx, read_data_percent).await
+    }
+
+    async fn used_bytes(&self) -> Result<u64> {
+        Ok(self.repo.destination.list("").await?.iter().map(|object| object.size_bytes).sum())
+    }
+}

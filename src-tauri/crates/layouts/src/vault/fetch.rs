@@ -1,0 +1,168 @@
+//! Fetches chunks: neighbours in a pack come in one read, several reads at once, each chunk proved by its checksum.
+
+use super::id::Id;
+use super::index::{Index, Location};
+use super::repo::{Repo, internal, pack_key, unpack};
+use backstay_core::{Error, ErrorClass, Result};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Unwanted bytes read rather than starting another read.
+const GAP: u64 = 128 << 10;
+/// The longest single read.
+const READ: u64 = 4 << 20;
+
+/// What fetching gave for each chunk.
+pub(crate) type Fetched<T> = HashMap<Id, Result<T>>;
+
+struct Part {
+    pack: Id,
+    start: u64,
+    end: u64,
+    blobs: Vec<(Id, Location)>,
+}
+
+impl Repo {
+    /// Fetches these chunks and gives each to `decode`. A chunk that is missing or damaged everywhere it lies is an
+    /// error of its own; the others come all the same.
+    pub async fn fetch<T, F>(self: &Arc<Self>, index: &Index, ids: &[Id], tree: bool, decode: F) -> Fetched<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Id, Vec<u8>) -> Result<T> + Send + Sync + 'static,
+    {
+        let decode = Arc::new(decode);
+        let mut fetched = HashMap::with_capacity(ids.len());
+        let mut wanted = Vec::with_capacity(ids.len());
+        let mut seen = HashSet::with_capacity(ids.len());
+        for id in ids.iter().filter(|id| seen.insert(**id)) {
+            match index.find(id, tree).next() {
+                Some(location) => wanted.push((*id, location)),
+                None => _ = fetched.insert(*id, Err(self.not_indexed(id))),
+            }
+        }
+        self.fetch_parts(plan(wanted), &decode, &mut fetched).await;
+        // Where a chunk lies twice, the second copy mends the first.
+        let failed: Vec<Id> = fetched.iter().filter(|(_, result)| result.is_err()).map(|(id, _)| *id).collect();
+        for id in failed {
+            for location in index.find(&id, tree).skip(1) {
+                let mut second = HashMap::new();
+                self.fetch_parts(plan(vec![(id, location)]), &decode, &mut second).await;
+                if let Some(Ok(value)) = second.remove(&id) {
+                    fetched.insert(id, Ok(value));
+                    break;
+                }
+            }
+        }
+        fetched
+    }
+
+    async fn fetch_parts<T, F>(self: &Arc<Self>, parts: Vec<Part>, decode: &Arc<F>, fetched: &mut Fetched<T>)
+    where
+        T: Send + 'static,
+        F: Fn(&Id, Vec<u8>) -> Result<T> + Send + Sync + 'static,
+    {
+        let mut tasks = tokio::task::JoinSet::new();
+        for part in parts {
+            let (repo, decode) = (self.clone(), decode.clone());
+            tasks.spawn(async move {
+                let _permit = repo.fetches.clone().acquire_owned().await;
+                repo.fetch_part(part, decode).await
+            });
+        }
+        while let Some(joined) = tasks.join_next().await {
+            // A task that ended by a fault of ours leaves its chunks out; whoever asked for them sees it.
+            if let Ok(results) = joined {
+                fetched.extend(results);
+            }
+        }
+    }
+
+    async fn fetch_part<T, F>(self: Arc<Self>, part: Part, decode: Arc<F>) -> Vec<(Id, Result<T>)>
+    where
+        T: Send + 'static,
+        F: Fn(&Id, Vec<u8>) -> Result<T> + Send + Sync + 'static,
+    {
+        let read = async { self.destination.get(&pack_key(&part.pack)?, Some(part.start..part.end)).await };
+        let sealed = match read.await {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                return part.blobs.iter().map(|(id, _)| (*id, Err(self.unreadable(&part.pack, &error)))).collect();
+            }
+        };
+        let ids: Vec<Id> = part.blobs.iter().map(|(id, _)| *id).collect();
+        let repo = self.clone();
+        let work = move || {
+            let open = |id: &Id, location: &Location| {
+                let start = (u64::from(location.offset) - part.start) as usize;
+                let sealed = sealed.get(start..start + location.length as usize);
+                let plain = sealed.and_then(|sealed| repo.open_blob(id, sealed, location.raw));
+                decode(id, plain.ok_or_else(|| repo.damaged(&part.pack, id))?)
+            };
+            part.blobs.iter().map(|(id, location)| (*id, open(id, location))).collect()
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(results) => results,
+            Err(_) => ids.into_iter().map(|id| (id, Err(internal("Cannot unpack a chunk")))).collect(),
+        }
+    }
+
+    /// Opens, unpacks and proves one chunk; `None` if it is not what was written.
+    pub fn open_blob(&self, id: &Id, sealed: &[u8], raw: u32) -> Option<Vec<u8>> {
+        let payload = self.cipher.open(sealed)?;
+        let plain = if raw > 0 { unpack_exactly(&payload, raw as usize)? } else { payload };
+        (Id::of(&plain) == *id).then_some(plain)
+    }
+
+    fn not_indexed(&self, id: &Id) -> Error {
+        let text = format!("The vault at {} has lost a chunk: {} is in no pack", self.label(), id.short());
+        Error::new(ErrorClass::Corrupt, text).hint(REPAIR)
+    }
+
+    fn unreadable(&self, pack: &Id, error: &Error) -> Error {
+        let name = format!("Pack {} of the vault at {}", pack.short(), self.label());
+        match error.class {
+            ErrorClass::Missing => Error::new(ErrorClass::Corrupt, format!("{name} is missing")).hint(REPAIR),
+            ErrorClass::Corrupt => Error::new(ErrorClass::Corrupt, format!("{name} is cut short")).hint(REPAIR),
+            class => {
+                let copy = Error::new(class, error.message.clone()).detail(error.detail.clone().unwrap_or_default());
+                if let Some(hint) = &error.hint { copy.hint(hint) } else { copy }
+            }
+        }
+    }
+
+    fn damaged(&self, pack: &Id, id: &Id) -> Error {
+        let text = format!(
+            "Pack {} of the vault at {} is damaged: chunk {} does not match its checksum",
+            pack.short(),
+            self.label(),
+            id.short()
+        );
+        Error::new(ErrorClass::Corrupt, text).hint(REPAIR)
+    }
+}
+
+const REPAIR: &str =
+    "Verify the destination with all data to see what is lost; a new backup writes the lost data again";
+
+fn unpack_exactly(payload: &[u8], raw: usize) -> Option<Vec<u8>> {
+    let plain = unpack(payload, raw)?;
+    (plain.len() == raw).then_some(plain)
+}
+
+/// Groups chunks into reads.
+fn plan(mut wanted: Vec<(Id, Location)>) -> Vec<Part> {
+    wanted.sort_unstable_by_key(|(_, location)| (location.pack, location.offset));
+    let mut parts: Vec<Part> = Vec::new();
+    for (id, location) in wanted {
+        let start = u64::from(location.offset);
+        let end = start + u64::from(location.length);
+        match parts.last_mut() {
+            Some(part) if part.pack == location.pack && start <= part.end + GAP && end - part.start <= READ => {
+                part.end = part.end.max(end);
+                part.blobs.push((id, location));
+            }
+            _ => parts.push(Part { pack: location.pack, start, end, blobs: vec![(id, location)] }),
+        }
+    }
+    parts
+}

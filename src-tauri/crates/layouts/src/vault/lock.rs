@@ -1,0 +1,146 @@
+//! restic's lock files: a backup holds a shared one; whoever removes data (prune) holds an exclusive one.
+
+use super::id::Id;
+use super::node::go_time;
+use super::repo::{Repo, object_key};
+use backstay_core::context::Clock;
+use backstay_core::{Error, ErrorClass, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// A lock is written anew so often; restic takes one older than 30 minutes for dead.
+const REFRESH: Duration = Duration::from_secs(5 * 60);
+const STALE_MINUTES: i64 = 30;
+
+#[derive(Serialize, Deserialize, Debug)]
+struct LockFile {
+    #[serde(serialize_with = "write_time")]
+    time: DateTime<Utc>,
+    #[serde(default)]
+    exclusive: bool,
+    #[serde(default)]
+    hostname: String,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    pid: u32,
+}
+
+fn write_time<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&go_time(time))
+}
+
+/// A shared lock, held until dropped or released.
+pub(crate) struct Lock {
+    end: Option<oneshot::Sender<()>>,
+    task: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Lock {
+    /// Takes the lock. `Locked` while somebody alive holds it exclusively.
+    pub async fn shared(repo: Arc<Repo>, clock: Arc<dyn Clock>) -> Result<Self> {
+        refuse_exclusive(&repo, clock.now()).await?;
+        let mut id = repo.save("locks", &LockFile::ours(clock.now())).await?;
+        // Somebody may have locked between the look and the lock.
+        if let Err(error) = refuse_exclusive(&repo, clock.now()).await {
+            remove(&repo, &id).await;
+            return Err(error);
+        }
+        let (end, mut ended) = oneshot::channel();
+        let task = Handle::current().spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = &mut ended => break,
+                    () = tokio::time::sleep(REFRESH) => {}
+                }
+                // A refresh that fails is tried again at the next turn; the old lock holds for 30 minutes.
+                if let Ok(fresh) = repo.save("locks", &LockFile::ours(clock.now())).await {
+                    remove(&repo, &id).await;
+                    id = fresh;
+                }
+            }
+            remove(&repo, &id).await;
+        });
+        Ok(Self { end: Some(end), task: Some(task) })
+    }
+
+    /// Gives the lock back and waits until it is gone.
+    pub async fn release(mut self) {
+        self.end.take();
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.end.take();
+    }
+}
+
+async fn remove(repo: &Repo, id: &Id) {
+    if let Ok(key) = object_key("locks", id) {
+        // A lock that stays is dead in 30 minutes at the latest.
+        let _ = repo.destination.delete(&key).await;
+    }
+}
+
+async fn refuse_exclusive(repo: &Repo, now: DateTime<Utc>) -> Result<()> {
+    for id in repo.ids("locks").await? {
+        let lock = match repo.load::<LockFile>("locks", &id).await {
+            Ok(lock) => lock,
+            // Gone meanwhile, or half-written by a program without our care: it cannot be anybody's lock.
+            Err(error) if matches!(error.class, ErrorClass::Missing | ErrorClass::Corrupt) => continue,
+            Err(error) => return Err(error),
+        };
+        if lock.is_dead(now) {
+            // A lock that only looks old may be a living one seen by a wrong clock: no reason to remove it.
+            if lock.owner_died() || now - lock.time > TimeDelta::days(1) {
+                remove(repo, &id).await;
+            }
+        } else if lock.exclusive {
+            let who = format!("{}@{}, process {}", lock.username, lock.hostname, lock.pid);
+            let since = lock.time.format("%Y-%m-%d %H:%M UTC");
+            return Err(Error::new(
+                ErrorClass::Locked,
+                format!("Cannot use the vault at {}: {who} holds it for itself since {since}", repo.label()),
+            )
+            .hint("Wait until it has ended; a lock whose owner died counts for nothing after 30 minutes"));
+        }
+    }
+    Ok(())
+}
+
+impl LockFile {
+    fn ours(now: DateTime<Utc>) -> Self {
+        Self { time: now, exclusive: false, hostname: this_host(), username: this_user(), pid: std::process::id() }
+    }
+
+    fn is_dead(&self, now: DateTime<Utc>) -> bool {
+        now - self.time > TimeDelta::minutes(STALE_MINUTES) || self.owner_died()
+    }
+
+    fn owner_died(&self) -> bool {
+        self.hostname == this_host() && !is_alive(self.pid)
+    }
+}
+
+fn this_host() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+fn this_user() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default()
+}
+
+/// Tells whether a process of this computer may be alive. Only Linux shows it cheaply; elsewhere 30 minutes decide.
+fn is_alive(pid: u32) -> bool {
+    let proc = Path::new("/proc");
+    !proc.join("self").exists() || proc.join(pid.to_string()).exists()
+}

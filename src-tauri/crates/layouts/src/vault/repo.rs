@@ -1,0 +1,243 @@
+//! An opened vault: its key, its config, and the reading and writing of its sealed objects.
+
+use super::backend::Backend;
+use super::chunker::Chunker;
+use super::crypto::Cipher;
+use super::id::Id;
+use super::index::Index;
+use super::snapshot::Snapshot;
+use super::tree::TreeCache;
+use backstay_core::destination::{Destination, Key, WriteMode};
+use backstay_core::{Error, ErrorClass, Result, Secret};
+use bytes::Bytes;
+use rustic_core::repofile::MasterKey;
+use rustic_core::{
+    ConfigOptions, Credentials, KeyOptions, Repository, RepositoryBackends, RepositoryOptions, RusticError,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// Parts of packs fetched at the same time.
+const FETCHES: usize = 6;
+/// zstd's level for everything; 3 is what restic uses too.
+pub(crate) const ZSTD_LEVEL: i32 = 3;
+/// The largest object but packs we are ready to unpack: an index of some 10 million chunks.
+const OBJECT_LIMIT: usize = 1 << 30;
+
+/// Whether a vault is to be made or to be opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Create,
+    Open,
+}
+
+/// An opened vault.
+pub(crate) struct Repo {
+    pub destination: Arc<dyn Destination>,
+    pub cipher: Cipher,
+    pub chunker: Chunker,
+    /// The id in its config file.
+    pub id: String,
+    /// The format's version: 1 knows no compression.
+    pub version: u32,
+    pub index: tokio::sync::Mutex<Arc<Index>>,
+    pub snapshots: Mutex<HashMap<Id, Arc<Snapshot>>>,
+    pub trees: Mutex<TreeCache>,
+    /// (bytes, files) below each folder seen by `list`. Folders are named by their content: they never go stale.
+    pub sizes: Mutex<HashMap<Id, (u64, u64)>>,
+    pub fetches: Arc<Semaphore>,
+}
+
+struct Opened {
+    master: MasterKey,
+    id: String,
+    version: u32,
+    polynomial: String,
+}
+
+impl Repo {
+    /// Makes or opens the vault. Deriving the key takes half a second of one core.
+    pub async fn start(destination: Arc<dyn Destination>, password: &Secret, access: Access) -> Result<Self> {
+        let opened = open_with_rustic(destination.clone(), password.clone(), access).await?;
+        let label = destination.label().to_owned();
+        let broken = |what: &str| Error::new(ErrorClass::Corrupt, format!("Cannot use the vault at {label}: {what}"));
+        if !(1..=2).contains(&opened.version) {
+            return Err(too_new(&label));
+        }
+        let cipher = Cipher::new(&opened.master).ok_or_else(|| broken("its key has an impossible length"))?;
+        let chunker = u64::from_str_radix(&opened.polynomial, 16)
+            .ok()
+            .and_then(Chunker::new)
+            .ok_or_else(|| broken("its config has an impossible polynomial"))?;
+        Ok(Self {
+            destination,
+            cipher,
+            chunker,
+            id: opened.id,
+            version: opened.version,
+            index: tokio::sync::Mutex::default(),
+            snapshots: Mutex::default(),
+            trees: Mutex::default(),
+            sizes: Mutex::default(),
+            fetches: Arc::new(Semaphore::new(FETCHES)),
+        })
+    }
+
+    /// Returns how messages name the vault.
+    pub fn label(&self) -> &str {
+        self.destination.label()
+    }
+
+    /// Lists the ids of one folder of objects.
+    pub async fn ids(&self, folder: &str) -> Result<Vec<Id>> {
+        let objects = self.destination.list(&format!("{folder}/")).await?;
+        Ok(objects.iter().filter_map(|object| Id::parse(object.key.as_str().rsplit('/').next()?)).collect())
+    }
+
+    /// Reads, proves and opens an object of JSON.
+    pub async fn load<T: DeserializeOwned>(&self, folder: &str, id: &Id) -> Result<T> {
+        let sealed = self.destination.get(&object_key(folder, id)?, None).await?;
+        let damaged = |what: &str| {
+            Error::new(
+                ErrorClass::Corrupt,
+                format!("Cannot read {folder}/{} of the vault at {}: {what}", id.short(), self.label()),
+            )
+            .hint("Check the destination; another copy of this file would mend it")
+        };
+        if Id::of(&sealed) != *id {
+            return Err(damaged("it does not match its checksum"));
+        }
+        let plain = self.cipher.open(&sealed).ok_or_else(|| damaged("it was not sealed with this vault's key"))?;
+        let json = match plain.split_first() {
+            Some((2, packed)) => unpack(packed, OBJECT_LIMIT).ok_or_else(|| damaged("it cannot be unpacked"))?,
+            _ => plain,
+        };
+        serde_json::from_slice(&json).map_err(|error| damaged("it is not what it should be").source(error))
+    }
+
+    /// Seals and stores an object of JSON; returns its id.
+    pub async fn save(&self, folder: &str, value: &(impl Serialize + Sync)) -> Result<Id> {
+        let (id, sealed) = self.seal(value)?;
+        self.put(&object_key(folder, &id)?, sealed).await?;
+        Ok(id)
+    }
+
+    /// Seals an object of JSON.
+    pub fn seal(&self, value: &impl Serialize) -> Result<(Id, Bytes)> {
+        let mut plain = serde_json::to_vec(value).map_err(|error| internal("Cannot write JSON").source(error))?;
+        if self.version >= 2 {
+            let mut packed = vec![2];
+            zstd::stream::copy_encode(plain.as_slice(), &mut packed, ZSTD_LEVEL)
+                .map_err(|error| Error::io("Cannot compress", error))?;
+            plain = packed;
+        }
+        let mut sealed = Vec::new();
+        self.cipher.seal_into(&plain, &mut sealed).ok_or_else(|| internal("Cannot seal an object"))?;
+        Ok((Id::of(&sealed), Bytes::from(sealed)))
+    }
+
+    /// Stores an object named by its own checksum. What is there under that name with the same size is the same object:
+    /// an earlier try that was thought lost.
+    pub async fn put(&self, key: &Key, content: Bytes) -> Result<()> {
+        let size = content.len() as u64;
+        match self.destination.put(key, content.clone(), WriteMode::CreateNew).await {
+            Err(error) if error.class == ErrorClass::Exists => {
+                if self.destination.head(key).await?.size_bytes == size {
+                    return Ok(());
+                }
+                self.destination.put(key, content, WriteMode::Replace).await
+            }
+            other => other,
+        }
+    }
+}
+
+/// Makes an error of ours.
+pub(crate) fn internal(message: &str) -> Error {
+    Error::new(ErrorClass::Internal, message)
+}
+
+/// Unpacks zstd; `None` if it is damaged or would be larger than `limit`.
+pub(crate) fn unpack(packed: &[u8], limit: usize) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let mut plain = Vec::new();
+    let decoder = zstd::stream::read::Decoder::new(packed).ok()?;
+    decoder.take(limit as u64 + 1).read_to_end(&mut plain).ok()?;
+    (plain.len() <= limit).then_some(plain)
+}
+
+/// Returns the key of an object that is no pack.
+pub(crate) fn object_key(folder: &str, id: &Id) -> Result<Key> {
+    Key::new(format!("{folder}/{}", id.hex()))
+}
+
+/// Returns the key of a pack.
+pub(crate) fn pack_key(id: &Id) -> Result<Key> {
+    let hex = id.hex();
+    Key::new(format!("data/{}/{hex}", &hex[..2]))
+}
+
+async fn open_with_rustic(destination: Arc<dyn Destination>, password: Secret, access: Access) -> Result<Opened> {
+    let label = destination.label().to_owned();
+    let failure = Arc::new(Mutex::new(None));
+    let backend = Backend::new(destination, Handle::current(), failure.clone());
+    let work = move || -> std::result::Result<Opened, Box<RusticError>> {
+        let backends = RepositoryBackends::new(Arc::new(backend), None);
+        let mut options = RepositoryOptions::default();
+        options.no_cache = true;
+        let repository = Repository::new(&options, &backends)?;
+        let credentials = Credentials::password(password.expose());
+        let opened = match access {
+            Access::Open => repository.open(&credentials)?,
+            Access::Create => repository.init(&credentials, &KeyOptions::default(), &ConfigOptions::default())?,
+        };
+        let config = opened.config();
+        Ok(Opened {
+            master: opened.key(),
+            id: config.id.to_hex().to_string(),
+            version: config.version,
+            polynomial: config.chunker_polynomial.clone(),
+        })
+    };
+    let tried = if access == Access::Create { "make" } else { "open" };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(error)) => {
+            let failed = failure.lock().ok().and_then(|mut failure| failure.take());
+            Err(failed.unwrap_or_else(|| explain(&label, tried, *error)))
+        }
+        // A key file with absurd numbers makes the key derivation panic on its own thread.
+        Err(error) => {
+            Err(Error::new(ErrorClass::Corrupt, format!("Cannot {tried} the vault at {label}: a key file is damaged"))
+                .source(error))
+        }
+    }
+}
+
+fn explain(label: &str, tried: &str, error: RusticError) -> Error {
+    if error.is_incorrect_password() {
+        return Error::new(
+            ErrorClass::WrongKey,
+            format!("Cannot open the vault at {label}: the password does not open it"),
+        )
+        .hint("Take the password from this vault's recovery kit");
+    }
+    let text = error.display_log();
+    if text.contains("Config version") {
+        return too_new(label);
+    }
+    let class = if text.contains("already exists") { ErrorClass::Exists } else { ErrorClass::Corrupt };
+    Error::new(class, format!("Cannot {tried} the vault at {label}")).detail(text)
+}
+
+fn too_new(label: &str) -> Error {
+    Error::new(
+        ErrorClass::Unsupported,
+        format!("Cannot open the vault at {label}: it was written by a newer version of restic or Backstay"),
+    )
+    .hint("Update Backstay")
+}
