@@ -13,10 +13,7 @@ use tauri::{AppHandle, Builder, Manager, RunEvent, Runtime};
 pub fn run() {
     bridge::start_logging();
     bridge::install_panic_hook();
-    let home = match backstay_assembly::home(None) {
-        Ok(home) => home,
-        Err(error) => return give_up(&error.to_string()),
-    };
+    let home = home();
     let app =
         configure(Builder::default().plugin(bridge::single_instance(&home)), home).build(tauri::generate_context!());
     match app {
@@ -29,6 +26,14 @@ pub fn run() {
         }),
         Err(error) => give_up(&format!("Cannot open a window: {error}")),
     }
+}
+
+/// Where state lives: `BACKSTAY_HOME`, else the platform's data folder.
+fn home() -> PathBuf {
+    let given = std::env::var_os("BACKSTAY_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let home = given.unwrap_or_else(backstay_assembly::data_dir);
+    // A relative path is taken as it is where the current folder cannot be told; opening it then says why it fails.
+    std::path::absolute(&home).unwrap_or(home)
 }
 
 fn give_up(why: &str) {

@@ -9,6 +9,7 @@ use backstay_store::SqliteStore;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use backstay_platform::notify::notify;
 pub use backstay_platform::paths::{data_dir, user_home};
 
 /// What differs between those who start Backstay.
