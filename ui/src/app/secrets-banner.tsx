@@ -3,12 +3,14 @@ import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { api, type IpcError, type SecretsStatus } from '../ipc';
 import { keys } from '../shared/query';
-import { navigate } from '../shared/router';
+import { navigate, usePlace } from '../shared/router';
 import { Note } from '../shared/ui';
 
 /** Says on every page when secrets cannot be read, with the way to mend it. */
 export function SecretsBanner() {
   const secrets = useQuery<SecretsStatus, IpcError>({ queryKey: keys.secrets, queryFn: api.secretsStatus });
+  const place = usePlace();
+  if (place.path === '/settings' && place.query.get('part') === 'secrets') return null;
   if (!secrets.data || secrets.data.state === 'ready') return null;
   const locked = secrets.data.state === 'locked';
   return (

@@ -1,11 +1,11 @@
 import { IconPlayerPlay } from '@tabler/icons-react';
 import { Button, Menu, Skeleton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { api, type IpcError, type Need, type Overview, type PlanRow, type ServerRow } from '../../ipc';
+import { api, type IpcError, type Need, type Overview, type PlanRow, type RunRow, type ServerRow } from '../../ipc';
 import { formatBytes } from '../../shared/format';
 import { keys, useAction, useActiveRuns } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Ago, Card, DataTable, ErrorNote, Page, ProgressCard, Size, StateBadge, Tick, type Column } from '../../shared/ui';
+import { Ago, Card, DataTable, ErrorNote, Page, ProgressRow, Size, StateBadge, Tick, runTitle, type Column } from '../../shared/ui';
 import { firstSteps, needAction, needWord, overviewSentence } from './words';
 import './overview.css';
 
@@ -22,13 +22,13 @@ export function OverviewPage() {
   }
   const steps = firstSteps(data.first_steps);
   const isNew = !data.first_steps.backup;
-  const live = (active.data?.rows ?? []).filter((run) => run.state === 'running').slice(0, 3);
+  const live = (active.data?.rows ?? []).filter((run) => run.state === 'running').slice(0, 5);
   return (
     <Page title="Overview" text={overviewSentence(data)} actions={<HeaderActions hasBackups={data.first_steps.backup} />}>
       {data.needs.length > 0 && <Needs needs={data.needs} />}
       {isNew && <FirstSteps steps={steps} />}
-      {live.map((run) => <ProgressCard key={run.id} run={run} linked />)}
-      <Card title="Servers" aside="last good backup · last proof that it comes back">
+      {live.length > 0 && <Running runs={live} />}
+      <Card title="Servers">
         <ServerLines servers={data.servers} />
       </Card>
       {!isNew && <Space overview={data} />}
@@ -90,6 +90,21 @@ function NeedLine({ need }: { need: Need }) {
   );
 }
 
+function Running({ runs }: { runs: RunRow[] }) {
+  return (
+    <Card title="Running" aside={runs.length}>
+      <ul className="lines">
+        {runs.map((run) => (
+          <li key={run.id}>
+            <Link className="running-title clip" to={`/activity/${run.id}`}>{runTitle(run)}</Link>
+            <div className="grow"><ProgressRow run={run} /></div>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
 function FirstSteps({ steps }: { steps: ReturnType<typeof firstSteps> }) {
   const next = steps.find((step) => !step.done && step.to !== '/servers/new') ?? steps.find((step) => !step.done);
   return (
@@ -113,7 +128,7 @@ function FirstSteps({ steps }: { steps: ReturnType<typeof firstSteps> }) {
 const COLUMNS: Column<ServerRow>[] = [
   { key: 'name', title: 'Name', width: 'minmax(120px, 1.2fr)', sortValue: (s) => s.name, cell: (s) => <b>{s.name}</b> },
   { key: 'state', title: 'State', width: 'minmax(150px, 1.2fr)', sortValue: (s) => s.state, cell: (s) => <StateBadge state={s.state} title={s.state_text} /> },
-  { key: 'last', title: 'Last good backup', width: 'minmax(110px, 1fr)', sortValue: (s) => s.last_backup, cell: (s) => <Ago at={s.last_backup} never="none" /> },
+  { key: 'last', title: 'Last good backup', width: 'minmax(124px, 1fr)', sortValue: (s) => s.last_backup, cell: (s) => <Ago at={s.last_backup} never="none" /> },
   { key: 'proof', title: 'Proven', width: 'minmax(110px, 1fr)', hideBelow: 620, sortValue: (s) => s.last_proof, cell: (s) => <span className="mute"><Ago at={s.last_proof} never="never proven" /></span> },
   { key: 'size', title: 'Size', width: '96px', right: true, sortValue: (s) => s.last_bytes, cell: (s) => <Size bytes={s.last_bytes} /> },
   { key: 'places', title: 'Places', width: '76px', right: true, hideBelow: 560, sortValue: (s) => s.places, cell: (s) => <span className="mute">{s.places === 0 ? 'none' : s.places}</span> },

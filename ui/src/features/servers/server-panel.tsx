@@ -32,7 +32,7 @@ function Loaded({ detail, onClose }: { detail: ServerDetail; onClose: () => void
       actions={
         <>
           {plans.data?.length === 1 && first && <Button variant="filled" loading={backUp.busy} onClick={() => backUp.run(first.id)}>Back up now</Button>}
-          <Button variant={row.plans === 0 ? 'filled' : 'default'} onClick={() => navigate(`/plans/new?server=${row.id}`)}>Make a plan of it</Button>
+          <Button variant={row.plans === 0 ? 'filled' : 'default'} onClick={() => navigate(`/plans/new?server=${row.id}`)}>Make a plan</Button>
           <Button onClick={() => navigate(`/servers/${row.id}/edit`)}>Change</Button>
         </>
       }

@@ -1,11 +1,12 @@
-import { IconDatabase, IconFile, IconFolder, IconLink } from '@tabler/icons-react';
+import { CloseButton, TextInput } from '@mantine/core';
+import { IconDatabase, IconFile, IconFolder, IconLink, IconSearch } from '@tabler/icons-react';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, toIpcError, type BackupEntry, type BackupItem, type IpcError } from '../../ipc';
 import { formatBytes, plural } from '../format';
 import { keys } from '../query';
-import { ErrorNote, FilterBox, showError } from '../ui';
+import { ErrorNote, showError } from '../ui';
 import { isWithin, parentOf } from './paths';
 import { pickedState, togglePicked } from './selection';
 import { TreeView } from './tree-view';
@@ -72,7 +73,20 @@ export function BackupTree({ backup, name, items, picked, onPick, height }: Prop
   return (
     <div className={height === 'fill' ? 'backup-tree backup-tree-fill' : 'backup-tree'}>
       <div className="backup-tree-bar">
-        <FilterBox value={typed} onChange={setTyped} label="Search in this backup" width={220} />
+        <TextInput
+          w={240}
+          aria-label="Search in this backup"
+          placeholder="Search in this backup"
+          leftSection={<IconSearch size={15} aria-hidden />}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Escape' || typed === '') return;
+            event.stopPropagation();
+            setTyped('');
+          }}
+          rightSection={typed !== '' && <CloseButton size="sm" aria-label="Clear search" onClick={() => setTyped('')} />}
+        />
         {searching && found.data && <span className="mute small">{found.data.length >= 1000 ? 'The first 1,000 shown' : plural(found.data.length, 'match', 'matches')}</span>}
       </div>
       {shown.error && <div className="card-pad"><ErrorNote error={shown.error} retry={() => void shown.refetch()} /></div>}

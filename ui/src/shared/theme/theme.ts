@@ -27,8 +27,9 @@ export const theme = createTheme({
   components: {
     Button: Button.extend({
       defaultProps: { variant: 'default' },
-      vars: () => ({
-        root: { '--button-height': '30px', '--button-padding-x': '12px', '--button-fz': '13px' },
+      // Only where no size is asked for: the compact ones keep their own.
+      vars: (_theme, props) => ({
+        root: props.size ? {} : { '--button-height': '30px', '--button-padding-x': '12px', '--button-fz': '13px' },
       }),
     }),
     Input: Input.extend(input),
@@ -60,6 +61,9 @@ export const cssVariables: CSSVariablesResolver = () => {
     '--mantine-color-anchor': 'var(--acc)',
     '--mantine-primary-color-filled': 'var(--acc)',
     '--mantine-primary-color-contrast': 'var(--acc-ink)',
+    '--mantine-primary-color-light-color': 'var(--acc)',
+    '--mantine-color-stay-light-color': 'var(--acc)',
+    '--mantine-color-stay-text': 'var(--acc)',
   };
   return { variables: {}, light: shared, dark: shared };
 };

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import type { HostKeyView } from '../../../ipc';
+import {
+  acceptKey, acceptKnown, allKnown, checkLogin, checkWhere, cleaned, emptyDraft, emptyJump, fingerprintGroups, keyFileOf, keyToJudge, parseAddress,
+  suggestName, withAddress,
+} from './draft';
+
+const key = (state: string, fingerprint = 'SHA256:aaaa'): HostKeyView => ({ host: 'h:22', algorithm: 'ssh-ed25519', fingerprint, state, expected: null });
+
+describe('parseAddress', () => {
+  it.each([
+    ['web-1', { host: 'web-1', user: null, port: null }],
+    [' root@10.0.0.5:2222 ', { host: '10.0.0.5', user: 'root', port: 2222 }],
+    ['ssh://anna@[fd00::1]:22/', { host: 'fd00::1', user: 'anna', port: 22 }],
+    ['fd00::1', { host: 'fd00::1', user: null, port: null }],
+    ['root@fd00::22', { host: 'fd00::22', user: 'root', port: null }],
+  ])('reads %s', (text, want) => expect(parseAddress(text)).toEqual(want));
+  it.each(['', 'a b', 'host:0', 'host:99999', 'host:ssh', '@host', 'https://x.org/path'])('refuses %j', (text) => expect(parseAddress(text)).toBeNull());
+});
+
+describe('withAddress', () => {
+  it('fills in user, port and name', () => {
+    expect(withAddress(emptyDraft(), 'anna@web-1.example.org:2222')).toMatchObject({ host: 'web-1.example.org', user: 'anna', port: 2222, name: 'web-1' });
+  });
+  it('keeps a name that the user typed', () => expect(withAddress({ ...emptyDraft(), name: 'shop' }, 'web-1').name).toBe('shop'));
+  it('forgets the fingerprint of another address', () => {
+    const draft = { ...emptyDraft(), host: 'a', fingerprint: 'SHA256:x' };
+    expect(withAddress(draft, 'b').fingerprint).toBeNull();
+    expect(withAddress(draft, 'a').fingerprint).toBe('SHA256:x');
+  });
+  it('suggests the address itself where it is a number', () => expect(suggestName('10.0.0.5')).toBe('10.0.0.5'));
+});
+
+describe('checks', () => {
+  const good = { ...emptyDraft(), host: 'web-1', name: 'web-1' };
+  it('wants an address and a name of its own', () => {
+    expect(checkWhere(emptyDraft(), [])).toMatchObject({ host: expect.any(String), name: expect.any(String) });
+    expect(checkWhere(good, [{ id: 'x', name: 'web-1' }]).name).toContain('web-1');
+    expect(checkWhere({ ...good, id: 'x' }, [{ id: 'x', name: 'web-1' }])).toEqual({});
+    expect(checkWhere({ ...good, port: 0 }, []).port).toBeDefined();
+  });
+  it('needs no address for this computer', () => expect(checkWhere({ ...emptyDraft(), local: true, name: 'here' }, [])).toEqual({}));
+  it('wants the secret that the way needs, unless it is stored', () => {
+    expect(checkLogin({ ...good, auth: 'password' }, false)).toHaveProperty('password');
+    expect(checkLogin({ ...good, auth: 'password' }, true)).toEqual({});
+    expect(checkLogin({ ...good, auth: 'key' }, true)).toHaveProperty('key_file');
+    expect(checkLogin({ ...good, sudo: 'with_password' }, false)).toHaveProperty('sudo_password');
+    expect(checkLogin({ ...good, auth: 'password', password: 'x', sudo: 'with_password' }, false)).toEqual({});
+  });
+  it('looks at every jump host', () => {
+    const faults = checkLogin({ ...good, jumps: [{ ...emptyJump(), host: 'a' }, { ...emptyJump(), auth: 'agent' }] }, false);
+    expect(Object.keys(faults).sort()).toEqual(['jump.1.host', 'jump.1.user']);
+  });
+});
+
+describe('cleaned', () => {
+  it('sends no secret of a way not chosen', () => {
+    const sent = cleaned({ ...emptyDraft(), auth: 'agent', password: 'p', key_passphrase: 'k', sudo_password: 's' });
+    expect(sent).toMatchObject({ password: null, key_passphrase: null, sudo_password: null, key_file: null });
+  });
+  it('gives a jump host the user of the server', () => expect(cleaned({ ...emptyDraft(), user: ' anna ', jumps: [{ ...emptyJump(), host: ' b ' }] }).jumps[0]).toMatchObject({ host: 'b', user: 'anna' }));
+});
+
+describe('host keys', () => {
+  const draft = { ...emptyDraft(), jumps: [emptyJump()] };
+  it('asks about the first unknown or changed one', () => {
+    expect(keyToJudge({ keys: [key('pinned'), key('unknown')] })?.index).toBe(1);
+    expect(keyToJudge({ keys: [key('changed')] })?.key.state).toBe('changed');
+    expect(keyToJudge({ keys: [key('known_hosts')] })).toBeNull();
+  });
+  it('is not done while hosts behind are missing', () => {
+    expect(allKnown(draft, { keys: [key('pinned')] })).toBe(false);
+    expect(allKnown(draft, { keys: [key('pinned'), key('known_hosts')] })).toBe(true);
+    expect(allKnown(draft, { keys: [key('pinned'), key('changed')] })).toBe(false);
+  });
+  it('writes each to its place', () => {
+    expect(acceptKey(draft, 0, 'SHA256:j').jumps[0]?.fingerprint).toBe('SHA256:j');
+    expect(acceptKey(draft, 1, 'SHA256:s').fingerprint).toBe('SHA256:s');
+  });
+  it('takes over known ones only', () => {
+    const next = acceptKnown(draft, { keys: [key('known_hosts', 'SHA256:j'), key('unknown', 'SHA256:s')] });
+    expect(next.jumps[0]?.fingerprint).toBe('SHA256:j');
+    expect(next.fingerprint).toBeNull();
+  });
+  it('shows a fingerprint in groups, without losing a letter', () => {
+    const { method, groups } = fingerprintGroups('SHA256:3rKkHcPqpFyWm1QxSd0L');
+    expect(method).toBe('SHA256');
+    expect(groups).toEqual(['3rKkHcPq', 'pFyWm1Qx', 'Sd0L']);
+  });
+  it('names the file to compare with', () => {
+    expect(keyFileOf('ssh-ed25519')).toBe('/etc/ssh/ssh_host_ed25519_key.pub');
+    expect(keyFileOf('ecdsa-sha2-nistp256')).toBe('/etc/ssh/ssh_host_ecdsa_key.pub');
+    expect(keyFileOf('rsa-sha2-512')).toBe('/etc/ssh/ssh_host_rsa_key.pub');
+  });
+});

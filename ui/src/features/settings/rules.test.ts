@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { checkPassphrase, clampNumber, partOf } from './rules';
+
+it('wants a passphrase of some length, twice', () => {
+  expect(checkPassphrase('short', 'short')).toHaveProperty('passphrase');
+  expect(checkPassphrase('long enough', 'long enogh')).toHaveProperty('again');
+  expect(checkPassphrase('long enough', 'long enough')).toBeNull();
+});
+
+it('keeps numbers in their limits', () => {
+  expect(clampNumber('400', 1, 365)).toBe(365);
+  expect(clampNumber('', 1, 365)).toBe(1);
+  expect(clampNumber('abc', 0, 9)).toBe(0);
+  expect(clampNumber('2.6', 0, 9)).toBe(3);
+});
+
+it('shows the first part for an unknown one', () => {
+  expect(partOf('secrets')).toBe('secrets');
+  expect(partOf('nonsense')).toBe('general');
+  expect(partOf(null)).toBe('general');
+});

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import type { ProgressView } from '../../ipc';
+import { bytesText, filesText, isSilent, percent, runTitle } from './progress-rules';
+
+const progress = (part: Partial<ProgressView>): ProgressView => ({
+  run: 'r', phase: 'reading', files: 0, files_total: null, bytes: 0, bytes_total: null, rate: 0, seconds_left: null, current: '', problems: 0,
+  last_activity: 0, destinations: [], ...part,
+});
+
+describe('percent', () => {
+  it('is unknown without a total', () => expect(percent(progress({ bytes: 5 }))).toBeNull());
+  it('is never 100 before the run has ended', () => {
+    expect(percent(progress({ bytes: 10, bytes_total: 10 }))).toBe(99);
+    expect(percent(progress({ bytes: 12, bytes_total: 10 }))).toBe(99);
+  });
+  it('goes by bytes, else by files', () => {
+    expect(percent(progress({ bytes: 1, bytes_total: 4, files: 9, files_total: 10 }))).toBe(25);
+    expect(percent(progress({ files: 9, files_total: 10 }))).toBe(90);
+  });
+});
+
+describe('texts', () => {
+  it('says of how many, where known', () => {
+    expect(filesText(progress({ files: 17_720, files_total: 38_559 }))).toBe('17,720 of 38,559 files');
+    expect(filesText(progress({ files: 3 }))).toBe('3 files');
+    expect(filesText(progress({}))).toBeNull();
+    expect(bytesText(progress({ bytes: 1024 ** 3, bytes_total: 2 * 1024 ** 3 }))).toBe('1.0 GiB of about 2.0 GiB');
+  });
+  it('names the work', () => expect(runTitle({ kind: 'backup', title: 'web nightly' })).toBe('Backing up web nightly'));
+  it('knows when nothing moves', () => {
+    expect(isSilent(progress({ last_activity: 1000 }), 20_000)).toBe(true);
+    expect(isSilent(progress({ last_activity: 10_000 }), 20_000)).toBe(false);
+    expect(isSilent(null, 20_000)).toBe(false);
+  });
+});
