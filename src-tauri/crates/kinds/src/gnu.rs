@@ -128,7 +128,8 @@ pub(crate) fn find_complaint(line: &str) -> Complaint {
 /// Reads a line of tar's standard error: `tar: NAME: REASON`. Names may hold ": " themselves; `is_known` (asked with the
 /// absolute path) tells the right cut.
 pub(crate) fn tar_complaint(line: &str, is_known: impl Fn(&RawPath) -> bool) -> Complaint {
-    let rest = line.strip_prefix("tar: ").unwrap_or(line);
+    // It calls itself by the name it was started with, which may be a path.
+    let rest = line.split_once("tar: ").filter(|(before, _)| !before.contains(' ')).map_or(line, |(_, rest)| rest);
     for (cut, _) in rest.match_indices(": ").collect::<Vec<_>>().into_iter().rev() {
         let Ok(path) = RawPath::new([b"/", unquote(&rest.as_bytes()[..cut]).as_slice()].concat()) else {
             continue;

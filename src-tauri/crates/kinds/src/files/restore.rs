@@ -208,7 +208,9 @@ impl Restorer<'_> {
             }
         }
         let place = self.host.label();
-        if text.contains("No space left on device") || text.contains("Disk quota exceeded") {
+        // A short write to a file has no other cause either.
+        if ["No space left on device", "Disk quota exceeded", ": Wrote only "].iter().any(|words| text.contains(words))
+        {
             let why = format!("Cannot write all files to {place}: no room is left there");
             return Err(Error::new(ErrorClass::Full, why).hint("Make room there, then restore again.").detail(text));
         }
@@ -305,7 +307,8 @@ impl Restorer<'_> {
                 self.problems.path(ProblemKind::Unwritable, target, "It is not there as it was sent");
             }
         }
-        if good == 0 {
+        let any_file = self.written.iter().any(|(entry, _)| !entry.is_dir());
+        if good == 0 || (any_file && self.report.files == 0) {
             let why = format!("Cannot restore to {}: nothing of what was sent is there", self.host.label());
             return Err(Error::new(ErrorClass::Refused, why).hint("See the problems of this run for the reasons."));
         }

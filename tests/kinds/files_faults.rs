@@ -1,0 +1,186 @@
+//! Files that cannot be read, vanish or change; streams that are cut; links that are slow.
+
+use crate::files::{collect, item, options, raw, restore, temp};
+use crate::host::TestHost;
+use crate::memory::Backup;
+use crate::tree;
+use backstay_core::ErrorClass;
+use backstay_core::kind::RestoreMode;
+use backstay_core::run::ProblemKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+/// Puts a script in front of the real tar that does something first.
+fn wrap_tar(dir: &Path, before: &str, after: &str) -> std::path::PathBuf {
+    let bin = dir.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let script =
+        format!("#!/bin/sh\ncase \"$*\" in *--create*) {before}\nesac\n/bin/tar \"$@\"\nrc=$?\n{after}\nexit $rc\n");
+    std::fs::write(bin.join("tar"), script).unwrap();
+    std::fs::set_permissions(bin.join("tar"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    bin
+}
+
+#[tokio::test]
+async fn what_vanishes_after_the_listing_is_named() {
+    let (dir, root) = temp();
+    std::fs::write(root.join("stays"), b"stays").unwrap();
+    std::fs::write(root.join("goes: away"), b"goes").unwrap();
+    let path = wrap_tar(dir.path(), &format!("rm '{}/goes: away';;", root.display()), "");
+    let host = TestHost { path: Some(path), ..TestHost::default() };
+    let (report, backup, recorder) = collect(&host, &item(&root, &[]), &Backup::default()).await;
+    assert_eq!(report.unwrap().files, 1);
+    let problems = recorder.by_subject();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[&raw(&root.join("goes: away")).to_text()].0, ProblemKind::Vanished);
+    assert!(backup.get(&raw(&root.join("stays")).to_text()).is_some());
+}
+
+#[tokio::test]
+async fn what_changes_or_shrinks_while_it_is_read_is_named() {
+    for (change, words) in
+        [("printf x >> \"$f\"", "changed while it was read"), (": > \"$f\"", "shorter while it was read")]
+    {
+        let (dir, root) = temp();
+        let file = root.join("file");
+        std::fs::write(&file, vec![1; 30_000_000]).unwrap();
+        // tar waits for its reader once the pipe is full, so this happens while it is in the middle of the file.
+        let before = format!("f='{}'; (sleep 0.2; {change}) >/dev/null 2>&1 & ;;", file.display());
+        let path = wrap_tar(dir.path(), &before, "");
+        let host = TestHost { path: Some(path), tar_rate: Some(40_000_000), ..TestHost::default() };
+        let (report, backup, recorder) = collect(&host, &item(&root, &[]), &Backup::default()).await;
+        report.unwrap();
+        let (kind, reason) = &recorder.by_subject()[&raw(&file).to_text()];
+        assert_eq!(*kind, ProblemKind::Changed);
+        assert!(reason.contains(words), "{reason}");
+        // It is not taken for unchanged next time.
+        let (report, _, _) = collect(&TestHost::default(), &item(&root, &[]), &backup).await;
+        assert_eq!(report.unwrap().files_read, 1);
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_named_and_the_rest_is_kept() {
+    if !tree::is_root() {
+        println!("skipped: needs root to become another user");
+        return;
+    }
+    let (dir, root) = temp();
+    std::fs::create_dir(root.join("closed")).unwrap();
+    std::fs::write(root.join("closed/in"), b"x").unwrap();
+    std::fs::write(root.join("secret\n"), b"x").unwrap();
+    std::fs::write(root.join("open"), b"open").unwrap();
+    for (name, mode) in [("closed", 0o700), ("secret\n", 0o600)] {
+        std::fs::set_permissions(root.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let host = TestHost { user: Some(65534), ..TestHost::default() };
+    let (report, backup, recorder) = collect(&host, &item(&root, &[]), &Backup::default()).await;
+    assert_eq!(report.unwrap().files, 1);
+    let problems = recorder.by_subject();
+    for name in ["closed", "secret\n"] {
+        let (kind, reason) = &problems[&raw(&root.join(name)).to_text()];
+        assert_eq!(*kind, ProblemKind::Unreadable);
+        assert!(reason.contains("Permission denied"), "{reason}");
+    }
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(backup.get(&raw(&root.join("closed")).to_text()).is_some(), "the folder itself is known");
+}
+
+#[tokio::test]
+async fn a_stream_cut_anywhere_is_offline_never_a_thin_backup() {
+    let (_dir, root) = temp();
+    for number in 0..40 {
+        std::fs::write(root.join(format!("f{number}")), vec![number; 3_000]).unwrap();
+    }
+    let item = item(&root, &[]);
+    for after in [0, 1, 511, 512, 5_000, 60_000, 140_000, 163_000] {
+        for program in ["find", "tar"] {
+            let host = TestHost { cut: Some((program, after)), ..TestHost::default() };
+            let (report, _, _) = collect(&host, &item, &Backup::default()).await;
+            let error = report.expect_err("a cut stream must not pass");
+            assert_eq!(error.class, ErrorClass::Offline, "{program} cut after {after}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_link_is_packed_and_a_fast_one_is_not() {
+    let (dir, root) = temp();
+    for number in 0..60 {
+        std::fs::write(root.join(format!("f{number:03}")), format!("line {number}\n").repeat(100_000)).unwrap();
+    }
+    let item = item(&root, &[]);
+    let fast = TestHost::default();
+    let (report, backup, _) = collect(&fast, &item, &Backup::default()).await;
+    let bytes = report.unwrap().bytes_read;
+    let packs = |host: &TestHost| {
+        host.started.lock().unwrap().iter().filter(|argv| argv.iter().any(|a| a.contains("--use-compress"))).count()
+    };
+    assert_eq!(packs(&fast), 0);
+    let slow = TestHost { tar_rate: Some(20_000_000), ..TestHost::default() };
+    let (report, again, recorder) = collect(&slow, &item, &Backup::default()).await;
+    report.unwrap();
+    assert_eq!(packs(&slow), 1, "{:?}", recorder.log.lock().unwrap());
+    assert!(slow.received.load(Ordering::Relaxed) < bytes / 2);
+    for (key, (_, content)) in &backup.entries {
+        assert!(again.entries[key].1 == *content);
+    }
+    // A packed stream that is cut is offline as well.
+    let bin = wrap_tar(dir.path(), "", "");
+    let cut =
+        TestHost { cut: Some(("tar", 17_000_000)), tar_rate: Some(20_000_000), path: Some(bin), ..TestHost::default() };
+    let (report, _, _) = collect(&cut, &item, &Backup::default()).await;
+    assert_eq!(report.unwrap_err().class, ErrorClass::Offline);
+}
+
+#[tokio::test]
+async fn a_full_disk_at_the_target_is_said_in_words() {
+    if !tree::is_root() {
+        println!("skipped: needs root to mount a small file system");
+        return;
+    }
+    let (dir, root) = temp();
+    std::fs::write(root.join("big"), vec![7; 4_000_000]).unwrap();
+    let item = item(&root, &[]);
+    let host = TestHost::default();
+    let (_, backup, _) = collect(&host, &item, &Backup::default()).await;
+    let small = dir.path().join("small");
+    std::fs::create_dir(&small).unwrap();
+    if !tree::ran(
+        "mount",
+        &["-t".as_ref(), "tmpfs".as_ref(), "-o".as_ref(), "size=1m".as_ref(), "tmpfs".as_ref(), small.as_os_str()],
+    ) {
+        println!("skipped: cannot mount here");
+        return;
+    }
+    let (_, report, _) = restore(&host, &item, &backup, &options(RestoreMode::Merge, &root, Some(&small))).await;
+    tree::ran("umount", &[small.as_os_str()]);
+    let error = report.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Full, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_target_that_may_not_be_written_is_named_and_nothing_is_deleted() {
+    if !tree::is_root() {
+        println!("skipped: needs root to become another user");
+        return;
+    }
+    let (dir, root) = temp();
+    std::fs::write(root.join("a"), b"a").unwrap();
+    let item = item(&root, &[]);
+    let (_, backup, _) = collect(&TestHost::default(), &item, &Backup::default()).await;
+    let to = dir.path().join("to");
+    std::fs::create_dir(&to).unwrap();
+    std::fs::write(to.join("extra"), b"x").unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let host = TestHost { user: Some(65534), ..TestHost::default() };
+    let (_, report, recorder) = restore(&host, &item, &backup, &options(RestoreMode::Replace, &root, Some(&to))).await;
+    let problems = recorder.by_subject();
+    assert!(
+        problems.values().any(|(kind, why)| *kind == ProblemKind::Unwritable && why.contains("Permission denied")),
+        "{problems:?} {report:?}"
+    );
+    assert!(to.join("extra").exists());
+}

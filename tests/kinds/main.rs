@@ -1,0 +1,9 @@
+//! Kinds against real trees and real databases: what is collected comes back the same.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod files;
+mod files_faults;
+mod host;
+mod memory;
+mod tree;
