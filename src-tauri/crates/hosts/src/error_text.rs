@@ -25,6 +25,8 @@ pub fn classify(stderr: &str) -> Option<(ErrorClass, &'static str)> {
         ("o space left", ErrorClass::Full, "no space left"),
         ("uota exceeded", ErrorClass::Full, "the quota is used up"),
         ("o such file", ErrorClass::Missing, "there is no such file or folder"),
+        // dash, when it cannot create a file.
+        ("irectory nonexistent", ErrorClass::Missing, "there is no such file or folder"),
         ("ot a directory", ErrorClass::Missing, "there is no such file or folder"),
         ("irectory not empty", ErrorClass::Exists, "the folder is not empty"),
         ("ile exists", ErrorClass::Exists, "something of that name is there already"),

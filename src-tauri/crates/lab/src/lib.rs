@@ -1,7 +1,10 @@
 //! For tests: doubles in memory, contract suites, and the real servers that tests start.
 
 pub mod destination_contract;
+pub mod fake_host;
+pub mod host_contract;
 pub mod memory_destination;
+pub mod proxy;
 #[cfg(unix)]
 pub mod ssh;
 

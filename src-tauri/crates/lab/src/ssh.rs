@@ -138,11 +138,8 @@ impl Sshd {
         let end = Instant::now() + DEADLINE;
         while Instant::now() < end {
             if let Some(status) = lock(&self.child).try_wait()? {
-                let kind = if self.log().contains("already in use") {
-                    io::ErrorKind::AddrInUse
-                } else {
-                    io::ErrorKind::Other
-                };
+                let kind =
+                    if self.log().contains("already in use") { io::ErrorKind::AddrInUse } else { io::ErrorKind::Other };
                 return Err(io::Error::new(kind, format!("sshd ended with {status}: {}", self.log())));
             }
             if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
@@ -178,7 +175,9 @@ impl Sshd {
         } else {
             let found = fs::read_dir(self.dir.path()).expect("the server's folder").flatten();
             let mut keys: Vec<_> = found.map(|item| item.path()).collect();
-            keys.retain(|path| path.to_string_lossy().contains("/host_") && path.extension().is_some_and(|e| e == "pub"));
+            keys.retain(|path| {
+                path.to_string_lossy().contains("/host_") && path.extension().is_some_and(|e| e == "pub")
+            });
             keys.pop().expect("a host key")
         };
         fingerprint_of(&file)

@@ -252,17 +252,17 @@ fn connection(blocks: &[Block], alias: &str) -> SshConnection {
 /// Adds the jumps of a `ProxyJump` list; each may be an alias with settings of its own, and a jump before it.
 fn add_jumps(blocks: &[Block], list: &str, depth: usize, jumps: &mut Vec<SshJump>) {
     for (at, item) in list.split(',').enumerate() {
-        if jumps.len() >= MAX_JUMPS {
-            return;
-        }
         let (user, alias, port) = jump_parts(item.trim());
         let found = place(blocks, &alias);
         // Jumps that name each other in a ring must end too.
         if at == 0
-            && depth < MAX_JUMPS
+            && depth + 1 < MAX_JUMPS
             && let Some(before) = &found.jump
         {
             add_jumps(blocks, before, depth + 1, jumps);
+        }
+        if jumps.len() >= MAX_JUMPS {
+            return;
         }
         jumps.push(SshJump {
             host: found.host,
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn rings_of_jumps_end() {
         let found = hosts(&[("config", "Host a\nProxyJump b\nHost b\nProxyJump c\nHost c\nProxyJump b\n")]);
-        assert!(found.iter().all(|e| e.connection.jumps.len() <= MAX_JUMPS + 1));
+        assert!(found.iter().all(|e| e.connection.jumps.len() <= MAX_JUMPS));
     }
 
     #[test]
