@@ -1,1 +1,86 @@
-fn main() {}
+//! `backstay`: the same engine as the window's, for servers, scripts and tests.
+
+mod ask;
+mod backups;
+mod common;
+mod demo;
+mod destinations;
+mod items;
+mod options;
+mod output;
+mod plans;
+mod restore;
+mod servers;
+mod system;
+mod watch;
+
+use backstay_assembly::AssemblyOptions;
+use backstay_core::{Error, ErrorClass, Secret};
+use clap::Parser;
+use common::Session;
+use options::{Options, Verb};
+use output::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // clap itself ends with 2 on a usage error and 0 for --help.
+    let options = Options::parse();
+    start_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("Cannot start: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    let json = options.json;
+    let exit = match runtime.block_on(run(options)) {
+        Ok(exit) => exit,
+        Err(error) => {
+            output::error(&error, json);
+            Exit::of_error(&error)
+        }
+    };
+    // A connection that hangs must not keep the program: all that matters is durable by now.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+async fn run(options: Options) -> Result<Exit, Error> {
+    if let Verb::Demo(demo) = options.verb {
+        return demo::run(&demo).await;
+    }
+    let passphrase = std::env::var("BACKSTAY_PASSPHRASE").ok().filter(|text| !text.is_empty()).map(Secret::new);
+    let home = options.home.clone().unwrap_or_else(backstay_assembly::data_dir);
+    let backstay = backstay_assembly::open(home, AssemblyOptions { passphrase, notifications: false }).await?;
+    let session = Session { backstay, json: options.json, progress: options.progress };
+    match options.verb {
+        Verb::Server(verb) => servers::run(&session, verb).await,
+        Verb::Destination(verb) => destinations::run(&session, verb).await,
+        Verb::Plan(verb) => plans::run(&session, verb).await,
+        Verb::Backup { plan } => backups::back_up(&session, &plan).await,
+        Verb::Backups(filter) => backups::list(&session, filter).await,
+        Verb::Show { backup } => backups::show(&session, &backup).await,
+        Verb::Ls { backup, path } => backups::ls(&session, &backup, path.as_deref().unwrap_or("")).await,
+        Verb::Find { backup, text } => backups::find(&session, &backup, &text).await,
+        Verb::Diff { older, newer } => backups::diff(&session, &older, &newer).await,
+        Verb::Restore(wish) => restore::run(&session, wish).await,
+        Verb::Download(wish) => backups::download(&session, wish).await,
+        Verb::Verify { backup } => backups::verify(&session, &backup).await,
+        Verb::Status => system::status(&session).await,
+        Verb::Runs(filter) => system::runs(&session, filter).await,
+        Verb::Cancel { run } => system::cancel(&session, &run).await,
+        Verb::Audit(verb) => system::audit(&session, verb).await,
+        Verb::Secrets(verb) => system::secrets(&session, verb).await,
+        Verb::Demo(_) => Err(Error::new(ErrorClass::Internal, "The demo was started already")),
+    }
+}
+
+/// Logs to standard error, only what BACKSTAY_LOG asks for.
+fn start_log() {
+    let filter = std::env::var("BACKSTAY_LOG").unwrap_or_else(|_| "off".into());
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .try_init();
+}

@@ -135,20 +135,19 @@ impl Inner {
         locked(&self.registry.live).insert(id.clone(), live.clone());
         self.emit_run(&live);
         let inner = self.clone();
-        let plan_lock = start.plan_lock;
-        let subject = start.subject;
-        tokio::spawn(async move {
-            inner.supervise(&live, work, &subject).await;
-            // The row is final; only now may others take the run's end for granted.
-            drop(plan_lock);
-            drop(lock);
-        });
+        let (locks, subject) = ((start.plan_lock, lock), start.subject);
+        tokio::spawn(async move { inner.supervise(&live, work, &subject, locks).await });
         Ok(id)
     }
 
     /// Waits for a slot, runs the work beside the ticker, writes how it ended.
-    async fn supervise<F>(self: &Arc<Self>, live: &Arc<LiveRun>, work: impl FnOnce(Job) -> F, subject: &str)
-    where
+    async fn supervise<F>(
+        self: &Arc<Self>,
+        live: &Arc<LiveRun>,
+        work: impl FnOnce(Job) -> F,
+        subject: &str,
+        locks: (Option<HeldLock>, Option<HeldLock>),
+    ) where
         F: Future<Output = Result<Finish>> + Send + 'static,
     {
         let over = CancellationToken::new();
@@ -156,13 +155,15 @@ impl Inner {
         let outcome = self.wait_and_work(live, work).await;
         over.cancel();
         let _ = ticker.await;
-        let kind = locked(&live.row).kind;
-        let state = self.end_run(live, outcome);
-        let action = format!("{}.end", run_kind_word(kind));
-        if let Err(error) = self.audit(&action, subject, run_state_word(state)) {
+        let row = self.store_end(live, outcome);
+        let action = format!("{}.end", run_kind_word(row.kind));
+        if let Err(error) = self.audit(&action, subject, run_state_word(row.state)) {
             tracing::error!(%error, "the end of a run is missing in the audit log");
         }
-        self.notify_end(live).await;
+        // Row and audit entry are durable: who hears of the end may start anew, or end the program.
+        drop(locks);
+        self.announce_end(live, &row);
+        self.notify_end(&row).await;
     }
 
     async fn wait_and_work<F>(self: &Arc<Self>, live: &Arc<LiveRun>, work: impl FnOnce(Job) -> F) -> Result<Finish>
@@ -252,9 +253,10 @@ impl Inner {
         }
     }
 
-    /// Writes the final row, then sends the last progress and the row.
-    fn end_run(&self, live: &LiveRun, outcome: Result<Finish>) -> RunState {
+    /// Writes the final row.
+    fn store_end(&self, live: &LiveRun, outcome: Result<Finish>) -> Run {
         let mut row = locked(&live.row).clone();
+        let outcome = outcome.map_err(|error| self.end_error(live, error));
         if let Err(error) = &outcome {
             live.progress.log(&error.message);
         }
@@ -268,35 +270,33 @@ impl Inner {
                 row.result = finish.result;
                 row.backup = finish.backup.or(row.backup);
             }
+            Err(error) if error.is_cancelled() => row.state = RunState::Cancelled,
             Err(error) => {
-                let error = self.end_error(live, error);
-                row.state = if error.is_cancelled() { RunState::Cancelled } else { RunState::Failed };
-                if row.state == RunState::Failed {
-                    row.error = Some(StoredError::from(&error));
-                }
+                row.state = RunState::Failed;
+                row.error = Some(StoredError::from(&error));
             }
         }
         if let Err(error) = self.store.update_run(&row) {
             tracing::error!(%error, "the end of a run could not be stored");
         }
-        let state = row.state;
-        let id = row.id.clone();
-        let kind = row.kind;
-        *locked(&live.row) = row;
+        *locked(&live.row) = row.clone();
+        row
+    }
+
+    /// Sends the last progress and the final row, and what else is to be read anew.
+    fn announce_end(&self, live: &LiveRun, row: &Run) {
         live.progress.finish();
         self.emit(Event::Progress { progress: live.progress.view() });
-        locked(&self.registry.live).remove(&id);
-        self.locks.forget_cancel(&id);
+        locked(&self.registry.live).remove(&row.id);
+        self.locks.forget_cancel(&row.id);
         self.emit_run(live);
-        if matches!(kind, RunKind::Backup | RunKind::Verify) {
-            self.changed("backups");
-            self.changed("plans");
-            self.changed("servers");
-        }
-        if kind == RunKind::Backup {
-            self.changed("destinations");
-        }
-        state
+        let changed: &[&str] = match row.kind {
+            RunKind::Backup => &["backups", "plans", "servers", "destinations"],
+            RunKind::Verify => &["backups", "servers"],
+            RunKind::Restore => &["servers"],
+            RunKind::Download => &[],
+        };
+        changed.iter().for_each(|what| self.changed(what));
     }
 
     /// Names why a run ended: silence is not the user's cancel, and after a cancel nothing else matters.
@@ -313,8 +313,7 @@ impl Inner {
         if live.cancel.is_cancelled() { Error::cancelled() } else { error }
     }
 
-    async fn notify_end(&self, live: &LiveRun) {
-        let row = locked(&live.row).clone();
+    async fn notify_end(&self, row: &Run) {
         let wanted = match self.settings().unwrap_or_default().notify.as_str() {
             "never" => false,
             "always" => row.state != RunState::Cancelled,

@@ -1,0 +1,117 @@
+//! `backstay restore`: preview, confirm, do, report.
+
+use crate::ask;
+use crate::common::Session;
+use crate::options::{Mode, RestoreArgs};
+use crate::output::{self, Exit};
+use backstay_contract::{RestorePreview, RestoreRequest};
+use backstay_core::{Error, ErrorClass, Result};
+use backstay_engine::size_text;
+
+/// Lines of each list shown in a preview.
+const LINES_SHOWN: u64 = 20;
+
+pub async fn run(session: &Session, args: RestoreArgs) -> Result<Exit> {
+    let backup = session.backup(&args.backup).await?;
+    let (server, target) = place(session, &backup, args.to.as_deref()).await?;
+    let request = RestoreRequest { backup, paths: args.only.clone(), server, target, mode: args.mode.word().into() };
+    let preview = session.backstay.plan_restore(request).await?;
+    if args.preview {
+        if session.json {
+            output::object(&preview)?
+        } else {
+            print_preview(session, &preview).await?
+        }
+        return Ok(if preview.blocked.is_some() { Exit::Failed } else { Exit::Done });
+    }
+    if nothing_to_do(&preview) {
+        if session.json {
+            output::object(&preview)?
+        } else {
+            output::text(&preview.sentence)?
+        }
+        return Ok(Exit::Done);
+    }
+    if !session.json && !args.yes {
+        print_preview(session, &preview).await?;
+    }
+    let typed = confirm(&args, &preview)?;
+    let events = session.backstay.subscribe();
+    let run = session.backstay.start_restore(&preview.id, typed).await?;
+    let detail = session.watch(&run, events).await?;
+    session.report(&detail).await
+}
+
+/// Everything is there as it is in the backup: that is success.
+fn nothing_to_do(preview: &RestorePreview) -> bool {
+    let counts = preview.create.count + preview.overwrite.count + preview.delete.count;
+    preview.blocked.is_some() && counts == 0 && preview.kept > 0 && preview.databases.is_empty()
+}
+
+fn confirm(args: &RestoreArgs, preview: &RestorePreview) -> Result<Option<String>> {
+    let usage = |message: &str, hint: String| Err(Error::new(ErrorClass::Invalid, message).hint(hint));
+    if args.mode == Mode::Replace && args.type_name.is_none() {
+        let hint = format!("Add --type-name \"{}\" after a look at --preview", preview.server_name);
+        return usage("A restore that replaces needs the server's name typed", hint);
+    }
+    if !args.yes {
+        match ask::yes(&format!("Restore to {}?", preview.server_name)) {
+            Some(true) => {}
+            Some(false) => return Err(Error::cancelled()),
+            None => {
+                return usage(
+                    "Cannot ask whether to restore: this is no terminal",
+                    "Add --yes, or --preview to look only".into(),
+                );
+            }
+        }
+    }
+    Ok(args.type_name.clone())
+}
+
+/// Reads `SERVER[:PATH]`; without it, the backup goes back to where it came from.
+async fn place(session: &Session, backup: &str, to: Option<&str>) -> Result<(String, Option<String>)> {
+    let Some(text) = to else {
+        let detail = session.backstay.backup(backup).await?;
+        let id = detail.row.server.clone();
+        let known = session.backstay.servers().await?.into_iter().find(|row| Some(&row.id) == id.as_ref());
+        let by_name = match known {
+            Some(row) => row,
+            None => session.server(&detail.row.server_name).await.map_err(|_| {
+                Error::new(ErrorClass::Missing, format!("The server {} is not set up here", detail.row.server_name))
+                    .hint("Say where to: --to SERVER[:PATH]")
+            })?,
+        };
+        return Ok((by_name.id, None));
+    };
+    if let Ok(server) = session.server(text).await {
+        return Ok((server.id, None));
+    }
+    match text.split_once(":/") {
+        Some((name, path)) => Ok((session.server(name).await?.id, Some(format!("/{path}")))),
+        None => Ok((session.server(text).await?.id, None)),
+    }
+}
+
+async fn print_preview(session: &Session, preview: &RestorePreview) -> Result<()> {
+    output::text(&preview.sentence)?;
+    for warning in &preview.warnings {
+        output::text(&format!("  Note: {warning}"))?;
+    }
+    for (word, sum) in [("create", preview.create), ("overwrite", preview.overwrite), ("delete", preview.delete)] {
+        if sum.count == 0 {
+            continue;
+        }
+        let page = session.backstay.restore_preview_page(&preview.id, word, "", 0, LINES_SHOWN).await?;
+        for row in &page.rows {
+            output::text(&format!("  {word:<9} {} ({})", row.target, size_text(row.bytes)))?;
+        }
+        if page.total > LINES_SHOWN {
+            output::text(&format!("  and {} more to {word}", page.total - LINES_SHOWN))?;
+        }
+    }
+    if let Some(reason) = &preview.blocked {
+        output::text(&format!("It cannot be done as asked: {reason}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! `backstay server …`
+
+use crate::ask;
+use crate::common::{Session, absolute, path_text};
+use crate::options::{ServerAddArgs, ServerVerb};
+use crate::output::{self, Exit, cells, time_or_never};
+use backstay_contract::{ConnectionTest, HostKeyView, JumpDraft, ServerDraft};
+use backstay_core::{Error, ErrorClass, Result};
+use backstay_engine::size_text;
+
+pub async fn run(session: &Session, verb: ServerVerb) -> Result<Exit> {
+    match verb {
+        ServerVerb::Add(args) => add(session, &args).await,
+        ServerVerb::List => list(session).await,
+        ServerVerb::Show { name } => show(session, &name).await,
+        ServerVerb::Test { name } => {
+            let draft = session.backstay.server(&session.server(&name).await?.id).await?.draft;
+            let test = session.backstay.test_server(draft).await?;
+            if session.json {
+                output::object(&test)?
+            } else {
+                print_test(&test)?
+            }
+            Ok(if test.ok { Exit::Done } else { Exit::Failed })
+        }
+        ServerVerb::Discover { name } => discover(session, &name).await,
+        ServerVerb::Browse { name, path } => browse(session, &name, path.as_deref().unwrap_or("/")).await,
+        ServerVerb::Remove { name } => {
+            session.backstay.remove_server(&session.server(&name).await?.id).await?;
+            if session.json {
+                output::object(&serde_json::json!({ "removed": name }))?
+            }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn add(session: &Session, args: &ServerAddArgs) -> Result<Exit> {
+    let mut draft = draft_of(args)?;
+    if !draft.local {
+        accept_keys(session, args, &mut draft).await?;
+    }
+    if !args.no_test {
+        let test = session.backstay.test_server(draft.clone()).await?;
+        if !test.ok {
+            if !session.json {
+                print_test(&test)?;
+            }
+            let failed = test.steps.iter().find(|step| step.state == "failed");
+            let error = Error::new(
+                ErrorClass::Refused,
+                failed.map_or_else(|| format!("Cannot use {}", args.name), |step| step.text.clone()),
+            );
+            let hint = failed.and_then(|step| step.hint.clone());
+            return Err(match hint {
+                Some(hint) => error.hint(hint),
+                None => error.hint("Add --no-test to keep it all the same"),
+            });
+        }
+    }
+    let row = session.backstay.save_server(draft).await?;
+    if session.json {
+        output::object(&row)?;
+    } else {
+        output::text(&format!("Added {} ({})", row.name, row.address))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn draft_of(args: &ServerAddArgs) -> Result<ServerDraft> {
+    let mut draft = ServerDraft { name: args.name.clone(), local: args.local, port: 22, ..ServerDraft::default() };
+    if let Some(text) = &args.ssh {
+        (draft.user, draft.host, draft.port) = address(text)?;
+        draft.auth = "agent".into();
+        draft.fingerprint = args.fingerprint.clone();
+    }
+    if let Some(key) = &args.key {
+        draft.auth = "key".into();
+        draft.key_file = Some(path_text(&absolute(key)?)?);
+    }
+    if args.password_stdin {
+        draft.auth = "password".into();
+        draft.password = Some(ask::secret("the password")?);
+    }
+    if args.key_passphrase_stdin {
+        draft.key_passphrase = Some(ask::secret("the key's passphrase")?);
+    }
+    if args.sudo_password_stdin {
+        draft.sudo_password = Some(ask::secret("the sudo password")?);
+    }
+    draft.sudo = match (args.sudo, args.sudo_password_stdin || args.sudo_same_password) {
+        (false, _) => "none",
+        (true, false) => "without_password",
+        (true, true) => "with_password",
+    }
+    .into();
+    for text in &args.jump {
+        let (user, host, port) = address(text)?;
+        draft.jumps.push(JumpDraft { host, port, user, auth: "same".into(), ..JumpDraft::default() });
+    }
+    Ok(draft)
+}
+
+/// Reads `USER@HOST[:PORT]`; an IPv6 address stands in brackets.
+fn address(text: &str) -> Result<(String, String, u16)> {
+    let wrong = || {
+        Error::new(ErrorClass::Invalid, format!("Cannot use the address {text}"))
+            .hint("Write it as USER@HOST or USER@HOST:PORT")
+    };
+    let (user, place) = text.rsplit_once('@').ok_or_else(wrong)?;
+    let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, "")) => (host, "22"),
+        Some((host, port)) => (host, port.strip_prefix(':').ok_or_else(wrong)?),
+        None => place.rsplit_once(':').unwrap_or((place, "22")),
+    };
+    let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+    if user.is_empty() || host.is_empty() {
+        return Err(wrong());
+    }
+    Ok((user.into(), host.into(), port))
+}
+
+/// Looks at the host keys on the way, and accepts what the user allowed to accept.
+async fn accept_keys(session: &Session, args: &ServerAddArgs, draft: &mut ServerDraft) -> Result<()> {
+    // One hop more is seen after each that is accepted.
+    for _ in 0..=draft.jumps.len() {
+        let keys = session.backstay.probe_host_key(draft.clone()).await?.keys;
+        let mut accepted = false;
+        for (at, key) in keys.iter().enumerate() {
+            let is_server = at == draft.jumps.len();
+            match key.state.as_str() {
+                "pinned" | "known_hosts" => {}
+                "unknown" if args.trust_first_use => {
+                    if !session.json {
+                        eprintln!("Accepted the host key of {}: {} {}", key.host, key.algorithm, key.fingerprint);
+                    }
+                    accepted = true;
+                }
+                _ => return Err(refused(key, args.fingerprint.as_deref().filter(|_| is_server))),
+            }
+            let place = if is_server {
+                Some(&mut draft.fingerprint)
+            } else {
+                draft.jumps.get_mut(at).map(|j| &mut j.fingerprint)
+            };
+            if let Some(place) = place {
+                *place = Some(key.fingerprint.clone());
+            }
+        }
+        if !accepted || keys.len() > draft.jumps.len() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn refused(key: &HostKeyView, wanted: Option<&str>) -> Error {
+    match key.state.as_str() {
+        "changed" => Error::new(
+            ErrorClass::HostKeyChanged,
+            format!(
+                "The host key of {} is not the expected one: expected {}, got {}",
+                key.host,
+                key.expected.as_deref().or(wanted).unwrap_or("another"),
+                key.fingerprint
+            ),
+        )
+        .hint("Find out why before you go on: the server was set up anew, or someone is in between"),
+        _ => Error::new(
+            ErrorClass::HostKeyUnknown,
+            format!("The host key of {} is not known: {} {}", key.host, key.algorithm, key.fingerprint),
+        )
+        .hint(format!("Compare it on the server, then add --fingerprint {} (or --trust-first-use)", key.fingerprint)),
+    }
+}
+
+async fn list(session: &Session) -> Result<Exit> {
+    let rows = session.backstay.servers().await?;
+    if session.json {
+        output::object(&rows)?;
+        return Ok(Exit::Done);
+    }
+    let mut lines = vec![cells(["NAME", "ADDRESS", "PLANS", "LAST BACKUP", "STATE"])];
+    for row in &rows {
+        let last = time_or_never(row.last_backup);
+        lines.push(cells([&row.name, &row.address, &row.plans.to_string(), &last, &row.state_text]));
+    }
+    output::table(&lines)?;
+    Ok(Exit::Done)
+}
+
+async fn show(session: &Session, name: &str) -> Result<Exit> {
+    let server = session.backstay.server(&session.server(name).await?.id).await?;
+    if session.json {
+        output::object(&server)?;
+        return Ok(Exit::Done);
+    }
+    let row = &server.row;
+    let fingerprint = server.fingerprint.as_deref().unwrap_or("none");
+    output::table(&[
+        cells(["Name", &row.name]),
+        cells(["Reached", &server.route]),
+        cells(["Host key", fingerprint]),
+        cells(["System", row.os.as_deref().unwrap_or("not looked at yet")]),
+        cells(["Plans", &row.plans.to_string()]),
+        cells(["Last backup", &time_or_never(row.last_backup)]),
+        cells(["State", &row.state_text]),
+    ])?;
+    Ok(Exit::Done)
+}
+
+async fn discover(session: &Session, name: &str) -> Result<Exit> {
+    let draft = session.backstay.server(&session.server(name).await?.id).await?.draft;
+    let facts = session.backstay.discover_server(draft).await?;
+    if session.json {
+        output::object(&facts)?;
+        return Ok(Exit::Done);
+    }
+    output::text(&format!("{}, {}, as {}", facts.os, facts.kernel, facts.user))?;
+    for space in &facts.space {
+        let (free, total) = (size_text(space.free_bytes), size_text(space.total_bytes));
+        output::text(&format!("  {}: {free} of {total} free", space.path))?;
+    }
+    for tool in &facts.tools {
+        output::text(&format!("  {}: {}", tool.name, tool.text))?;
+    }
+    for folder in &facts.folders {
+        output::text(&format!("  {} {}", folder.path, folder.bytes.map(size_text).unwrap_or_default()))?;
+    }
+    for found in &facts.found {
+        output::text(&format!("  found {}: {} {}", found.kind, found.title, found.note))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn browse(session: &Session, name: &str, path: &str) -> Result<Exit> {
+    let listing = session.backstay.browse_server(&session.server(name).await?.id, path).await?;
+    if session.json {
+        output::object(&listing)?;
+        return Ok(Exit::Done);
+    }
+    for entry in &listing.entries {
+        let mark = if entry.kind == "dir" { "/" } else { "" };
+        output::text(&format!("{}{mark}", entry.name))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn print_test(test: &ConnectionTest) -> Result<()> {
+    for step in &test.steps {
+        output::text(&format!("{:<7} {}: {}", step.state, step.title, step.text))?;
+        if let Some(hint) = &step.hint {
+            output::text(&format!("        {hint}"))?;
+        }
+    }
+    if let Some(line) = &test.sudoers {
+        output::text(&format!("        A line for /etc/sudoers.d: {line}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let read = |text| address(text).unwrap();
+        assert_eq!(read("root@web"), ("root".into(), "web".into(), 22));
+        assert_eq!(read("me@10.0.0.5:2222"), ("me".into(), "10.0.0.5".into(), 2222));
+        assert_eq!(read("me@[fe80::1]:23"), ("me".into(), "fe80::1".into(), 23));
+        assert_eq!(read("a@b@host"), ("a@b".into(), "host".into(), 22));
+        for bad in ["web", "@web", "me@", "me@web:x", "me@web:0", "me@[::1]22"] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+    }
+}

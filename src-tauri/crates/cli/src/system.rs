@@ -1,0 +1,169 @@
+//! Status, runs, the audit log, secrets.
+
+use crate::ask;
+use crate::common::{Session, absolute, path_text};
+use crate::options::{AuditVerb, RunsArgs, SecretsVerb};
+use crate::output::{self, Exit, cells, time, time_or_never};
+use backstay_contract::{RunFilter, SecretsStatus};
+use backstay_core::Result;
+use backstay_engine::size_text;
+
+pub async fn status(session: &Session) -> Result<Exit> {
+    let overview = session.backstay.overview().await?;
+    if session.json {
+        output::object(&overview)?;
+        return Ok(Exit::Done);
+    }
+    let mut lines = vec![cells(["SERVER", "LAST BACKUP", "LAST PROOF", "STATE"])];
+    for row in &overview.servers {
+        lines.push(cells([
+            &row.name,
+            &time_or_never(row.last_backup),
+            &time_or_never(row.last_proof),
+            &row.state_text,
+        ]));
+    }
+    output::table(&lines)?;
+    for run in &overview.active {
+        output::text(&format!("Running: {} ({})", run.title, run.state))?;
+    }
+    if overview.needs.is_empty() {
+        output::text("Nothing needs you")?;
+    }
+    for need in &overview.needs {
+        output::text(&format!("Needs you: {}: {}", need.subject, need.text))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn runs(session: &Session, args: RunsArgs) -> Result<Exit> {
+    if let Some(id) = &args.run {
+        return run(session, id).await;
+    }
+    let plan = match &args.plan {
+        Some(name) => Some(session.plan(name).await?.id),
+        None => None,
+    };
+    let filter = RunFilter { active: args.active, plan, limit: args.limit, ..RunFilter::default() };
+    let page = session.backstay.runs(filter).await?;
+    if session.json {
+        output::object(&page)?;
+        return Ok(Exit::Done);
+    }
+    let mut lines = vec![cells(["ID", "ASKED FOR", "KIND", "TITLE", "STATE", "PROBLEMS"])];
+    for row in &page.rows {
+        let problems = row.problems.to_string();
+        lines.push(cells([&row.id, &time(row.created), &row.kind, &row.title, &row.state, &problems]));
+    }
+    output::table(&lines)?;
+    Ok(Exit::Done)
+}
+
+async fn run(session: &Session, id: &str) -> Result<Exit> {
+    let detail = session.backstay.run(id).await?;
+    if session.json {
+        output::object(&detail)?;
+        return Ok(Exit::Done);
+    }
+    let row = &detail.row;
+    output::table(&[
+        cells(["Run", &row.id]),
+        cells(["Title", &row.title]),
+        cells(["State", &row.state]),
+        cells(["Started", &time_or_never(row.started)]),
+        cells(["Ended", &time_or_never(row.ended)]),
+        cells(["Files", &row.files.to_string()]),
+        cells(["Size", &size_text(row.bytes)]),
+    ])?;
+    if let Some(error) = &row.error {
+        output::text(&error.message)?;
+    }
+    for line in &detail.log {
+        output::text(&format!("  {} {}", time(line.at), line.text))?;
+    }
+    let problems = session.backstay.run_problems(id, "", 0, 1000).await?;
+    for problem in &problems.rows {
+        output::text(&format!("  {} {}: {}", problem.kind, problem.subject, problem.reason))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn cancel(session: &Session, id: &str) -> Result<Exit> {
+    session.backstay.cancel_run(id).await?;
+    if session.json {
+        output::object(&serde_json::json!({ "cancelling": id }))?
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn audit(session: &Session, verb: AuditVerb) -> Result<Exit> {
+    match verb {
+        AuditVerb::List { limit } => {
+            let page = session.backstay.audit(0, limit).await?;
+            if session.json {
+                output::object(&page)?;
+                return Ok(Exit::Done);
+            }
+            let mut lines = vec![cells(["NUMBER", "WHEN", "WHO", "WHAT", "ON", "OUTCOME"])];
+            for row in &page.rows {
+                let number = row.seq.to_string();
+                lines.push(cells([&number, &time(row.at), &row.who, &row.action, &row.subject, &row.outcome]));
+            }
+            output::table(&lines)?;
+            Ok(Exit::Done)
+        }
+        AuditVerb::Verify => {
+            let check = session.backstay.verify_audit().await?;
+            if session.json {
+                output::object(&check)?;
+            } else {
+                match &check.fault {
+                    None => output::text(&format!("The audit log is whole: {} entries", check.good))?,
+                    Some(fault) => output::text(fault)?,
+                }
+            }
+            Ok(if check.fault.is_none() { Exit::Done } else { Exit::Failed })
+        }
+        AuditVerb::Export { file } => {
+            let file = path_text(&absolute(&file)?)?;
+            session.backstay.export_audit(&file).await?;
+            if session.json {
+                output::object(&serde_json::json!({ "file": file }))?
+            } else {
+                output::text(&format!("Wrote {file}"))?
+            }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+pub async fn secrets(session: &Session, verb: SecretsVerb) -> Result<Exit> {
+    let status = match verb {
+        SecretsVerb::Status => session.backstay.secrets_status().await?,
+        SecretsVerb::Create { passphrase_stdin } => create_file(session, passphrase_stdin).await?,
+    };
+    if session.json {
+        output::object(&status)?;
+        return Ok(Exit::Done);
+    }
+    let place = match (status.backend.as_str(), &status.file) {
+        ("keyring", _) => "the keyring of this computer".to_owned(),
+        ("file", Some(file)) => format!("the sealed file {file}"),
+        _ => "nowhere yet".to_owned(),
+    };
+    output::text(&format!("Secrets rest in {place}: {}", status.state.replace('_', " ")))?;
+    if let Some(reason) = &status.reason {
+        output::text(reason)?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn create_file(session: &Session, from_stdin: bool) -> Result<SecretsStatus> {
+    let status = session.backstay.secrets_status().await?;
+    // BACKSTAY_PASSPHRASE has made or opened the file when the program started.
+    if status.backend == "file" && status.state == "ready" && !from_stdin {
+        return Ok(status);
+    }
+    let passphrase = ask::secret("the passphrase of the sealed file")?;
+    session.backstay.secrets_create_file(&passphrase).await
+}

@@ -1,0 +1,229 @@
+//! Waiting for a run, showing its progress, cancelling it.
+
+use crate::common::Session;
+use crate::options::ProgressForm;
+use crate::output::{self, Exit};
+use backstay_contract::{Event, ProgressView, RunDetail};
+use backstay_core::Result;
+use backstay_engine::{count_text, size_text};
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Rows are looked at this often even if no event comes.
+const LOOK: Duration = Duration::from_secs(1);
+/// Problems printed after a run; the others are in `backstay runs ID`.
+const PROBLEMS_SHOWN: u64 = 20;
+
+impl Session {
+    /// Waits for a run to end, showing how it goes. `events` must be from before it began.
+    pub async fn watch(&self, run: &str, mut events: Receiver<Event>) -> Result<RunDetail> {
+        let mut line = Line::new(self.progress == ProgressForm::Auto && !self.json);
+        let mut stops = Stops::new();
+        let mut asked = false;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Ok(event) => {
+                        self.show(&event, run, &mut line)?;
+                        if matches!(&event, Event::Run { run: row } if row.id == run && is_over(&row.state)) {
+                            break;
+                        }
+                    }
+                    // What was missed is in the rows.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => tokio::time::sleep(LOOK).await,
+                },
+                () = tokio::time::sleep(LOOK) => {
+                    if is_over(&self.backstay.run(run).await?.row.state) {
+                        break;
+                    }
+                }
+                () = stops.next() => {
+                    if asked {
+                        line.clear();
+                        std::process::exit(4);
+                    }
+                    asked = true;
+                    line.say("Cancelling…");
+                    self.backstay.cancel_run(run).await?;
+                }
+            }
+        }
+        line.clear();
+        self.backstay.run(run).await
+    }
+
+    fn show(&self, event: &Event, run: &str, line: &mut Line) -> Result<()> {
+        let ours = match event {
+            Event::Progress { progress } => progress.run == run,
+            Event::Run { run: row } => row.id == run,
+            Event::Changed { .. } => false,
+        };
+        if !ours {
+            return Ok(());
+        }
+        if self.progress == ProgressForm::Json {
+            output::line(event)?;
+        }
+        if let Event::Progress { progress } = event {
+            line.show(progress);
+        }
+        Ok(())
+    }
+
+    /// Prints how a run ended, and returns how the program ends.
+    pub async fn report(&self, run: &RunDetail) -> Result<Exit> {
+        let exit = Exit::of_state(&run.row.state);
+        if self.json {
+            // After lines of events, the result is a line as well.
+            if self.progress == ProgressForm::Json {
+                output::line(run)?
+            } else {
+                output::object(run)?
+            }
+            return Ok(exit);
+        }
+        if self.progress == ProgressForm::Json {
+            return Ok(exit);
+        }
+        let row = &run.row;
+        match row.state.as_str() {
+            "done" | "done_with_problems" => output::text(&summary(run))?,
+            "cancelled" => eprintln!("Cancelled."),
+            _ => {
+                let error = row.error.as_ref();
+                eprintln!("{}.", error.map_or("The run failed", |error| error.message.as_str()));
+                if let Some(detail) = error.and_then(|error| error.detail.as_ref()) {
+                    detail.lines().take(20).for_each(|line| eprintln!("  {line}"));
+                }
+                if let Some(hint) = error.and_then(|error| error.hint.as_ref()) {
+                    eprintln!("{hint}.");
+                }
+            }
+        }
+        if row.problems > 0 {
+            let page = self.backstay.run_problems(&row.id, "", 0, PROBLEMS_SHOWN).await?;
+            for problem in &page.rows {
+                eprintln!("  {} {}: {}", problem.kind, problem.subject, problem.reason);
+            }
+            if page.total > PROBLEMS_SHOWN {
+                eprintln!("  and {} more: backstay runs {}", page.total - PROBLEMS_SHOWN, row.id);
+            }
+        }
+        if let Some(next) = run.next.as_ref().filter(|_| row.problems > 0) {
+            eprintln!("{next}.");
+        }
+        Ok(exit)
+    }
+}
+
+/// Says in a line what came of a run.
+fn summary(run: &RunDetail) -> String {
+    let row = &run.row;
+    let mut text = match (row.kind.as_str(), &row.result) {
+        ("backup", _) => format!(
+            "Backup {} of {}: {}, {}; {} read, {} added",
+            row.backup.as_deref().and_then(|id| id.get(..8)).unwrap_or("?"),
+            row.title,
+            count_text(row.files, "file", "files"),
+            size_text(row.bytes),
+            size_text(row.bytes_read),
+            size_text(row.bytes_added)
+        ),
+        (_, Some(result)) => result.clone(),
+        _ => "Done".into(),
+    };
+    if row.problems > 0 {
+        text.push_str(&format!("; {}", count_text(row.problems, "problem", "problems")));
+    }
+    text
+}
+
+fn is_over(state: &str) -> bool {
+    !matches!(state, "waiting" | "running")
+}
+
+/// Signals that ask us to stop.
+struct Stops {
+    #[cfg(unix)]
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+impl Stops {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+        }
+    }
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        let Some(terminate) = &mut self.terminate else {
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// The one line of progress on a terminal.
+struct Line {
+    on: bool,
+    shown: usize,
+}
+
+impl Line {
+    fn new(wanted: bool) -> Self {
+        Self { on: wanted && std::io::stderr().is_terminal(), shown: 0 }
+    }
+    fn show(&mut self, progress: &ProgressView) {
+        let mut text = progress.phase.clone();
+        if let Some(total) = progress.files_total.filter(|total| *total > 0) {
+            text.push_str(&format!(" {} of {}", progress.files, count_text(total, "file", "files")));
+        } else if progress.files > 0 {
+            text.push_str(&format!(" {}", count_text(progress.files, "file", "files")));
+        }
+        if progress.bytes > 0 {
+            text.push_str(&format!(", {}", size_text(progress.bytes)));
+        }
+        if progress.rate > 0 {
+            text.push_str(&format!(", {}/s", size_text(progress.rate)));
+        }
+        if let Some(seconds) = progress.seconds_left {
+            text.push_str(&format!(", {} m {} s left", seconds / 60, seconds % 60));
+        }
+        if let Some(permille) = progress.permille {
+            text = format!("{:>3} % {text}", permille / 10);
+        }
+        if progress.problems > 0 {
+            text.push_str(&format!(", {}", count_text(progress.problems, "problem", "problems")));
+        }
+        self.say(&text);
+    }
+    fn say(&mut self, text: &str) {
+        if !self.on {
+            return;
+        }
+        let text: String = text.chars().take(110).collect();
+        let width = text.chars().count();
+        eprint!("\r{text}{}", " ".repeat(self.shown.saturating_sub(width)));
+        let _ = std::io::stderr().flush();
+        self.shown = width;
+    }
+    fn clear(&mut self) {
+        if self.on && self.shown > 0 {
+            eprint!("\r{}\r", " ".repeat(self.shown));
+            let _ = std::io::stderr().flush();
+            self.shown = 0;
+        }
+    }
+}
