@@ -27,7 +27,7 @@ describe('the backup list', () => {
 
   it('never shows a backup with problems as plain good', () => {
     expect(stateOf(row)).toEqual({ state: 'good', text: '' });
-    expect(stateOf({ ...row, verified: 1 })).toEqual({ state: 'verified', text: 'Good · verified' });
+    expect(stateOf({ ...row, verified: 1 })).toEqual({ state: 'verified', text: 'Verified' });
     expect(stateOf({ ...row, state: 'problems', problems: 2, verified: 1 })).toEqual({ state: 'problems', text: '2 problems' });
   });
 });

@@ -66,7 +66,7 @@ export function nextSort(sort: Sort, column: SortColumn): Sort {
 /** Says the state of a backup: the key of its badge and its words. */
 export function stateOf(row: BackupRow): { state: string; text: string } {
   if (row.state === 'problems') return { state: 'problems', text: row.problems === 1 ? '1 problem' : `${row.problems} problems` };
-  return row.verified === null ? { state: row.state, text: '' } : { state: 'verified', text: 'Good · verified' };
+  return row.verified === null ? { state: row.state, text: '' } : { state: 'verified', text: 'Verified' };
 }
 
 /** A download format with what it is good for. */

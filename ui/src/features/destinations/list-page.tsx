@@ -12,7 +12,7 @@ import './destinations.css';
 const COLUMNS: Column<DestinationRow>[] = [
   { key: 'name', title: 'Name', width: 'minmax(110px, 1fr)', sortValue: (row) => row.name, cell: (row) => <b>{row.name}</b> },
   { key: 'place', title: 'Place', width: 'minmax(120px, 1.4fr)', hideBelow: 560, cell: (row) => <PathText path={row.place} /> },
-  { key: 'state', title: 'State', width: '150px', sortValue: (row) => row.state, cell: (row) => <StateBadge state={row.state} title={row.state_text || undefined} /> },
+  { key: 'state', title: 'State', width: '174px', sortValue: (row) => row.state, cell: (row) => <StateBadge state={row.state} title={row.state_text || undefined} /> },
   { key: 'used', title: 'Used', width: '90px', right: true, sortValue: (row) => row.used_bytes, cell: (row) => <Size bytes={row.used_bytes} /> },
   { key: 'free', title: 'Free', width: '150px', right: true, hideBelow: 640, sortValue: (row) => row.free_bytes, cell: (row) => <Room row={row} /> },
   { key: 'backups', title: 'Backups', width: '84px', right: true, sortValue: (row) => row.backups, cell: (row) => row.backups.toLocaleString('en-GB') },

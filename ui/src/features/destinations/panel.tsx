@@ -1,5 +1,5 @@
 import { Button, Modal } from '@mantine/core';
-import { IconAlertTriangle, IconKey, IconRefresh, IconTrash } from '@tabler/icons-react';
+import { IconAlertTriangle } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type DestinationRow, type IpcError, type RecoveryKit } from '../../ipc';
@@ -28,9 +28,9 @@ export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClos
       onClose={onClose}
       actions={
         <>
-          <Button leftSection={<IconKey size={16} />} onClick={() => setKitOpen(true)}>Recovery kit…</Button>
-          <Button leftSection={<IconRefresh size={16} />} loading={refresh.busy} onClick={() => refresh.run()}>Read anew</Button>
-          <Button leftSection={<IconTrash size={16} />} onClick={() => setRemoving(true)}>Remove…</Button>
+          <Button onClick={() => setKitOpen(true)}>Recovery kit…</Button>
+          <Button loading={refresh.busy} onClick={() => refresh.run()}>Read anew</Button>
+          <Button onClick={() => setRemoving(true)}>Remove…</Button>
         </>
       }
     >

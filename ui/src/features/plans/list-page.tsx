@@ -103,7 +103,7 @@ function columns(active: (plan: PlanRow) => RunRow | undefined): Column<PlanRow>
         return <StateBadge state={row.state} text={row.state === 'done_with_problems' ? row.state_text : undefined} title={row.state_text || undefined} />;
       },
     },
-    { key: 'last', title: 'Last good backup', width: '116px', sortValue: (row) => row.last_backup, cell: (row) => <Ago at={row.last_backup} never="none yet" /> },
+    { key: 'last', title: 'Last good', width: '100px', sortValue: (row) => row.last_backup, cell: (row) => <Ago at={row.last_backup} never="none yet" /> },
     { key: 'size', title: 'Size', width: '88px', right: true, hideBelow: 640, sortValue: (row) => row.last_bytes, cell: (row) => <Size bytes={row.last_bytes} /> },
   ];
 }

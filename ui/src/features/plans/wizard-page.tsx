@@ -35,8 +35,8 @@ export function PlanWizardPage() {
   const only = destinations.data.length === 1 ? destinations.data[0]?.id : undefined;
   const start: PlanDraft = plan.data?.draft ?? {
     ...EMPTY,
-    server: server ?? (servers.data.length === 1 ? (servers.data[0]?.id ?? '') : ''),
-    destinations: [destination ?? only].filter((one) => one !== undefined),
+    server: servers.data.find((row) => row.id === server)?.id ?? (servers.data.length === 1 ? (servers.data[0]?.id ?? '') : ''),
+    destinations: [destinations.data.find((row) => row.id === destination)?.id ?? only].filter((one) => one !== undefined),
   };
   return <Wizard key={id} start={start} servers={servers.data} destinations={destinations.data} plans={plans.data} />;
 }
