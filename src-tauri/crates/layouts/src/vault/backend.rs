@@ -1,12 +1,13 @@
 //! Lets rustic_core see a destination: its blocking calls, our async ones.
 
 use super::id::Id;
-use backstay_core::destination::{Destination, Key, WriteMode};
-use backstay_core::{Error, Result};
+use backstay_core::destination::{Destination, Key, ObjectInfo, WriteMode};
+use backstay_core::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use rustic_core::{
     BytesList, ErrorKind, FileType, Id as RusticId, ReadBackend, RusticError, RusticResult, WriteBackend,
 };
+use serde::Deserialize;
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 
@@ -25,6 +26,24 @@ impl Backend {
         Self { destination, runtime, failure }
     }
 
+    /// Leaves out key files that cannot be any: one damaged file must not keep the others from opening the vault.
+    async fn sound_keys(&self, objects: Vec<ObjectInfo>) -> Result<Vec<ObjectInfo>> {
+        let some = !objects.is_empty();
+        let mut sound = Vec::new();
+        for object in objects {
+            let content = self.destination.get(&object.key, None).await?;
+            if serde_json::from_slice::<KeyCosts>(&content).is_ok_and(|costs| costs.are_sound()) {
+                sound.push(object);
+            }
+        }
+        if some && sound.is_empty() {
+            let text = format!("Cannot open the vault at {}: its key files are damaged", self.destination.label());
+            return Err(Error::new(ErrorClass::Corrupt, text)
+                .hint("Bring the folder \"keys\" back from another copy of the vault"));
+        }
+        Ok(sound)
+    }
+
     fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> RusticResult<T> {
         self.runtime.block_on(work).map_err(|error| {
             let text = error.message.clone();
@@ -33,6 +52,23 @@ impl Backend {
             }
             RusticError::new(ErrorKind::Backend, text)
         })
+    }
+}
+
+/// The costs of deriving a key, as a key file states them.
+#[derive(Deserialize)]
+struct KeyCosts {
+    #[serde(rename = "N")]
+    n: u64,
+    r: u64,
+    p: u64,
+}
+
+impl KeyCosts {
+    /// Absurd costs are a damaged or hostile file: they would take all memory, or make the derivation panic.
+    fn are_sound(&self) -> bool {
+        let memory = self.n.saturating_mul(self.r).saturating_mul(128);
+        self.n.is_power_of_two() && self.n > 1 && (1..=64).contains(&self.p) && self.r > 0 && memory <= 1 << 30
     }
 }
 
@@ -52,7 +88,10 @@ impl ReadBackend for Backend {
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(RusticId, u32)>> {
         let prefix = if kind == FileType::Config { "config".to_owned() } else { format!("{}/", kind.dirname()) };
-        let objects = self.wait(self.destination.list(&prefix))?;
+        let mut objects = self.wait(self.destination.list(&prefix))?;
+        if kind == FileType::Key {
+            objects = self.wait(self.sound_keys(objects))?;
+        }
         let named = objects.into_iter().filter_map(|object| {
             let size = u32::try_from(object.size_bytes).ok()?;
             if kind == FileType::Config {

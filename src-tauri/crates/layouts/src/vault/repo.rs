@@ -241,3 +241,31 @@ fn too_new(label: &str) -> Error {
     )
     .hint("Update Backstay")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use backstay_lab::MemoryDestination;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_newer_format_is_refused_by_name() {
+        let memory = MemoryDestination::new();
+        let (destination, password) = (Arc::new(memory.clone()), Secret::new("x"));
+        let repo = Repo::start(destination.clone(), &password, Access::Create).await.unwrap();
+        let newer = format!(r#"{{"version":3,"id":"{}","chunker_polynomial":"3da3358b4dc173","new":1}}"#, repo.id);
+        let mut sealed = Vec::new();
+        repo.cipher.seal_into(newer.as_bytes(), &mut sealed).unwrap();
+        memory.tamper("config", Some(sealed.into()));
+        let error = Repo::start(destination, &password, Access::Open).await.err().unwrap();
+        assert_eq!(error.class, ErrorClass::Unsupported, "{error:?}");
+        assert!(error.message.contains("newer") && error.hint.is_some());
+    }
+
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        let bomb = zstd::bulk::compress(&vec![0; 10 << 20], 3).unwrap();
+        assert!(unpack(&bomb, 1 << 20).is_none());
+        assert_eq!(unpack(&bomb, 10 << 20).unwrap().len(), 10 << 20);
+    }
+}
