@@ -1,7 +1,12 @@
 //! Kinds of data: what they find on a server, how they collect it, and how they bring it back.
 
+mod check;
+mod databases;
+mod dump;
 mod files;
 mod gnu;
+mod load;
+mod mysql;
 mod problems;
 mod wire;
 
@@ -10,5 +15,5 @@ use std::sync::Arc;
 
 /// Returns every kind.
 pub fn all() -> Vec<Arc<dyn Kind>> {
-    vec![Arc::new(files::Files)]
+    vec![Arc::new(files::Files), Arc::new(mysql::Mysql)]
 }

@@ -1,0 +1,224 @@
+//! Talking to MySQL or MariaDB through the server's own tools.
+
+use crate::dump::tool_error;
+use backstay_core::host::{Command, Host, run};
+use backstay_core::kind::{Item, ItemInput};
+use backstay_core::{Error, ErrorClass, Result};
+use serde::Deserialize;
+
+/// Settings of kind "mysql".
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Settings {
+    pub databases: Vec<String>,
+    pub socket: String,
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+}
+
+impl Settings {
+    pub(super) fn parse(item: &Item) -> Result<Self> {
+        serde_json::from_value(item.settings.clone())
+            .map_err(|error| Error::new(ErrorClass::Invalid, format!("Cannot use the item \"{}\": {error}", item.name)))
+    }
+}
+
+/// The tools found on a server.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tools {
+    /// The client's path; empty when there is none.
+    pub client: String,
+    /// The client's version line.
+    pub client_version: String,
+    /// The dump tool's path; empty when there is none.
+    pub dump: String,
+    /// The dump tool's version line.
+    pub dump_version: String,
+    /// The dump tool knows `--column-statistics`.
+    column_statistics: bool,
+    /// The dump tool knows `--set-gtid-purged`.
+    gtid_purged: bool,
+}
+
+const PROBE: &str = r#"c=$(command -v mariadb || command -v mysql); d=$(command -v mariadb-dump || command -v mysqldump)
+printf '%s\036' "$c"; [ -n "$c" ] && "$c" --version </dev/null 2>/dev/null | head -n 1; printf '\036'
+printf '%s\036' "$d"; [ -n "$d" ] && "$d" --version </dev/null 2>/dev/null | head -n 1; printf '\036'
+[ -n "$d" ] && "$d" --no-defaults --help </dev/null 2>/dev/null | grep -e column-statistics -e set-gtid-purged; printf '\036'"#;
+
+impl Tools {
+    pub(super) async fn probe(host: &dyn Host) -> Result<Self> {
+        if !host.capabilities().commands {
+            return Ok(Self::default());
+        }
+        let no_args: [&str; 0] = [];
+        let text = run(host, Command::sh(PROBE, no_args), b"").await?.text();
+        let mut parts = text.split('\u{1e}').map(|part| part.trim().to_owned());
+        let mut next = || parts.next().unwrap_or_default();
+        let (client, client_version, dump, dump_version, help) = (next(), next(), next(), next(), next());
+        let (column_statistics, gtid_purged) = (help.contains("column-statistics"), help.contains("set-gtid-purged"));
+        Ok(Self { client, client_version, dump, dump_version, column_statistics, gtid_purged })
+    }
+
+    /// Tells whether the client understands MariaDB's sandbox line. Older ones stumble over it.
+    pub(super) fn knows_sandbox(&self) -> bool {
+        self.client_version.contains("MariaDB") && {
+            // "… Distrib 10.11.19-MariaDB": the line came with 10.5.25, 10.6.18, 10.11.8, 11.0.6, 11.1.5, 11.2.4, 11.4.2.
+            let numbers = version_numbers(&self.client_version);
+            let since = [(10, 5, 25), (10, 6, 18), (10, 11, 8), (11, 0, 6), (11, 1, 5), (11, 2, 4), (11, 4, 2)];
+            numbers.is_some_and(|(major, minor, patch)| {
+                let line = since.iter().find(|(a, b, _)| (*a, *b) == (major, minor));
+                line.map_or((major, minor) > (11, 4), |(_, _, first)| patch >= *first)
+            })
+        }
+    }
+}
+
+/// Finds "10.11.19" right before "-MariaDB".
+fn version_numbers(line: &str) -> Option<(u32, u32, u32)> {
+    let before = line.split("-MariaDB").next()?;
+    let text: String = before.chars().rev().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let text: String = text.chars().rev().collect();
+    let mut numbers = text.split('.').map(|n| n.parse().ok());
+    Some((numbers.next()??, numbers.next()??, numbers.next().flatten().unwrap_or(0)))
+}
+
+/// A log-in to one database server.
+pub(super) struct Client<'a> {
+    pub host: &'a dyn Host,
+    pub settings: &'a Settings,
+    pub tools: &'a Tools,
+    /// The option file that carries the password; empty when there is none.
+    pub options: Vec<u8>,
+}
+
+/// Reads an option file of known length off its standard input into a private file, then runs the tool on the rest. The
+/// file is removed in every case but the machine's sudden death.
+const WITH_OPTION_FILE: &str = r#"umask 077; d=$(mktemp -d) || exit 70; trap 'rm -rf "$d"' EXIT; trap 'exit 71' HUP INT TERM
+dd bs=1 count="$1" of="$d/options" 2>/dev/null || exit 72; tool=$2; shift 2
+"$tool" --defaults-file="$d/options" "$@""#;
+
+impl<'a> Client<'a> {
+    /// Makes a client; `Unsupported` when the server has no client program.
+    pub(super) fn new(host: &'a dyn Host, settings: &'a Settings, tools: &'a Tools, input: &ItemInput) -> Result<Self> {
+        if tools.client.is_empty() || tools.dump.is_empty() {
+            let why =
+                format!("Cannot reach databases on {}: mariadb-dump or mysqldump is not installed there", host.label());
+            let hint = "Install the client there (Debian: apt install mariadb-client; Alpine: apk add mariadb-client).";
+            return Err(Error::new(ErrorClass::Unsupported, why).hint(hint));
+        }
+        let options = input.password.as_ref().filter(|p| !p.is_empty()).map(|password| {
+            let quoted = password.expose().replace('\\', "\\\\").replace('"', "\\\"");
+            format!("[client]\npassword=\"{quoted}\"\n").into_bytes()
+        });
+        Ok(Self { host, settings, tools, options: options.unwrap_or_default() })
+    }
+
+    fn log_in(&self) -> Vec<String> {
+        let settings = self.settings;
+        let mut args = Vec::new();
+        if !settings.user.is_empty() {
+            args.push(format!("--user={}", settings.user));
+        }
+        if !settings.host.is_empty() {
+            args.push(format!("--host={}", settings.host));
+            // "localhost" would mean the socket.
+            args.push("--protocol=tcp".into());
+        } else if !settings.socket.is_empty() {
+            args.push(format!("--socket={}", settings.socket));
+        }
+        if settings.port != 0 {
+            args.push(format!("--port={}", settings.port));
+        }
+        args.push("--default-character-set=utf8mb4".into());
+        args
+    }
+
+    /// A tool that reads nothing but the option file on its standard input.
+    fn command(&self, tool: &str) -> Command {
+        let command = Command::new(tool);
+        let command = if self.options.is_empty() { command } else { command.arg("--defaults-file=/dev/stdin") };
+        command.args(self.log_in())
+    }
+
+    /// The dump of one database.
+    pub(super) fn dump(&self, database: &str) -> Command {
+        let mut command = self.command(&self.tools.dump).args([
+            "--single-transaction",
+            "--quick",
+            "--routines",
+            "--triggers",
+            "--events",
+            "--hex-blob",
+            "--no-tablespaces",
+        ]);
+        if self.tools.column_statistics {
+            command = command.arg("--column-statistics=0");
+        }
+        if self.tools.gtid_purged {
+            command = command.arg("--set-gtid-purged=OFF");
+        }
+        command.args(["--databases", "--", database])
+    }
+
+    /// The client, fed with SQL. The option file comes first on its standard input.
+    pub(super) fn load(&self) -> Command {
+        let args = self.log_in().into_iter().chain(["--batch".into(), "--max-allowed-packet=1G".into()]);
+        if self.options.is_empty() {
+            return Command::new(&self.tools.client).args(args);
+        }
+        let length = self.options.len().to_string();
+        Command::sh(WITH_OPTION_FILE, [length, self.tools.client.clone()].into_iter().chain(args))
+    }
+
+    /// Asks one question; rows of columns come back.
+    pub(super) async fn query(&self, sql: &str) -> Result<Vec<Vec<String>>> {
+        let command = self.command(&self.tools.client).args(["--batch", "--skip-column-names"]);
+        let output = run(self.host, command.arg(format!("--execute={sql}")), &self.options).await?;
+        if !output.status.success() {
+            let tried = format!("Cannot log in to the database server on {}", self.host.label());
+            return Err(tool_error(&tried, "the client", &output.status.to_string(), &output.stderr));
+        }
+        Ok(output.text().lines().map(|line| line.split('\t').map(unescape).collect()).collect())
+    }
+}
+
+/// Undoes the escapes of `--batch`.
+fn unescape(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some('n')) => out.push('\n'),
+            ('\\', Some('t')) => out.push('\t'),
+            ('\\', Some('0')) => out.push('\0'),
+            ('\\', Some(other)) => out.push(other),
+            (c, _) => out.push(c),
+        }
+    }
+    out
+}
+
+/// Quotes a name for SQL.
+pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sandbox_line_is_kept_only_for_clients_that_know_it() {
+        for (line, want) in [
+            ("mariadb  Ver 15.1 Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)", true),
+            ("mysql  Ver 15.1 Distrib 10.11.6-MariaDB, for debian-linux-gnu (x86_64)", false),
+            ("mysql  Ver 15.1 Distrib 10.3.39-MariaDB, for debian-linux-gnu", false),
+            ("mariadb from 11.8.2-MariaDB, client 15.2 for debian-linux-gnu", true),
+            ("mysql  Ver 8.0.36 for Linux on x86_64 (MySQL Community Server - GPL)", false),
+        ] {
+            let tools = Tools { client_version: line.into(), ..Tools::default() };
+            assert_eq!(tools.knows_sandbox(), want, "{line}");
+        }
+    }
+}

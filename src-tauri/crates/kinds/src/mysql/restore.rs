@@ -1,0 +1,142 @@
+//! Bringing MySQL and MariaDB databases back.
+
+use super::client::{Client, Settings, Tools, quoted};
+use super::{WHOLE, databases, tool_name, version};
+use crate::databases::{self as common, Target};
+use crate::dump::Edges;
+use crate::load::Load;
+use crate::problems::Problems;
+use backstay_core::entry::{ByteStream, Entry, EntrySource};
+use backstay_core::host::Host;
+use backstay_core::kind::{ItemInput, RestoreMode, RestoreOptions, RestorePlan, RestoreReport};
+use backstay_core::run::{Phase, ProblemKind};
+use backstay_core::{Error, Result, RunContext};
+use tokio::io::AsyncReadExt;
+
+pub(super) async fn plan(
+    host: &dyn Host,
+    input: &ItemInput,
+    listing: &[Entry],
+    options: &RestoreOptions,
+) -> Result<RestorePlan> {
+    let settings = Settings::parse(&input.item)?;
+    let tools = Tools::probe(host).await?;
+    let client = Client::new(host, &settings, &tools, input)?;
+    let there: Vec<String> = databases(&client).await?.into_iter().map(|database| database.name).collect();
+    let mut plan = common::plan(input, listing, options, &there, ".sql");
+    plan.facts.push(format!("{} there", version(&client).await?));
+    Ok(plan)
+}
+
+pub(super) async fn restore(
+    ctx: &RunContext,
+    host: &dyn Host,
+    input: &ItemInput,
+    source: &mut dyn EntrySource,
+    plan: &RestorePlan,
+    options: &RestoreOptions,
+) -> Result<RestoreReport> {
+    let settings = Settings::parse(&input.item)?;
+    let tools = Tools::probe(host).await?;
+    let client = Client::new(host, &settings, &tools, input)?;
+    let mut problems = Problems::new(ctx, &input.item.name);
+    ctx.progress.phase(Phase::Restoring);
+    let wanted = common::wanted(plan);
+    ctx.progress.total(Some(wanted.len() as u64), Some(plan.changes.iter().map(|c| c.size_bytes).sum()));
+    let mut report = RestoreReport { kept: plan.kept, ..RestoreReport::default() };
+    while let Some(entry) = source.next().await? {
+        ctx.check()?;
+        let Some(target) = wanted.get(&entry.path).and_then(|_| Target::of(&entry.path, ".sql", options)) else {
+            continue;
+        };
+        let subject = format!("database {}", target.name);
+        ctx.progress.current(&subject);
+        match load(ctx, &client, &target, options.mode, source.content()).await {
+            Ok(bytes) => {
+                report.files += 1;
+                report.bytes += bytes;
+                ctx.progress.advance(1, 0);
+            }
+            Err(error) if common::ends_the_run(&error) => return Err(error),
+            Err(error) => problems.report(ProblemKind::Database, subject, common::reason(&error)),
+        }
+    }
+    common::finish(host, &wanted, report)
+}
+
+/// Loads one dump. Its head names the database; another target gets other names there.
+async fn load(
+    ctx: &RunContext,
+    client: &Client<'_>,
+    target: &Target,
+    mode: RestoreMode,
+    mut content: ByteStream,
+) -> Result<u64> {
+    if mode == RestoreMode::Replace {
+        client.query(&format!("drop database if exists {}", quoted(&target.name))).await?;
+    }
+    let mut edges = Edges::default();
+    let head = read_head(&mut content, &mut edges).await?;
+    let mut before = client.options.clone();
+    before.extend(rewrite_head(&head, target, client.tools.knows_sandbox()));
+    let tool = tool_name(&client.tools.client);
+    let subject = format!("database {}", target.name);
+    let load = Load { subject: &subject, tool: &tool, before, whole: WHOLE };
+    let (bytes, said) = load.run(ctx, client.host, client.load(), content, edges).await?;
+    said.lines().filter(|line| !line.trim().is_empty()).for_each(|line| ctx.progress.log(line));
+    Ok(bytes)
+}
+
+/// Reads the dump's head, in which the database is named.
+async fn read_head(content: &mut ByteStream, edges: &mut Edges) -> Result<Vec<u8>> {
+    let mut head = vec![0; 64 << 10];
+    let mut length = 0;
+    while length < head.len() {
+        let read = content.read(&mut head[length..]).await.map_err(|e| Error::io("Cannot read the backup", e))?;
+        if read == 0 {
+            break;
+        }
+        length += read;
+    }
+    head.truncate(length);
+    edges.push(&head);
+    Ok(head)
+}
+
+/// Takes out the sandbox line where the client does not know it, and names the target where it is another one.
+fn rewrite_head(head: &[u8], target: &Target, knows_sandbox: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(head.len() + 100);
+    let mut named = false;
+    let (from, to) = (quoted(&target.original), quoted(&target.name));
+    for line in head.split_inclusive(|b| *b == b'\n') {
+        let is_sandbox = out.is_empty() && line.starts_with(b"/*M!999999") && line.windows(7).any(|w| w == b"sandbox");
+        if is_sandbox && !knows_sandbox {
+            continue;
+        }
+        let names = !named && (line.starts_with(b"CREATE DATABASE ") || line.starts_with(b"USE "));
+        named |= line.starts_with(b"USE ");
+        if names && from != to {
+            out.extend(String::from_utf8_lossy(line).replacen(&from, &to, 1).into_bytes());
+        } else {
+            out.extend_from_slice(line);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_names_the_target() {
+        let head = b"/*M!999999\\- enable the sandbox mode */ \n-- x\nCREATE DATABASE /*!32312 IF NOT EXISTS*/ `a``b` /*!40100 DEFAULT */;\n\nUSE `a``b`;\nUSE `a``b`;\n";
+        let target = Target { original: "a`b".into(), name: "c".into() };
+        let text = String::from_utf8(rewrite_head(head, &target, false)).unwrap_or_default();
+        assert_eq!(
+            text,
+            "-- x\nCREATE DATABASE /*!32312 IF NOT EXISTS*/ `c` /*!40100 DEFAULT */;\n\nUSE `c`;\nUSE `a``b`;\n"
+        );
+        assert!(rewrite_head(head, &target, true).starts_with(b"/*M!999999"));
+    }
+}
