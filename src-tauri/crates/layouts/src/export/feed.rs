@@ -1,0 +1,223 @@
+//! The reading half, as far as all formats share it.
+
+use super::Event;
+use backstay_core::entry::{ByteStream, Entry, EntrySource};
+use backstay_core::kind::BACKSTAY_DIR;
+use backstay_core::run::{Problem, ProblemKind};
+use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
+use std::collections::HashMap;
+use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc::Sender;
+
+/// Content is read and sent in pieces of this size.
+pub(super) const PIECE_BYTES: usize = 256 * 1024;
+
+/// Reads entries and sends events.
+pub(super) struct Feed<'a> {
+    ctx: &'a RunContext,
+    sender: Sender<Event>,
+    pending: Vec<u8>,
+    /// First names of hard-linked files, by device and inode.
+    links: HashMap<(u64, u64), FirstName>,
+    /// Regular files sent so far.
+    pub(super) files: u64,
+    /// Content bytes sent so far.
+    pub(super) bytes: u64,
+}
+
+struct FirstName {
+    path: RawPath,
+    size_bytes: u64,
+    mtime: backstay_core::entry::TimeNs,
+}
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(ctx: &'a RunContext, sender: Sender<Event>) -> Self {
+        Self { ctx, sender, pending: Vec::new(), links: HashMap::new(), files: 0, bytes: 0 }
+    }
+
+    /// Returns the next entry worth packing. Sockets are told and left out; the root itself has no name.
+    pub(super) async fn next(&mut self, source: &mut dyn EntrySource) -> Result<Option<Entry>> {
+        loop {
+            let Some(entry) = self.ctx.or_cancel(source.next()).await? else { return Ok(None) };
+            if entry.path.is_root() {
+                continue;
+            }
+            if entry.kind == backstay_core::entry::EntryType::Socket {
+                self.problem(&entry, ProblemKind::Skipped, "a socket holds nothing to keep");
+                continue;
+            }
+            self.ctx.progress.current(&entry.path.to_text());
+            return Ok(Some(entry));
+        }
+    }
+
+    /// Counts a regular file as packed.
+    pub(super) fn count_file(&mut self) {
+        self.files += 1;
+        self.ctx.progress.advance(1, 0);
+    }
+
+    /// Tells of one entry's problem.
+    pub(super) fn problem(&self, entry: &Entry, kind: ProblemKind, reason: impl Into<String>) {
+        let mut parts = entry.path.parts();
+        let item = match (parts.next(), parts.next()) {
+            (Some(first), Some(item)) if first == BACKSTAY_DIR.as_bytes() => String::from_utf8_lossy(item).into_owned(),
+            _ => "files".to_owned(),
+        };
+        let problem = Problem { kind, item, subject: entry.path.to_text(), reason: reason.into() };
+        self.ctx.progress.problem(problem);
+    }
+
+    /// Returns the first name of the file that `entry` is a further name of, remembering first names. An inode that was
+    /// freed and taken again while the backup ran differs in size or time.
+    pub(super) fn first_name(&mut self, entry: &Entry) -> Option<RawPath> {
+        if !entry.is_hard_linked() {
+            return None;
+        }
+        let key = (entry.device, entry.inode);
+        match self.links.get(&key) {
+            Some(first) if first.size_bytes == entry.size_bytes && first.mtime == entry.mtime => {
+                Some(first.path.clone())
+            }
+            _ => {
+                let (size_bytes, mtime) = (entry.size_bytes, entry.mtime);
+                self.links.insert(key, FirstName { path: entry.path.clone(), size_bytes, mtime });
+                None
+            }
+        }
+    }
+
+    /// Sends bytes, gathering small pieces.
+    pub(super) async fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let take = bytes.len().min(PIECE_BYTES - self.pending.len());
+            self.pending.extend_from_slice(&bytes[..take]);
+            bytes = &bytes[take..];
+            if self.pending.len() == PIECE_BYTES {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what was gathered.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::replace(&mut self.pending, Vec::with_capacity(PIECE_BYTES));
+        self.send(Event::Bytes(bytes)).await
+    }
+
+    /// Sends an event, after what was gathered before it.
+    pub(super) async fn send(&mut self, event: Event) -> Result<()> {
+        if !matches!(event, Event::Bytes(_)) {
+            Box::pin(self.flush()).await?;
+        }
+        let (ctx, sender) = (self.ctx, &self.sender);
+        ctx.or_cancel(async {
+            // The writer says itself why it ended.
+            sender.send(event).await.map_err(|_| Error::new(ErrorClass::Internal, "Writing the file ended early"))
+        })
+        .await
+    }
+
+    /// Sends exactly the given (offset, length) ranges of a file's content, in order. What is missing or damaged is filled
+    /// up with zeros and told; content beyond the file's size is left out and told.
+    pub(super) async fn send_content(
+        &mut self,
+        entry: &Entry,
+        content: ByteStream,
+        segments: &[(u64, u64)],
+    ) -> Result<()> {
+        let mut reader = Content { stream: content, at: 0, fault: None };
+        let mut buffer = vec![0; PIECE_BYTES.min(usize::try_from(entry.size_bytes).unwrap_or(PIECE_BYTES)).max(1)];
+        for (offset, length) in segments {
+            while reader.at < *offset && reader.fault.is_none() {
+                let wanted = buffer.len().min(usize::try_from(offset - reader.at).unwrap_or(usize::MAX));
+                reader.read(self.ctx, entry, &mut buffer[..wanted]).await?;
+            }
+            let mut left = *length;
+            while left > 0 {
+                let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                let read = reader.read(self.ctx, entry, &mut buffer[..wanted]).await?;
+                if read == 0 {
+                    // From here on zeros: the length stands before the content already.
+                    buffer[..wanted].fill(0);
+                }
+                let sent = if read == 0 { wanted } else { read };
+                self.push(&buffer[..sent]).await?;
+                left -= sent as u64;
+                self.bytes += sent as u64;
+                self.ctx.progress.advance(0, sent as u64);
+            }
+        }
+        if reader.fault.is_none() && reader.is_longer(self.ctx, entry).await? {
+            reader.fault =
+                Some(format!("it is longer than its recorded {} bytes; the rest was left out", entry.size_bytes));
+        }
+        if let Some(fault) = reader.fault {
+            self.problem(entry, ProblemKind::Damaged, fault);
+        }
+        Ok(())
+    }
+}
+
+/// A file's content, with the first thing that is wrong with it.
+struct Content {
+    stream: ByteStream,
+    at: u64,
+    fault: Option<String>,
+}
+
+impl Content {
+    /// Reads some bytes; 0 once something is wrong. `Err` is what ends the download.
+    async fn read(&mut self, ctx: &RunContext, entry: &Entry, buffer: &mut [u8]) -> Result<usize> {
+        if self.fault.is_some() || buffer.is_empty() {
+            return Ok(0);
+        }
+        match self.read_some(ctx, entry, buffer).await {
+            Ok(0) => {
+                self.fault = Some(format!(
+                    "it ends at byte {} of {}; the rest was filled up with zeros",
+                    self.at, entry.size_bytes
+                ));
+                Ok(0)
+            }
+            Ok(read) => Ok(read),
+            Err(error) if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) => {
+                self.fault = Some(format!("from byte {} on it was filled up with zeros: {error}", self.at));
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn is_longer(&mut self, ctx: &RunContext, entry: &Entry) -> Result<bool> {
+        // A hole at the end is not read by anyone; skip to where the file ends.
+        let mut buffer = vec![0; 64 * 1024];
+        while self.at < entry.size_bytes {
+            let wanted = buffer.len().min(usize::try_from(entry.size_bytes - self.at).unwrap_or(usize::MAX));
+            if self.read(ctx, entry, &mut buffer[..wanted]).await? == 0 {
+                return Ok(false);
+            }
+        }
+        match self.read_some(ctx, entry, &mut buffer[..1]).await {
+            Ok(read) => Ok(read > 0),
+            Err(error) if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read_some(&mut self, ctx: &RunContext, entry: &Entry, buffer: &mut [u8]) -> Result<usize> {
+        let stream = &mut self.stream;
+        let read = ctx
+            .or_cancel(async {
+                stream.read(buffer).await.map_err(|error| Error::io(format!("Cannot read {}", entry.path), error))
+            })
+            .await?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}

@@ -1,0 +1,164 @@
+//! The file while it is being written: `NAME.part`, removed unless everything went well.
+
+use backstay_core::{Error, ErrorClass, Result, RunContext};
+use sha2::{Digest, Sha256};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use tempfile::TempPath;
+
+const READ_BYTES: usize = 1024 * 1024;
+
+/// A file being written. Hashes what goes through it, unless its writer goes back to mend what it wrote (zip).
+pub(super) struct Part {
+    file: File,
+    /// Removes the part when dropped.
+    path: TempPath,
+    target: PathBuf,
+    hasher: Option<Sha256>,
+}
+
+impl Part {
+    /// Makes the part beside `target`. A part that a killed process left is taken over; a living one's is `Locked`.
+    pub(super) fn create(target: &Path) -> Result<Self> {
+        let tried = format!("Cannot write {}", target.display());
+        if target.symlink_metadata().is_ok() {
+            return Err(taken(&tried));
+        }
+        let mut name = target.as_os_str().to_owned();
+        name.push(".part");
+        let path = PathBuf::from(name);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        // A download may hold what only root could read on the server.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| explain(&tried, error))?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(Error::new(ErrorClass::Locked, format!("{tried}: another download is writing it"))
+                .hint("Wait for it, or pick another name"));
+        }
+        let path = TempPath::try_from_path(path).map_err(|error| explain(&tried, error))?;
+        file.set_len(0).map_err(|error| explain(&tried, error))?;
+        Ok(Self { file, path, target: target.to_owned(), hasher: Some(Sha256::new()) })
+    }
+
+    /// Stops hashing: the writer will seek.
+    pub(super) fn without_hash(mut self) -> Self {
+        self.hasher = None;
+        self
+    }
+
+    /// Returns a second handle on the file, to read it.
+    pub(super) fn reader(&self) -> io::Result<File> {
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(0))?;
+        Ok(file)
+    }
+
+    /// Makes the error of writing this file.
+    pub(super) fn error(&self, error: io::Error) -> Error {
+        explain(&format!("Cannot write {}", self.target.display()), error)
+    }
+
+    /// Syncs, reads everything back, compares it with what was written, and gives the file its name, never overwriting.
+    /// Returns its size and SHA-256.
+    pub(super) fn check_and_name(self, ctx: &RunContext) -> Result<(u64, String)> {
+        self.file.sync_all().map_err(|error| self.error(error))?;
+        let (size_bytes, read) = self.hash(ctx)?;
+        if self.hasher.clone().is_some_and(|written| written.finalize() != read.finalize_ref()) {
+            let message = format!("Cannot write {}: what was read back is not what was written", self.target.display());
+            return Err(Error::new(ErrorClass::Corrupt, message).hint("Check that disk, and use another one"));
+        }
+        ctx.check()?;
+        let tried = format!("Cannot write {}", self.target.display());
+        drop(self.file);
+        name(&tried, self.path, &self.target)?;
+        let sha256 = read.finalize_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((size_bytes, sha256))
+    }
+
+    fn hash(&self, ctx: &RunContext) -> Result<(u64, Sha256)> {
+        let mut file = self.reader().map_err(|error| self.error(error))?;
+        let total = file.metadata().map_err(|error| self.error(error))?.len();
+        ctx.progress.total(None, Some(total));
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; READ_BYTES];
+        let mut size_bytes = 0;
+        loop {
+            ctx.check()?;
+            let read = file.read(&mut buffer).map_err(|error| self.error(error))?;
+            if read == 0 {
+                return Ok((size_bytes, hasher));
+            }
+            hasher.update(&buffer[..read]);
+            size_bytes += read as u64;
+            ctx.progress.advance(0, read as u64);
+        }
+    }
+}
+
+/// Finalising without giving the hasher away.
+trait FinalizeRef {
+    fn finalize_ref(&self) -> sha2::digest::Output<Sha256>;
+}
+
+impl FinalizeRef for Sha256 {
+    fn finalize_ref(&self) -> sha2::digest::Output<Sha256> {
+        self.clone().finalize()
+    }
+}
+
+fn name(tried: &str, part: TempPath, target: &Path) -> Result<()> {
+    if let Err(failed) = part.persist_noclobber(target) {
+        if failed.error.kind() == ErrorKind::AlreadyExists || target.symlink_metadata().is_ok() {
+            return Err(taken(tried));
+        }
+        // A file system without links and without a rename that refuses: look, then rename.
+        failed.path.persist(target).map_err(|failed| explain(tried, failed.error))?;
+    }
+    #[cfg(unix)]
+    if let Some(folder) = target.parent()
+        && let Ok(folder) = File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+    {
+        // Some file systems refuse; the file itself is synced.
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+fn taken(tried: &str) -> Error {
+    Error::new(ErrorClass::Exists, format!("{tried}: there is a file of that name already"))
+        .hint("Pick another name or folder; Backstay never overwrites a file")
+}
+
+fn explain(tried: &str, error: io::Error) -> Error {
+    let hint = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Make room on that disk, or pick another folder",
+        ErrorKind::FileTooLarge => "That disk holds no files so large; pick another one",
+        ErrorKind::NotFound => "Make the folder first, or pick another one",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "Pick a folder that you may write to",
+        _ => "Pick another folder",
+    };
+    Error::io(tried, error).hint(hint)
+}
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes[..written]);
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Part {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}

@@ -1,0 +1,52 @@
+//! Entries for a zip, which holds less than a tar: what is lost is told.
+
+use super::Event;
+use super::feed::Feed;
+use backstay_core::Result;
+use backstay_core::entry::{Entry, EntrySource, EntryType};
+use backstay_core::run::ProblemKind;
+
+/// A zip's names are at most so long.
+const NAME_LIMIT_BYTES: usize = 65_000;
+
+/// Sends all entries a zip can hold. Further names of hard-linked files become files of their own.
+pub(super) async fn run(feed: &mut Feed<'_>, source: &mut dyn EntrySource) -> Result<()> {
+    while let Some(entry) = feed.next(source).await? {
+        if let Some(reason) = cannot_hold(&entry) {
+            feed.problem(&entry, ProblemKind::Skipped, reason);
+            continue;
+        }
+        let name = match std::str::from_utf8(entry.path.as_bytes()) {
+            Ok(name) => name.to_owned(),
+            Err(_) => {
+                let name = entry.path.to_text();
+                feed.problem(&entry, ProblemKind::Other, format!("its name is not UTF-8; it is in the zip as {name}"));
+                name
+            }
+        };
+        if name.len() > NAME_LIMIT_BYTES {
+            feed.problem(&entry, ProblemKind::Other, "its name is too long for a zip; it was left out");
+            continue;
+        }
+        let is_file = entry.is_file();
+        feed.send(Event::ZipEntry { name, entry: Box::new(entry.clone()) }).await?;
+        if is_file {
+            if entry.size_bytes > 0 {
+                feed.send_content(&entry, source.content(), &[(0, entry.size_bytes)]).await?;
+            }
+            feed.count_file();
+        }
+    }
+    feed.send(Event::End).await
+}
+
+fn cannot_hold(entry: &Entry) -> Option<&'static str> {
+    match &entry.kind {
+        EntryType::File | EntryType::Dir => None,
+        EntryType::Symlink(target) if std::str::from_utf8(target).is_ok() => None,
+        EntryType::Symlink(_) => Some("a zip cannot hold a link whose target is not UTF-8; use tar"),
+        EntryType::Fifo => Some("a zip cannot hold a named pipe; use tar"),
+        EntryType::Socket => Some("a socket holds nothing to keep"),
+        EntryType::CharDevice(..) | EntryType::BlockDevice(..) => Some("a zip cannot hold a device; use tar"),
+    }
+}

@@ -1,0 +1,547 @@
+//! Downloads: every format is opened by other programs, and every fault leaves nothing half.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use async_trait::async_trait;
+use backstay_core::context::Progress;
+use backstay_core::entry::{ByteStream, Entry, EntrySource, EntryType, TimeNs, Xattr};
+use backstay_core::layout::{ArchiveFormat, ExportReport, Exporter};
+use backstay_core::run::{Phase, Problem, ProblemKind};
+use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
+use backstay_lab::destination_contract::noise;
+use backstay_layouts::ArchiveExporter;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+const FORMATS: [ArchiveFormat; 3] = [ArchiveFormat::TarGz, ArchiveFormat::TarZst, ArchiveFormat::Zip];
+const TIME: i64 = 1_700_000_001;
+
+/// Entries in memory.
+struct Source {
+    entries: VecDeque<Item>,
+    now: Option<Item>,
+}
+
+struct Item {
+    entry: Entry,
+    content: Bytes,
+    holes: Vec<(u64, u64)>,
+    /// After the content comes this error instead of the end.
+    fault: Option<ErrorClass>,
+    /// After the content comes nothing for ever.
+    hangs: bool,
+}
+
+impl Source {
+    fn new(items: impl IntoIterator<Item = Item>) -> Self {
+        Self { entries: items.into_iter().collect(), now: None }
+    }
+}
+
+#[async_trait]
+impl EntrySource for Source {
+    async fn next(&mut self) -> Result<Option<Entry>> {
+        self.now = self.entries.pop_front();
+        Ok(self.now.as_ref().map(|item| item.entry.clone()))
+    }
+    fn content(&mut self) -> ByteStream {
+        let item = self.now.as_ref().unwrap();
+        let head = io::Cursor::new(item.content.clone());
+        Box::new(head.chain(Tail { fault: item.fault, hangs: item.hangs }))
+    }
+    fn holes(&self) -> Vec<(u64, u64)> {
+        self.now.as_ref().unwrap().holes.clone()
+    }
+}
+
+struct Tail {
+    fault: Option<ErrorClass>,
+    hangs: bool,
+}
+
+impl AsyncRead for Tail {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.hangs {
+            return Poll::Pending;
+        }
+        match self.fault {
+            Some(class) => Poll::Ready(Err(Error::new(class, "Cannot read a pack: told to fail").into())),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+fn item(path: impl AsRef<[u8]>, kind: EntryType, content: impl Into<Bytes>) -> Item {
+    let content = content.into();
+    let mut entry = Entry::plain(RawPath::new(path).unwrap(), kind, 0o644, TimeNs::from_parts(TIME, 250_000_000));
+    entry.size_bytes = content.len() as u64;
+    entry.inode = 1;
+    if entry.is_dir() {
+        entry.mode = 0o755;
+    }
+    Item { entry, content, holes: Vec::new(), fault: None, hangs: false }
+}
+
+fn file(path: &str, content: impl Into<Bytes>) -> Item {
+    item(path, EntryType::File, content)
+}
+
+#[derive(Default)]
+struct Recorder {
+    problems: Mutex<Vec<Problem>>,
+    phases: Mutex<Vec<Phase>>,
+}
+
+impl Recorder {
+    fn told(&self) -> Vec<(ProblemKind, String)> {
+        let problems = self.problems.lock().unwrap();
+        problems.iter().map(|problem| (problem.kind, problem.subject.clone())).collect()
+    }
+}
+
+impl Progress for Recorder {
+    fn phase(&self, phase: Phase) {
+        self.phases.lock().unwrap().push(phase);
+    }
+    fn total(&self, _: Option<u64>, _: Option<u64>) {}
+    fn advance(&self, _: u64, _: u64) {}
+    fn current(&self, _: &str) {}
+    fn problem(&self, problem: Problem) {
+        self.problems.lock().unwrap().push(problem);
+    }
+    fn log(&self, _: &str) {}
+}
+
+fn context() -> (RunContext, Arc<Recorder>) {
+    let recorder = Arc::new(Recorder::default());
+    (RunContext { progress: Arc::clone(&recorder) as _, ..RunContext::silent() }, recorder)
+}
+
+async fn export(items: Vec<Item>, format: ArchiveFormat, file: &Path) -> (Result<ExportReport>, Arc<Recorder>) {
+    let (ctx, recorder) = context();
+    let report = ArchiveExporter.export(&ctx, &mut Source::new(items), format, file).await;
+    (report, recorder)
+}
+
+/// Runs another program; `None`, saying so, where it is not installed.
+fn program(name: &str, arguments: &[&str]) -> Option<Output> {
+    match Command::new(name).args(arguments).env("LC_ALL", "C.UTF-8").output() {
+        Ok(output) => Some(output),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            eprintln!("skipped: {name} is not installed");
+            None
+        }
+        Err(error) => panic!("{name}: {error}"),
+    }
+}
+
+fn works(output: &Output) {
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Unpacks with tar or unzip; `None` where that is not installed.
+fn unpack(archive: &Path, format: ArchiveFormat) -> Option<tempfile::TempDir> {
+    let temp = tempfile::tempdir().unwrap();
+    let (archive, folder) = (archive.to_str().unwrap(), temp.path().to_str().unwrap());
+    let output = match format {
+        ArchiveFormat::TarGz => program("tar", &["-xpzf", archive, "-C", folder, "--xattrs", "--xattrs-include=*"])?,
+        ArchiveFormat::TarZst => {
+            program("zstd", &["--version"])?;
+            program("tar", &["--zstd", "-xpf", archive, "-C", folder, "--xattrs", "--xattrs-include=*"])?
+        }
+        ArchiveFormat::Zip => program("unzip", &["-q", archive, "-d", folder])?,
+    };
+    works(&output);
+    Some(temp)
+}
+
+fn left_in(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn tree() -> Vec<Item> {
+    let long = format!("srv/{}/{}", "d".repeat(150), "f".repeat(150));
+    let mut first = file("srv/hard-1", "linked content");
+    (first.entry.links, first.entry.inode, first.entry.device) = (2, 77, 5);
+    let mut second = file("srv/hard-2", "linked content");
+    (second.entry.links, second.entry.inode, second.entry.device) = (2, 77, 5);
+    let mut script = file("srv/run.sh", "#!/bin/sh\n");
+    script.entry.mode = 0o4755;
+    script.entry.xattrs = vec![Xattr { name: "user.note".into(), value: b"hello".to_vec() }];
+    let mut sparse_content = vec![0; 3 * 1024 * 1024];
+    sparse_content[..5].copy_from_slice(b"start");
+    sparse_content[2_000_000..2_000_003].copy_from_slice(b"mid");
+    let mut sparse = file("srv/sparse", sparse_content);
+    sparse.holes = vec![(4096, 1_900_000), (2_100_000, 3 * 1024 * 1024 - 2_100_000)];
+    vec![
+        item("", EntryType::Dir, ""),
+        item("srv", EntryType::Dir, ""),
+        file("srv/empty", ""),
+        file("srv/one", "x"),
+        file("srv/name with \"quotes\" and 日本語 ü", "unicode"),
+        file(&long, "long"),
+        file("srv/-dash", "dash"),
+        file("srv/big", noise(1, 3_000_001)),
+        script,
+        first,
+        second,
+        sparse,
+        item("srv/link", EntryType::Symlink(b"../etc/passwd".to_vec()), ""),
+        item("srv/sub/deep", EntryType::Dir, ""),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_format_is_opened_by_other_programs() {
+    for format in FORMATS {
+        let temp = tempfile::tempdir().unwrap();
+        let archive = temp.path().join(format!("web nightly.{}", format.extension()));
+        let (report, recorder) = export(tree(), format, &archive).await;
+        let report = report.unwrap();
+        assert_eq!(recorder.told(), [], "nothing is lost in {format:?}");
+        assert_eq!((report.files, report.file_bytes), (9, archive.metadata().unwrap().len()));
+        if let Some(output) = program("sha256sum", &[archive.to_str().unwrap()]) {
+            assert!(output.stdout.starts_with(report.sha256.as_bytes()));
+        }
+        assert_eq!(left_in(temp.path()), [archive.as_path()], "no part is left");
+        let Some(unpacked) = unpack(&archive, format) else { continue };
+        check_tree(unpacked.path(), format);
+    }
+}
+
+fn check_tree(root: &Path, format: ArchiveFormat) {
+    for item in tree() {
+        if item.entry.path.is_root() {
+            continue;
+        }
+        let path = root.join(std::str::from_utf8(item.entry.path.as_bytes()).unwrap());
+        let metadata = path.symlink_metadata().unwrap_or_else(|error| panic!("{format:?} {}: {error}", path.display()));
+        match &item.entry.kind {
+            EntryType::File => assert!(std::fs::read(&path).unwrap() == item.content, "{format:?} {}", path.display()),
+            EntryType::Dir => assert!(metadata.is_dir()),
+            EntryType::Symlink(target) => {
+                assert_eq!(std::fs::read_link(&path).unwrap().to_str().unwrap().as_bytes(), target);
+            }
+            other => panic!("{other:?}"),
+        }
+        check_metadata(&path, &item.entry, &metadata, format);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let inode = |name: &str| root.join("srv").join(name).metadata().unwrap().ino();
+        assert_eq!(inode("hard-1") == inode("hard-2"), format != ArchiveFormat::Zip);
+        if format != ArchiveFormat::Zip {
+            let sparse = root.join("srv/sparse").metadata().unwrap();
+            assert!(sparse.blocks() * 512 < sparse.len(), "holes stay holes");
+        }
+    }
+}
+
+#[cfg(unix)]
+fn check_metadata(path: &Path, entry: &Entry, metadata: &std::fs::Metadata, format: ArchiveFormat) {
+    use std::os::unix::fs::MetadataExt;
+    if entry.is_file() {
+        let nanos = if format == ArchiveFormat::Zip { 0 } else { 250_000_000 };
+        assert_eq!((metadata.mtime(), metadata.mtime_nsec()), (TIME, nanos), "{format:?} {}", path.display());
+        let mode = if format == ArchiveFormat::Zip { entry.mode & 0o777 } else { entry.mode };
+        let found = if format == ArchiveFormat::Zip { metadata.mode() & 0o777 } else { metadata.mode() & 0o7777 };
+        assert_eq!(found, mode, "{format:?} {}", path.display());
+    }
+}
+
+#[cfg(not(unix))]
+fn check_metadata(_: &Path, _: &Entry, _: &std::fs::Metadata, _: ArchiveFormat) {}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_reads_them_too_and_names_are_flagged_as_utf8() {
+    let script = "
+import sys, tarfile, zipfile
+path = sys.argv[1]
+if path.endswith('.zip'):
+    z = zipfile.ZipFile(path)
+    assert z.testzip() is None
+    for i in z.infolist():
+        print(i.filename, i.file_size, oct(i.external_attr >> 16))
+        assert i.filename.isascii() or i.flag_bits & 0x800, i.filename
+else:
+    for m in tarfile.open(path):
+        print(m.name, m.size)
+";
+    for format in [ArchiveFormat::TarGz, ArchiveFormat::Zip] {
+        let temp = tempfile::tempdir().unwrap();
+        let archive = temp.path().join(format!("a.{}", format.extension()));
+        export(tree(), format, &archive).await.0.unwrap();
+        let Some(output) = program("python3", &["-c", script, archive.to_str().unwrap()]) else { return };
+        works(&output);
+        let listed = String::from_utf8(output.stdout).unwrap();
+        for wanted in ["srv/name with \"quotes\" and 日本語 ü 7", "srv/sparse 3145728", "srv/big 3000001"] {
+            assert!(listed.contains(wanted), "{listed}");
+        }
+        if format == ArchiveFormat::Zip {
+            assert!(listed.contains("srv/link 13 0o120644") && listed.contains("srv/run.sh 10 0o104755"), "{listed}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn special_things_are_kept_by_tar_and_told_by_zip() {
+    let things = || {
+        let mut device = item("dev/null", EntryType::CharDevice(1, 3), "");
+        device.entry.mode = 0o666;
+        vec![
+            item(b"srv/bytes-\xff\xfe", EntryType::File, "raw"),
+            item("srv/fifo", EntryType::Fifo, ""),
+            device,
+            item("srv/socket", EntryType::Socket, ""),
+            item("srv/odd", EntryType::Symlink(b"\xff".to_vec()), ""),
+            file(".backstay/mysql/dump.sql", "-- dump"),
+        ]
+    };
+    let temp = tempfile::tempdir().unwrap();
+    let archive = temp.path().join("a.tar.gz");
+    let (report, recorder) = export(things(), ArchiveFormat::TarGz, &archive).await;
+    assert_eq!(report.unwrap().files, 2);
+    assert_eq!(recorder.told(), [(ProblemKind::Skipped, "srv/socket".to_owned())]);
+    let listed = program("tar", &["-tvzf", archive.to_str().unwrap()]).unwrap();
+    works(&listed);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    for wanted in ["prw-r--r--", "crw-rw-rw- root/root       1,3", "srv/bytes-\\377\\376", "srv/odd -> \\377"] {
+        assert!(listed.contains(wanted), "{wanted} in {listed}");
+    }
+
+    let archive = temp.path().join("a.zip");
+    let (report, recorder) = export(things(), ArchiveFormat::Zip, &archive).await;
+    assert_eq!(report.unwrap().files, 2);
+    assert_eq!(
+        recorder.told(),
+        [
+            (ProblemKind::Other, "srv/bytes-\\xff\\xfe".to_owned()),
+            (ProblemKind::Skipped, "srv/fifo".to_owned()),
+            (ProblemKind::Skipped, "dev/null".to_owned()),
+            (ProblemKind::Skipped, "srv/socket".to_owned()),
+            (ProblemKind::Skipped, "srv/odd".to_owned()),
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_blocks_of_gzip_are_one_member() {
+    let temp = tempfile::tempdir().unwrap();
+    let archive = temp.path().join("a.tar.gz");
+    let text = Bytes::from("All work and no play. ".repeat(600_000));
+    let random = noise(9, 9_000_000);
+    export(vec![file("text", text.clone()), file("random", random.clone())], ArchiveFormat::TarGz, &archive)
+        .await
+        .0
+        .unwrap();
+    let compressed = std::fs::read(&archive).unwrap();
+    assert!(compressed.len() < random.len() + text.len() / 20, "it is compressed: {}", compressed.len());
+    let mut decoder = flate2::bufread::GzDecoder::new(compressed.as_slice());
+    let mut tar = Vec::new();
+    io::Read::read_to_end(&mut decoder, &mut tar).unwrap();
+    assert!(decoder.into_inner().is_empty(), "nothing follows the one member");
+    assert!(tar.len() > random.len() + text.len());
+    if let Some(output) = program("gzip", &["-t", archive.to_str().unwrap()]) {
+        works(&output);
+    }
+    let unpacked = unpack(&archive, ArchiveFormat::TarGz).unwrap();
+    assert!(std::fs::read(unpacked.path().join("text")).unwrap() == text);
+    assert!(std::fs::read(unpacked.path().join("random")).unwrap() == random);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_and_very_much() {
+    for format in FORMATS {
+        let temp = tempfile::tempdir().unwrap();
+        let archive = temp.path().join(format!("empty.{}", format.extension()));
+        let report = export(Vec::new(), format, &archive).await.0.unwrap();
+        assert_eq!((report.files, report.bytes), (0, 0));
+        if format == ArchiveFormat::TarGz {
+            works(&program("tar", &["-tzf", archive.to_str().unwrap()]).unwrap());
+        }
+    }
+    // More entries than a zip could count before zip64.
+    let temp = tempfile::tempdir().unwrap();
+    let archive = temp.path().join("many.zip");
+    let items = (0..66_000).map(|number| file(&format!("d/{number}"), "")).collect();
+    assert_eq!(export(items, ArchiveFormat::Zip, &archive).await.0.unwrap().files, 66_000);
+    let script = "import sys, zipfile; print(len(zipfile.ZipFile(sys.argv[1]).namelist()))";
+    if let Some(output) = program("python3", &["-c", script, archive.to_str().unwrap()]) {
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "66000");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_ever_overwritten() {
+    for format in FORMATS {
+        let temp = tempfile::tempdir().unwrap();
+        let archive = temp.path().join("a");
+        std::fs::write(&archive, "mine").unwrap();
+        let error = export(tree(), format, &archive).await.0.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Exists);
+        assert_eq!(std::fs::read(&archive).unwrap(), b"mine");
+        assert_eq!(left_in(temp.path()).len(), 1);
+    }
+    let temp = tempfile::tempdir().unwrap();
+    let error = export(tree(), ArchiveFormat::Zip, &temp.path().join("no/a.zip")).await.0.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Missing);
+    assert!(error.hint.unwrap().contains("Make the folder"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_appears_meanwhile_is_not_overwritten() {
+    let temp = tempfile::tempdir().unwrap();
+    let archive = temp.path().join("a.tar.gz");
+    let (ctx, _) = context();
+    let mut slow = file("slow", "x");
+    slow.hangs = true;
+    slow.entry.size_bytes = 2;
+    let mut source = Source::new([slow]);
+    let exporting = ArchiveExporter.export(&ctx, &mut source, ArchiveFormat::TarGz, &archive);
+    tokio::pin!(exporting);
+    wait_for_part(&mut exporting, temp.path()).await;
+    // A second download into the same file is refused while the first lives.
+    let error = export(tree(), ArchiveFormat::TarGz, &archive).await.0.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Locked);
+    ctx.cancel.cancel();
+    assert_eq!(exporting.await.unwrap_err().class, ErrorClass::Cancelled);
+    assert_eq!(left_in(temp.path()).len(), 0, "a cancelled download leaves nothing");
+}
+
+/// Drives a download until its part is there.
+async fn wait_for_part(exporting: &mut (impl Future<Output = Result<ExportReport>> + Unpin), folder: &Path) {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    while left_in(folder).is_empty() {
+        assert!(tokio::time::Instant::now() < deadline, "no part was made");
+        let step = tokio::time::timeout(std::time::Duration::from_millis(20), &mut *exporting).await;
+        assert!(step.is_err(), "it ended: {step:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_half_way_or_dropped_it_leaves_nothing() {
+    for format in FORMATS {
+        let temp = tempfile::tempdir().unwrap();
+        let archive = temp.path().join("a");
+        let hanging = || {
+            let mut big = file("big", noise(1, 2_000_000));
+            big.entry.size_bytes = 4_000_000;
+            big.hangs = true;
+            Source::new([file("first", "x"), big])
+        };
+        let (ctx, _) = context();
+        let mut source = hanging();
+        let exporting = ArchiveExporter.export(&ctx, &mut source, format, &archive);
+        tokio::pin!(exporting);
+        wait_for_part(&mut exporting, temp.path()).await;
+        ctx.cancel.cancel();
+        assert_eq!(exporting.await.unwrap_err().class, ErrorClass::Cancelled);
+        assert_eq!(left_in(temp.path()).len(), 0, "{format:?}");
+
+        let (ctx, _) = context();
+        let mut source = hanging();
+        {
+            let exporting = ArchiveExporter.export(&ctx, &mut source, format, &archive);
+            tokio::pin!(exporting);
+            wait_for_part(&mut exporting, temp.path()).await;
+        }
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !left_in(temp.path()).is_empty() && std::time::Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(left_in(temp.path()).len(), 0, "{format:?} after the task was dropped");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_left_by_a_killed_process_is_taken_over() {
+    let temp = tempfile::tempdir().unwrap();
+    let archive = temp.path().join("a.tar.gz");
+    std::fs::write(temp.path().join("a.tar.gz.part"), vec![7; 100_000]).unwrap();
+    export(vec![file("x", "y")], ArchiveFormat::TarGz, &archive).await.0.unwrap();
+    assert!(archive.metadata().unwrap().len() < 1_000);
+    assert_eq!(left_in(temp.path()).len(), 1);
+    unpack(&archive, ArchiveFormat::TarGz);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_told_and_the_rest_is_packed() {
+    for format in FORMATS {
+        let temp = tempfile::tempdir().unwrap();
+        let archive = temp.path().join(format!("a.{}", format.extension()));
+        let mut torn = file("torn", noise(2, 700_000));
+        torn.entry.size_bytes = 1_000_000;
+        torn.fault = Some(ErrorClass::Corrupt);
+        let mut short = file("short", "abc");
+        short.entry.size_bytes = 10;
+        let mut long = file("long", "0123456789");
+        long.entry.size_bytes = 4;
+        let (report, recorder) = export(vec![torn, short, long, file("good", "good")], format, &archive).await;
+        report.unwrap();
+        let damaged = |name: &str| (ProblemKind::Damaged, name.to_owned());
+        assert_eq!(recorder.told(), [damaged("torn"), damaged("short"), damaged("long")]);
+        assert!(recorder.problems.lock().unwrap()[0].reason.contains("from byte 700000 on"));
+        let Some(unpacked) = unpack(&archive, format) else { continue };
+        let read = |name: &str| std::fs::read(unpacked.path().join(name)).unwrap();
+        assert_eq!((read("good"), read("long")), (b"good".to_vec(), b"0123".to_vec()));
+        assert_eq!(read("short"), b"abc\0\0\0\0\0\0\0");
+        assert!(read("torn")[..700_000] == noise(2, 700_000) && read("torn").len() == 1_000_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_ends_it_with_its_own_class() {
+    for format in FORMATS {
+        let temp = tempfile::tempdir().unwrap();
+        let mut cut = file("cut", noise(2, 700_000));
+        cut.entry.size_bytes = 1_000_000;
+        cut.fault = Some(ErrorClass::Offline);
+        let error = export(vec![file("good", "x"), cut], format, &temp.path().join("a")).await.0.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Offline, "{format:?}: {error}");
+        assert_eq!(left_in(temp.path()).len(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_full_and_nothing_is_left() {
+    for format in FORMATS {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().to_str().unwrap();
+        let Some(mounted) = program("mount", &["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]) else { return };
+        if !mounted.status.success() {
+            eprintln!("skipped: cannot mount a tmpfs: {}", String::from_utf8_lossy(&mounted.stderr).trim());
+            return;
+        }
+        let result = export(vec![file("big", noise(3, 30_000_000))], format, &temp.path().join("a")).await.0;
+        let left = left_in(temp.path());
+        program("umount", &["-l", folder]);
+        let error = result.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Full, "{format:?}: {error}");
+        assert!(error.hint.is_some());
+        assert_eq!(left, [] as [PathBuf; 0]);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_owner_may_read_a_download() {
+    use std::os::unix::fs::PermissionsExt;
+    let temp = tempfile::tempdir().unwrap();
+    let archive = temp.path().join("a.zip");
+    let (report, recorder) = export(vec![file("x", "y")], ArchiveFormat::Zip, &archive).await;
+    report.unwrap();
+    assert_eq!(archive.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(*recorder.phases.lock().unwrap(), [Phase::Checking], "reading back is a phase of its own");
+}
