@@ -10,6 +10,10 @@ use backstay_lab::ssh::{LabUser, Sshd, SudoRight, free_port};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+fn lost(error: std::io::Error) -> backstay_core::Error {
+    backstay_core::Error::io("Cannot read", error)
+}
+
 fn stranger(port: u16) -> SshConnection {
     SshConnection {
         host: "127.0.0.1".into(),
@@ -119,7 +123,7 @@ async fn cuts_at_many_places_never_give_a_short_file() {
         let read = async {
             let host = connect(connection.clone(), HostSecrets::default()).await?;
             let mut bytes = Vec::new();
-            host.read(&file).await?.read_to_end(&mut bytes).await?;
+            host.read(&file).await?.read_to_end(&mut bytes).await.map_err(lost)?;
             Ok::<_, backstay_core::Error>(bytes)
         };
         match tokio::time::timeout(Duration::from_secs(30), read).await.expect("hangs") {
@@ -179,7 +183,8 @@ async fn a_stalled_line_is_found_by_its_silence() {
     let host = connect_with(connection, HostSecrets::default(), options).await.unwrap();
     let mut process = host.start(Command::new("cat")).await.unwrap();
     proxy.set(|f| f.stall = true);
-    let error = tokio::time::timeout(Duration::from_secs(20), process.control.wait()).await.expect("hangs").unwrap_err();
+    let error =
+        tokio::time::timeout(Duration::from_secs(20), process.control.wait()).await.expect("hangs").unwrap_err();
     assert_eq!(error.class, ErrorClass::Offline);
     assert!(error.message.contains("no sign of life"), "{error}");
     proxy.set(|f| f.stall = false);
@@ -229,7 +234,7 @@ async fn sftp_survives_a_cut_too() {
     for _ in 0..3 {
         let read = async {
             let mut bytes = Vec::new();
-            host.read(&file).await?.read_to_end(&mut bytes).await?;
+            host.read(&file).await?.read_to_end(&mut bytes).await.map_err(lost)?;
             Ok::<_, backstay_core::Error>(bytes)
         };
         let error = tokio::time::timeout(Duration::from_secs(30), read).await.expect("hangs").unwrap_err();

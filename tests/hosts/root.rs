@@ -49,7 +49,10 @@ async fn refusals_say_what_to_do() {
         connect(connection, secrets).await.err().unwrap()
     };
     let error = try_as(&with, Sudo::WithPassword, "wrong").await;
-    assert_eq!((error.class, error.message.as_str()), (ErrorClass::Refused, "Cannot become root on lab: sudo refused the password"));
+    assert_eq!(
+        (error.class, error.message.as_str()),
+        (ErrorClass::Refused, "Cannot become root on lab: sudo refused the password")
+    );
     let error = try_as(&with, Sudo::WithoutPassword, "").await;
     assert_eq!(error.message, "Cannot become root on lab: sudo asks for a password");
     assert!(error.hint.unwrap().contains(&format!("{} ALL=(root) NOPASSWD: ALL", with.name)));

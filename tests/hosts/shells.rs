@@ -57,9 +57,13 @@ async fn busybox_alone_will_do() {
     host_contract::all(host.as_ref(), &path(user.home.join("contract").as_os_str().as_bytes())).await;
     let link = path(user.home.join("link").as_os_str().as_bytes());
     let args: [&[u8]; 2] = [b"a b\n", link.as_bytes()];
-    run(host.as_ref(), Command::sh("cat /dev/null; ln -s \"$1\" \"$2\" 2>/dev/null || /bin/ln -s \"$1\" \"$2\"", args), b"")
-        .await
-        .unwrap();
+    run(
+        host.as_ref(),
+        Command::sh("cat /dev/null; ln -s \"$1\" \"$2\" 2>/dev/null || /bin/ln -s \"$1\" \"$2\"", args),
+        b"",
+    )
+    .await
+    .unwrap();
     assert_eq!(host.stat(&link).await.unwrap().kind, backstay_core::entry::EntryType::Symlink(b"a b\n".to_vec()));
 }
 

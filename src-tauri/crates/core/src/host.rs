@@ -147,8 +147,8 @@ pub struct Space {
 /// A place where commands run and bytes stream.
 ///
 /// All calls may run at the same time. A lost connection is `Offline`; the next call may reconnect by itself, a running
-/// process never resumes. File calls work on absolute paths, do not follow the last symlink, and report an absent path
-/// as `Missing`.
+/// process never resumes. File calls work on absolute paths and do not follow the last symlink (`read` does, so that
+/// `/etc/os-release` can be read), and report an absent path as `Missing`.
 #[async_trait]
 pub trait Host: Send + Sync {
     /// Returns how messages name it: the server's name, with "as root" where sudo is used.
@@ -163,7 +163,8 @@ pub trait Host: Send + Sync {
     async fn list(&self, dir: &RawPath) -> Result<Vec<Entry>>;
     /// Returns what is known of one path.
     async fn stat(&self, path: &RawPath) -> Result<Entry>;
-    /// Opens a file for reading from its start.
+    /// Opens a regular file for reading from its start. A pipe, device or folder is `Invalid`. A stream whose source breaks
+    /// off ends with an error, never as if the file were short.
     async fn read(&self, path: &RawPath) -> Result<ByteStream>;
     /// Writes a file whole: into a temporary name beside it, mode set, synced where the host can, then renamed over it.
     async fn write(&self, path: &RawPath, mode: u32, content: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64>;

@@ -25,7 +25,8 @@ pub fn classify(stderr: &str) -> Option<(ErrorClass, &'static str)> {
         ("o space left", ErrorClass::Full, "no space left"),
         ("uota exceeded", ErrorClass::Full, "the quota is used up"),
         ("o such file", ErrorClass::Missing, "there is no such file or folder"),
-        // dash, when it cannot create a file.
+        // busybox and dash, when they cannot create a file.
+        ("onexistent directory", ErrorClass::Missing, "there is no such file or folder"),
         ("irectory nonexistent", ErrorClass::Missing, "there is no such file or folder"),
         ("ot a directory", ErrorClass::Missing, "there is no such file or folder"),
         ("irectory not empty", ErrorClass::Exists, "the folder is not empty"),

@@ -3,7 +3,7 @@
 use crate::error_text::from_output;
 use crate::reader::CommandReader;
 use backstay_core::entry::{ByteStream, Entry, EntryType, TimeNs};
-use backstay_core::host::{Command, Host, Output, Space, read_tail, run};
+use backstay_core::host::{Command, Host, Output, Process, Space, read_tail, run};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
@@ -143,13 +143,20 @@ async fn upload(
     tried: &str,
 ) -> Result<u64> {
     let mode = format!("{:o}", mode & 0o7777);
-    let mut process = host.start(Command::sh(WRITE, [temporary.as_bytes(), mode.as_bytes()])).await?;
-    let mut stdin = process.stdin;
+    let process = host.start(Command::sh(WRITE, [temporary.as_bytes(), mode.as_bytes()])).await?;
+    let Process { mut stdin, mut stdout, mut stderr, mut control } = process;
     let feed = async {
         let mut buffer = vec![0; 256 * 1024];
         let mut total = 0_u64;
         loop {
-            let n = content.read(&mut buffer).await.map_err(|e| Error::io(tried, e))?;
+            let n = match content.read(&mut buffer).await {
+                Ok(n) => n,
+                Err(error) => {
+                    // The command must not take the end of its input for the end of the file.
+                    control.kill().await;
+                    return Err(Error::io(tried, error));
+                }
+            };
             // A write that fails means the command is gone: its own words tell why, below.
             if n == 0 || stdin.write_all(&buffer[..n]).await.is_err() {
                 break;
@@ -157,22 +164,14 @@ async fn upload(
             total += n as u64;
         }
         let _ = stdin.shutdown().await;
-        Ok::<u64, Error>(total)
+        Ok(total)
     };
-    let mut stdout = Vec::new();
-    let (total, read, stderr) =
-        tokio::join!(feed, process.stdout.read_to_end(&mut stdout), read_tail(&mut process.stderr, 4096));
-    // Reading the content failed: the command must not be left to take the end of input for the end of the file.
-    let total = match total {
-        Ok(total) => total,
-        Err(error) => {
-            process.control.kill().await;
-            return Err(error);
-        }
-    };
+    let mut said = Vec::new();
+    let (total, read, stderr) = tokio::join!(feed, stdout.read_to_end(&mut said), read_tail(&mut stderr, 4096));
+    let total = total?;
     read.map_err(|e| Error::io(tried, e))?;
-    let status = process.control.wait().await?;
-    let output = Output { status, stdout, stderr };
+    let status = control.wait().await?;
+    let output = Output { status, stdout: said, stderr };
     if !status.success() {
         return Err(from_output(tried, &output));
     }

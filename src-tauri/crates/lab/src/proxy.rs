@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How the proxy behaves. It may be changed while connections run.
@@ -109,79 +110,68 @@ enum Way {
 async fn connection(client: TcpStream, target: SocketAddr, shared: Shared, cut: CancellationToken) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let faults = shared.faults.clone();
-    let (client_read, client_write) = client.into_split();
-    let (server_read, server_write) = server.into_split();
-    let over = AtomicBool::new(false);
-    let mut there = std::pin::pin!(pass(client_read, server_write, Way::ToServer, shared.clone(), &over));
-    let mut back = std::pin::pin!(pass(server_read, client_write, Way::ToClient, shared, &over));
-    let mut ends = (None, None);
-    while ends.0.is_none() || ends.1.is_none() {
-        tokio::select! {
-            () = cut.cancelled() => return,
-            end = &mut there, if ends.0.is_none() => ends.0 = Some(end),
-            end = &mut back, if ends.1.is_none() => ends.1 = Some(end),
-        }
-        // A connection that was cut ends both ways at once; one half closed by a peer lets the other finish.
-        if over.load(Ordering::Relaxed) {
-            break;
-        }
+    let over = cut.child_token();
+    let (mut client_read, mut client_write) = client.into_split();
+    let (mut server_read, mut server_write) = server.into_split();
+    tokio::select! {
+        () = over.cancelled() => {}
+        // One half closed by a peer lets the other finish.
+        _ = async { tokio::join!(
+            pass(&mut client_read, &mut server_write, Way::ToServer, &shared, &over),
+            pass(&mut server_read, &mut client_write, Way::ToClient, &shared, &over),
+        ) } => {}
     }
-    if faults.borrow().reset {
-        for half in [ends.0, ends.1].into_iter().flatten() {
-            let _ = half.0.as_ref().set_zero_linger();
-        }
+    if over.is_cancelled() && shared.faults.borrow().reset {
+        let _ = (client_read.as_ref().set_zero_linger(), server_read.as_ref().set_zero_linger());
     }
 }
 
-async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    way: Way,
-    shared: Shared,
-    over: &AtomicBool,
-) -> (OwnedReadHalf, OwnedWriteHalf) {
+/// Pieces on their way: with the delay this is how much the "line" holds, 4 MiB.
+const ON_THE_WAY: usize = 256;
+
+async fn pass(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, way: Way, shared: &Shared, over: &CancellationToken) {
     let mut faults = shared.faults.subscribe();
-    let mut passed = 0_u64;
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        if faults.wait_for(|f| !f.stall).await.is_err() {
-            return (from, to);
-        }
-        let Ok(n) = from.read(&mut buffer).await else { break };
-        if n == 0 {
-            break;
-        }
-        // A stall that began while we waited for this piece holds it back too.
-        let Ok(now) = faults.wait_for(|f| !f.stall).await.map(|f| f.clone()) else { break };
-        let delay = if way == Way::ToServer { now.delay_to_server } else { now.delay_to_client };
-        let narrow = now.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(n as f64 / rate.max(1) as f64));
-        if !(delay + narrow).is_zero() {
-            tokio::time::sleep(delay + narrow).await;
-        }
-        let mut piece = &buffer[..n];
-        if way == Way::ToClient
-            && let Some(limit) = now.cut_after
-        {
-            let room = usize::try_from(limit.saturating_sub(passed)).unwrap_or(usize::MAX);
-            if room < piece.len() {
-                piece = &piece[..room];
-                let _ = to.write_all(piece).await;
-                shared.passed.fetch_add(piece.len() as u64, Ordering::Relaxed);
-                over.store(true, Ordering::Relaxed);
-                return (from, to);
+    let (sender, mut receiver) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THE_WAY);
+    let take_in = async move {
+        let mut buffer = vec![0; 16 * 1024];
+        while faults.wait_for(|f| !f.stall).await.is_ok() {
+            let Ok(n) = from.read(&mut buffer).await else { break };
+            if n == 0 {
+                break;
+            }
+            let now = faults.borrow().clone();
+            let narrow = now.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(n as f64 / rate.max(1) as f64));
+            if !narrow.is_zero() {
+                tokio::time::sleep(narrow).await;
+            }
+            let delay = if way == Way::ToServer { now.delay_to_server } else { now.delay_to_client };
+            if sender.send((Instant::now() + delay, buffer[..n].to_vec())).await.is_err() {
+                break;
             }
         }
-        if to.write_all(piece).await.is_err() {
-            break;
+    };
+    let mut faults = shared.faults.subscribe();
+    let hand_out = async move {
+        let mut passed = 0_u64;
+        while let Some((due, piece)) = receiver.recv().await {
+            tokio::time::sleep_until(due).await;
+            // A stall that began while this piece was on its way holds it back too.
+            let Ok(cut_after) = faults.wait_for(|f| !f.stall).await.map(|f| f.cut_after) else { break };
+            let limit = cut_after.filter(|_| way == Way::ToClient).unwrap_or(u64::MAX);
+            let room = usize::try_from(limit.saturating_sub(passed)).unwrap_or(usize::MAX).min(piece.len());
+            let written = to.write_all(&piece[..room]).await;
+            passed += room as u64;
+            if way == Way::ToClient {
+                shared.passed.fetch_add(room as u64, Ordering::Relaxed);
+            }
+            if room < piece.len() || written.is_err() {
+                over.cancel();
+                return;
+            }
         }
-        passed += piece.len() as u64;
-        if way == Way::ToClient {
-            shared.passed.fetch_add(piece.len() as u64, Ordering::Relaxed);
-        }
-    }
-    let _ = to.shutdown().await;
-    (from, to)
+        let _ = to.shutdown().await;
+    };
+    tokio::join!(take_in, hand_out);
 }
 
 #[cfg(test)]
@@ -214,11 +204,16 @@ mod tests {
         assert_eq!(read_all(proxy.port()).await.unwrap(), 300_000);
         proxy.set(|f| f.cut_after = Some(100_001));
         assert_eq!(read_all(proxy.port()).await.unwrap_or(100_001), 100_001);
+        // A long way delays the start, not every piece anew.
+        proxy.set(|f| *f = Faults { delay_to_client: Duration::from_millis(50), ..Faults::default() });
+        let start = Instant::now();
+        assert_eq!(read_all(proxy.port()).await.unwrap(), 300_000);
+        assert!(start.elapsed() >= Duration::from_millis(50));
         proxy.set(|f| f.refuse = true);
         assert!(matches!(read_all(proxy.port()).await, Ok(0) | Err(_)));
         proxy.set(|f| *f = Faults { stall: true, ..Faults::default() });
         let stalled = tokio::time::timeout(Duration::from_millis(200), read_all(proxy.port())).await;
         assert!(stalled.is_err());
-        assert_eq!(proxy.connections(), 4);
+        assert_eq!(proxy.connections(), 5);
     }
 }
