@@ -29,7 +29,7 @@ export function CommandPalette() {
   }, []);
   const close = () => setOpened(false);
   return (
-    <Modal opened={opened} onClose={close} withCloseButton={false} centered={false} yOffset={96} size={560} padding="sm" aria-label="Go to or do">
+    <Modal opened={opened} onClose={close} withCloseButton={false} centered={false} yOffset={96} size={560} padding="sm" title="Go to or do">
       {opened && <PaletteBody close={close} />}
     </Modal>
   );
@@ -97,6 +97,7 @@ function useCommands(): Command[] {
   const servers = useQuery<ServerRow[], IpcError>({ queryKey: keys.servers, queryFn: api.servers });
   const plans = useQuery<PlanRow[], IpcError>({ queryKey: keys.plans, queryFn: api.plans });
   const backUp = useAction(api.startBackup, { changes: ['runs'], onDone: (run) => navigate(`/activity/${run}`) });
+  const quit = useAction<void>(api.quit);
   const go = (to: string) => () => navigate(to);
   return [
     ...PAGES.map(([title, to]) => ({ title, group: 'Page', run: go(to) })),
@@ -104,5 +105,6 @@ function useCommands(): Command[] {
     ...(plans.data ?? []).map((plan) => ({ title: `Back up ${plan.name} now`, group: plan.server_name, run: () => backUp.run(plan.id) })),
     ...(servers.data ?? []).map((server) => ({ title: server.name, group: 'Server', run: go(`/servers/${server.id}`) })),
     ...(plans.data ?? []).map((plan) => ({ title: plan.name, group: 'Plan', run: go(`/plans/${plan.id}`) })),
+    { title: 'Quit Backstay', group: 'Ctrl Q', run: () => quit.run() },
   ];
 }

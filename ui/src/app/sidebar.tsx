@@ -42,12 +42,12 @@ export function Sidebar({ path }: { path: string }) {
   const active = useActiveRuns();
   return (
     <div className="sidebar">
-      <div className="brand">
+      <header className="brand">
         <svg viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" aria-hidden>
           <path d="M6 3v18M6 4l13 15M6 10l8 9M3 21h18" />
         </svg>
         Backstay
-      </div>
+      </header>
       <nav aria-label="Pages">
         <ul>
           {ENTRIES.map((entry) => (
@@ -56,7 +56,7 @@ export function Sidebar({ path }: { path: string }) {
         </ul>
       </nav>
       <div className="sidebar-foot">
-        <ProgressMini runs={active.data?.rows ?? []} />
+        <section aria-label="Running now"><ProgressMini runs={active.data?.rows ?? []} /></section>
         <nav aria-label="Settings">
           <NavLink entry={{ to: '/settings', title: 'Settings', icon: IconSettings }} path={path} count={undefined} />
         </nav>

@@ -1,5 +1,10 @@
 import { toIpcError, transport, type DialogOptions, type SaveOptions } from './transport';
-import type * as T from './types';
+import type * as T from './generated/bindings';
+
+type Wire = typeof T.commands;
+type Result<C extends keyof Wire> = Extract<Awaited<ReturnType<Wire[C]>>, { status: 'ok' }>['data'];
+/** The commands as the generated bindings have them; `api` is held against this, so that neither can change alone. */
+type Commands = { [C in Exclude<keyof Wire, 'subscribe'>]: (...args: Parameters<Wire[C]>) => Promise<Result<C>> };
 
 async function call<R>(command: string, args: Record<string, unknown> = {}): Promise<R> {
   try {
@@ -17,6 +22,7 @@ export const api = {
   secretsStatus: () => call<T.SecretsStatus>('secrets_status'),
   secretsUnlock: (passphrase: string) => call<T.SecretsStatus>('secrets_unlock', { passphrase }),
   secretsCreateFile: (passphrase: string) => call<T.SecretsStatus>('secrets_create_file', { passphrase }),
+  quit: () => call<null>('quit'),
   overview: () => call<T.Overview>('overview'),
 
   servers: () => call<T.ServerRow[]>('servers'),
@@ -34,7 +40,7 @@ export const api = {
   addDestination: (draft: T.DestinationDraft) => call<T.DestinationAdded>('add_destination', { draft }),
   removeDestination: (id: string) => call<null>('remove_destination', { id }),
   recoveryKit: (id: string) => call<T.RecoveryKit>('recovery_kit', { id }),
-  saveRecoveryKit: (id: string, file: string, format: 'html' | 'txt') =>
+  saveRecoveryKit: (id: string, file: string, format: string) =>
     call<null>('save_recovery_kit', { id, file, format }),
   confirmRecoveryKit: (id: string, wordNumber: number, word: string) =>
     call<boolean>('confirm_recovery_kit', { id, wordNumber, word }),
@@ -72,7 +78,7 @@ export const api = {
 
   /** Hears events until the window closes. */
   subscribe: (onEvent: (event: T.Event) => void) => transport().subscribe(onEvent),
-};
+} satisfies Commands & { subscribe: unknown };
 
 /** Native dialogs of this computer; each gives `null` when cancelled. */
 export const dialogs = {

@@ -1,7 +1,7 @@
 import { Channel, invoke } from '@tauri-apps/api/core';
 import { open, save } from '@tauri-apps/plugin-dialog';
 import type { Transport } from './transport';
-import type { Event } from './types';
+import type { Event } from './generated/bindings';
 
 /** Talks to the engine in this process over Tauri's IPC. */
 export const tauriTransport: Transport = {

@@ -1,4 +1,4 @@
-import type { Event, IpcError } from './types';
+import type { Event, IpcError } from './generated/bindings';
 
 /** What to ask a folder or file dialog of this computer. */
 export type DialogOptions = { title: string; start?: string };

@@ -26,10 +26,10 @@ export function Kits() {
               {row.state === 'kit_not_confirmed' && (
                 <>
                   <StateBadge state={row.state} />
-                  <Button aria-label={`Confirm the kit of ${row.name}`} onClick={() => navigate(`/destinations/${row.id}`)}>Confirm…</Button>
+                  <Button aria-label={`Confirm… the kit of ${row.name}`} onClick={() => navigate(`/destinations/${row.id}`)}>Confirm…</Button>
                 </>
               )}
-              <Button loading={show.busy} aria-label={`Show the recovery kit of ${row.name}`} onClick={() => show.run(row)}>Show kit…</Button>
+              <Button loading={show.busy} aria-label={`Show kit… of ${row.name}`} onClick={() => show.run(row)}>Show kit…</Button>
             </li>
           ))}
         </ul>

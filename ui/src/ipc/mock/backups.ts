@@ -1,5 +1,5 @@
 import { ipcError } from '../transport';
-import type * as T from '../types';
+import type * as T from '../generated/bindings';
 import { GIB, MIB, random, type World } from './data';
 
 type Node = [name: string, kind: string, bytes: number, files: number, change: string | null];

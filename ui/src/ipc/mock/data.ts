@@ -1,4 +1,4 @@
-import type * as T from '../types';
+import type * as T from '../generated/bindings';
 
 export const MIN = 60_000;
 export const HOUR = 60 * MIN;

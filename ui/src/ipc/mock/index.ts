@@ -1,5 +1,5 @@
 import { ipcError, type Transport } from '../transport';
-import type { Event } from '../types';
+import type { Event } from '../generated/bindings';
 import { backups } from './backups';
 import { makeWorld, type World } from './data';
 import { drive, runs } from './runs';

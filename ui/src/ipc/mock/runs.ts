@@ -1,5 +1,5 @@
 import { ipcError } from '../transport';
-import type * as T from '../types';
+import type * as T from '../generated/bindings';
 import { PROBLEMS, previewRequest } from './backups';
 import { GIB, MIB, runRow, type World } from './data';
 
@@ -28,7 +28,7 @@ function progressAt(w: World, run: T.RunRow, tick: number): T.ProgressView {
   return {
     run: run.id, phase, files: phase === 'listing' ? Math.round(part * 90_000) : Math.round(part * 38_559), files_total: early ? null : 38_559,
     bytes: Math.round(part * total), bytes_total: early ? null : total, rate: early ? 0 : 142 * MIB, seconds_left: early ? null : Math.round((TICKS - tick) * TICK_MS / 1000),
-    current: phase === 'reading' ? `/srv/game/world/region/r.${tick}.${tick % 7}.mca` : '', problems: tick > 50 ? 1 : 0, last_activity: Date.now(),
+    current: phase === 'reading' ? `/srv/game/world/region/r.${tick}.${tick % 7}.mca` : '', problems: tick > 50 ? 1 : 0, permille: early ? null : Math.round(part * 999), last_activity: Date.now(),
     destinations: places.map((name, i) => ({ name, bytes: Math.round(part * total * (1 - i * 0.2)), state: 'writing' })),
   };
 }

@@ -1,5 +1,5 @@
 import { ipcError } from '../transport';
-import type * as T from '../types';
+import type * as T from '../generated/bindings';
 import { FINGERPRINT, FINGERPRINT_JUMP, GIB, MIB, serverDraft, type World } from './data';
 
 const FOLDERS: Record<string, [name: string, kind: string, bytes: number][]> = {

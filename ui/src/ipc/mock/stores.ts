@@ -1,5 +1,5 @@
 import { ipcError } from '../transport';
-import type * as T from '../types';
+import type * as T from '../generated/bindings';
 import { GIB, type World } from './data';
 
 const WORDS = ['harbor', 'copper', 'lantern', 'meadow', 'violin', 'summit', 'ribbon', 'cactus', 'window', 'marble', 'falcon', 'orchid'];

@@ -1,5 +1,5 @@
 import { ipcError } from '../transport';
-import type * as T from '../types';
+import type * as T from '../generated/bindings';
 import { GIB, type World } from './data';
 
 function needs(w: World): T.Need[] {
@@ -46,4 +46,5 @@ export const system = {
   audit: (w: World, { offset, limit }: { offset: number; limit: number }): T.AuditPage => ({ rows: w.audit.slice(offset, offset + limit), total: w.audit.length }),
   verify_audit: (w: World): T.AuditCheck => ({ good: w.audit.length, fault: null }),
   export_audit: () => null,
+  quit: () => null,
 };

@@ -9,7 +9,7 @@ const row = (id: string, state: string, progress: ProgressView | null = null): R
   problems: 0, error: null, files: 0, bytes: 0, bytes_read: 0, bytes_added: 0, result: null, progress,
 });
 const progress = (run: string, at: number): ProgressView => ({
-  run, phase: 'reading', files: at, files_total: null, bytes: 0, bytes_total: null, rate: 0, seconds_left: null, current: '', problems: 0, last_activity: at, destinations: [],
+  run, phase: 'reading', files: at, files_total: null, bytes: 0, bytes_total: null, rate: 0, seconds_left: null, current: '', problems: 0, permille: null, last_activity: at, destinations: [],
 });
 
 describe('withProgress', () => {

@@ -29,7 +29,11 @@ export const theme = createTheme({
       defaultProps: { variant: 'default' },
       // Only where no size is asked for: the compact ones keep their own.
       vars: (_theme, props) => ({
-        root: props.size ? {} : { '--button-height': '30px', '--button-padding-x': '12px', '--button-fz': '13px' },
+        root: {
+          ...(props.size ? {} : { '--button-height': '30px', '--button-padding-x': '12px', '--button-fz': '13px' }),
+          // Mantine would write white on the bright accent of the dark theme.
+          ...(props.variant === 'filled' && !props.color ? { '--button-bg': 'var(--acc)', '--button-color': 'var(--acc-ink)' } : {}),
+        },
       }),
     }),
     Input: Input.extend(input),
@@ -37,7 +41,7 @@ export const theme = createTheme({
     PasswordInput: PasswordInput.extend({ defaultProps: { autoComplete: 'off' } }),
     Textarea: Textarea.extend({ defaultProps: { spellCheck: false } }),
     Select: Select.extend({ defaultProps: { allowDeselect: false, checkIconPosition: 'right' } }),
-    Checkbox: Checkbox.extend({ defaultProps: { size: 'xs' } }),
+    Checkbox: Checkbox.extend({ defaultProps: { size: 'xs', iconColor: 'var(--acc-ink)' } }),
     SegmentedControl: SegmentedControl.extend({ defaultProps: { size: 'xs' } }),
     Modal: Modal.extend({ defaultProps: { centered: true, shadow: 'md', transitionProps: { duration: 120 }, closeButtonProps: { 'aria-label': 'Close' } } }),
     Menu: Menu.extend({ defaultProps: { shadow: 'md', position: 'bottom-end', transitionProps: { duration: 80 } } }),

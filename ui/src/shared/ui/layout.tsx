@@ -122,7 +122,7 @@ export function EmptyState({ icon: Symbol, title, text, action }: EmptyProps) {
   return (
     <div className="empty">
       {Symbol && <Symbol size={28} stroke={1.5} aria-hidden />}
-      <h3>{title}</h3>
+      <p className="empty-title">{title}</p>
       {text !== undefined && <p className="mute">{text}</p>}
       {action !== undefined && <div className="row">{action}</div>}
     </div>

@@ -3,20 +3,18 @@ import type { ProgressView } from '../../ipc';
 import { bytesText, filesText, isSilent, percent, runTitle } from './progress-rules';
 
 const progress = (part: Partial<ProgressView>): ProgressView => ({
-  run: 'r', phase: 'reading', files: 0, files_total: null, bytes: 0, bytes_total: null, rate: 0, seconds_left: null, current: '', problems: 0,
+  run: 'r', phase: 'reading', files: 0, files_total: null, bytes: 0, bytes_total: null, rate: 0, seconds_left: null, current: '', problems: 0, permille: null,
   last_activity: 0, destinations: [], ...part,
 });
 
 describe('percent', () => {
   it('is unknown without a total', () => expect(percent(progress({ bytes: 5 }))).toBeNull());
   it('is never 100 before the run has ended', () => {
-    expect(percent(progress({ bytes: 10, bytes_total: 10 }))).toBe(99);
-    expect(percent(progress({ bytes: 12, bytes_total: 10 }))).toBe(99);
+    expect(percent(progress({ permille: 999 }))).toBe(99);
+    expect(percent(progress({ permille: 1000 }))).toBe(99);
   });
-  it('goes by bytes, else by files', () => {
-    expect(percent(progress({ bytes: 1, bytes_total: 4, files: 9, files_total: 10 }))).toBe(25);
-    expect(percent(progress({ files: 9, files_total: 10 }))).toBe(90);
-  });
+  it('is rounded down', () => expect(percent(progress({ permille: 258 }))).toBe(25));
+  it('is unknown before anything is known of the run', () => expect(percent(null)).toBeNull());
 });
 
 describe('texts', () => {

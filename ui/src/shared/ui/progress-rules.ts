@@ -28,8 +28,7 @@ export function runTitle(run: Pick<RunRow, 'kind' | 'title'>): string {
 /** How far a run is, 0 to 99, or `null` where no total is known. Never 100: only an ended run is done. */
 export function percent(progress: ProgressView | null): number | null {
   if (!progress) return null;
-  const part = progress.bytes_total ? progress.bytes / progress.bytes_total : progress.files_total ? progress.files / progress.files_total : null;
-  return part === null ? null : Math.max(0, Math.min(99, Math.floor(part * 100)));
+  return progress.permille === null ? null : Math.max(0, Math.min(99, Math.floor(progress.permille / 10)));
 }
 
 /** After this long without any movement the last activity is shown in amber. */

@@ -109,7 +109,7 @@ export function ProgressMini({ runs }: { runs: RunRow[] }) {
   if (!first) return null;
   const part = percent(first.progress);
   return (
-    <Link to={runs.length === 1 ? `/activity/${first.id}` : '/activity'} className="progress-mini" aria-label={`Running: ${runTitle(first)}${runs.length > 1 ? ` and ${runs.length - 1} more` : ''}`}>
+    <Link to={runs.length === 1 ? `/activity/${first.id}` : '/activity'} className="progress-mini">
       <span className="row">
         <span className="clip grow">{first.title}</span>
         <span className="mute">{runs.length > 1 ? `+${runs.length - 1} · ` : ''}{part === null ? phaseWord(first.progress?.phase ?? 'waiting') : `${part} %`}</span>

@@ -71,7 +71,7 @@ function KeyFile({ label, value, error, onChange }: { label: string; value: stri
       rightSection={
         <Button
           size="compact-xs"
-          aria-label={`Choose the ${label.toLowerCase()}`}
+          aria-label={`Choose… ${label.toLowerCase()}`}
           onClick={async () => {
             const file = await dialogs.pickFile({ title: label });
             if (file) onChange(file);

@@ -1,0 +1,26 @@
+// Every page, light and dark, is looked over by axe: contrast, names, roles, order.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openWindow, settled, withBrowser, violations } from './window.mjs';
+
+withBrowser();
+
+const PLACES = [
+  ['/overview', ''], ['/overview', 'empty'], ['/overview', 'locked'], ['/overview', 'broken'], ['/servers', ''], ['/servers/s1', ''], ['/servers', 'broken'],
+  ['/servers/new', ''], ['/servers/s6/edit', ''], ['/activity', ''], ['/activity', 'empty'], ['/activity/r2', ''], ['/activity/r91', ''], ['/activity/live1', ''],
+  ['/settings', ''], ['/settings?part=appearance', ''], ['/settings?part=notifications', ''], ['/settings?part=kits', ''],
+  ['/settings?part=secrets', 'locked'], ['/settings?part=secrets', 'not_set_up'], ['/settings?part=audit', ''], ['/settings?part=about', ''],
+  ['/nowhere', ''],
+];
+
+for (const theme of ['light', 'dark']) {
+  for (const [place, scene] of PLACES) {
+    test(`axe finds nothing on ${place} ${scene} ${theme}`, async () => {
+      const { page, faults, close } = await openWindow(place, { scene, theme });
+      await settled(page);
+      assert.deepEqual(await violations(page), []);
+      assert.deepEqual(faults, []);
+      await close();
+    });
+  }
+}

@@ -1,0 +1,45 @@
+// What the browser tests share: one Chromium, one page a test, and the names they look for.
+import { readFileSync } from 'node:fs';
+import { after, before } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const axeSource = readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+let browser;
+
+/** Starts the browser for a test file and ends it afterwards. */
+export function withBrowser() {
+  before(async () => {
+    browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
+  });
+  after(async () => {
+    await browser.close();
+  });
+}
+
+/**
+ * Opens the window at a place. `scene` is one of the made-up worlds of ui/src/ipc/mock.
+ * `faults` collects what the page complained about; a test ends by looking that it is empty.
+ */
+export async function openWindow(place, { scene = '', theme = 'light', width = 1280, height = 800 } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+  await page.goto(`${process.env.UI_URL}?scene=${scene}&theme=${theme}#${place}`);
+  await page.locator('main h1').first().waitFor();
+  return { page, faults, close: () => context.close() };
+}
+
+/** Waits until nothing is being loaded any more: no skeleton, no busy region. */
+export async function settled(page) {
+  await page.waitForFunction(() => !document.querySelector('main [aria-busy="true"], main .mantine-Skeleton-root'));
+}
+
+/** What axe finds wrong on the page, as short lines. */
+export async function violations(page) {
+  await page.evaluate(axeSource);
+  const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return result.violations.map((each) => `${each.id}: ${each.nodes.map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`).slice(0, 3).join(' | ')}`);
+}
