@@ -52,6 +52,7 @@ describe('when a backup was made', () => {
     expect(whenText(new Date(2026, 10, 20, 10, 0).getTime(), now)).toBe('2 h ago');
     expect(whenText(new Date(2026, 10, 19, 2, 0).getTime(), now)).toBe('yesterday 02:00');
     expect(whenText(new Date(2026, 10, 17, 2, 0).getTime(), now)).toBe('Tue 02:00');
-    expect(whenText(new Date(2026, 9, 1, 2, 5).getTime(), now)).toBe('1 Oct 2026 02:05');
+    expect(whenText(new Date(2026, 9, 1, 2, 5).getTime(), now)).toBe('1 Oct 02:05');
+    expect(whenText(new Date(2025, 9, 1, 2, 5).getTime(), now)).toBe('1 Oct 2025');
   });
 });

@@ -1,5 +1,5 @@
 import type { BackupFilter, BackupRow, DiffView, DownloadRequest } from '../../ipc';
-import { formatAgo, formatClock, formatExact } from '../../shared/format';
+import { formatAgo, formatClock, formatDate } from '../../shared/format';
 import { localFolderProblem } from '../../shared/paths/paths';
 
 // The rules of the backup list and its dialogs, without a screen.
@@ -85,12 +85,12 @@ export const FORMATS: readonly FormatWords[] = [
   {
     format: 'tar.zst',
     title: '.tar.zst',
-    text: 'As .tar.gz, but smaller and much faster. Needs a tar of the last few years with zstd.',
+    text: 'As .tar.gz, but smaller and much faster. Opening it needs zstd.',
   },
   {
     format: 'zip',
     title: '.zip',
-    text: 'Opens by double click on Windows and macOS. Loses owners and some rights; links become text files.',
+    text: 'Opens by double click on Windows and macOS. Does not keep owners; what a zip cannot hold is listed when it is done.',
   },
 ];
 
@@ -124,12 +124,14 @@ export function sizeChange(line: { old_bytes: number; new_bytes: number }): numb
 
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
-/** Says when a backup was made, as short as it stays clear: "2 h ago", "yesterday 02:00", "Tue 02:00", "20 Nov 2026 02:00". */
+/** Says when a backup was made, as short as it stays clear: "2 h ago", "yesterday 02:00", "Tue 02:00", "1 Oct 02:00", "1 Oct 2025". */
 export function whenText(at: number, now: number): string {
   const start = (time: number) => new Date(time).setHours(0, 0, 0, 0);
   const days = Math.round((start(now) - start(at)) / 86_400_000);
   if (days <= 0) return formatAgo(at, now);
   if (days === 1) return `yesterday ${formatClock(at)}`;
   if (days < 7) return `${WEEKDAYS[new Date(at).getDay()] ?? ''} ${formatClock(at)}`;
-  return formatExact(at);
+  const date = formatDate(at);
+  const year = ` ${new Date(now).getFullYear()}`;
+  return date.endsWith(year) ? `${date.slice(0, -year.length)} ${formatClock(at)}` : date;
 }

@@ -108,7 +108,7 @@ const KINDS = [
 ];
 const STATES = [
   { value: 'good', label: 'Good' },
-  { value: 'problems', label: 'With problems' },
+  { value: 'problems', label: 'Problems' },
 ];
 
 function Filters({ filter, onChange }: { filter: ListFilter; onChange: (part: Partial<ListFilter>) => void }) {
@@ -163,7 +163,7 @@ function columns(now: number): Column<BackupRow>[] {
     { key: 'started', title: 'When', width: 'minmax(126px, 0.8fr)', sortValue: (row) => row.started, cell: (row) => <time dateTime={new Date(row.started).toISOString()} title={formatExact(row.started)}>{whenText(row.started, now)}</time> },
     { key: 'plan', title: 'Plan', width: 'minmax(90px, 1fr)', sortValue: (row) => row.plan_name, cell: (row) => <b>{row.plan_name}</b> },
     { key: 'server', title: 'Server', width: 'minmax(64px, 0.7fr)', sortValue: (row) => row.server_name, cell: (row) => row.server_name },
-    { key: 'state', title: 'State', width: '116px', cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text || undefined} />; } },
+    { key: 'state', title: 'State', width: '126px', cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text || undefined} />; } },
     { key: 'size', title: 'Size', width: '84px', right: true, sortValue: (row) => row.bytes, cell: (row) => <Size bytes={row.bytes} /> },
     { key: 'added', title: 'Added', width: '84px', right: true, hideBelow: 600, sortValue: (row) => row.added_bytes, cell: (row) => <span className="mute"><Size bytes={row.added_bytes} /></span> },
     { key: 'files', title: 'Files', width: '84px', right: true, hideBelow: 940, cell: (row) => <span className="mute">{row.files.toLocaleString('en-GB')}</span> },

@@ -42,8 +42,8 @@ function ContentsTab({ detail }: { detail: BackupDetail }) {
         <div className="picked-bar" role="toolbar" aria-label="Actions for the picked parts">
           <b>{plural(picked.length, 'part')} picked</b>
           <span className="grow" />
-          <Button onClick={() => navigate(`/restore/${row.id}?${query}`)}>Restore them…</Button>
-          <Button onClick={() => setDownloading(true)}>Download them…</Button>
+          <Button variant="filled" onClick={() => navigate(`/restore/${row.id}?${query}`)}>Restore…</Button>
+          <Button onClick={() => setDownloading(true)}>Download…</Button>
           <Button variant="subtle" onClick={() => setPicked([])}>Clear</Button>
         </div>
       )}

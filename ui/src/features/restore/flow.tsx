@@ -35,7 +35,7 @@ export function RestoreFlow({ detail, servers, paths }: Props) {
     }
     setStep(to);
   };
-  const what = form.whole ? 'whole backup' : plural(form.paths.length, 'part');
+  const what = form.whole ? 'whole backup' : form.paths.length === 0 ? 'parts of it' : plural(form.paths.length, 'part');
   const common = {
     title: server && step > 0 ? `Restore ${row.plan_name} to ${server.name}` : `Restore ${row.plan_name}`,
     text: `Backup of ${formatExact(row.started)} · ${what}`,
@@ -112,8 +112,8 @@ function Question({ preview }: { preview: RestorePreview }) {
       <ul className="sentences">
         {confirmSentences(preview).map((line) => <li key={line}>{line}</li>)}
       </ul>
-      {preview.delete.count > 0 && <p>What is deleted cannot be brought back by this, unless another backup has it.</p>}
-      {preview.warnings.map((warning) => <Note key={warning} tone="warn">{warning}</Note>)}
+      {preview.delete.count > 0 && <p>What is deleted comes back only if another backup has it.</p>}
+      {preview.warnings.slice(0, 3).map((warning) => <Note key={warning} tone="warn">{warning}</Note>)}
     </div>
   );
 }

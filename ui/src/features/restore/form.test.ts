@@ -5,7 +5,7 @@ import { changesNothing, confirmProblem, confirmSentences, firstTab, placeNotes,
 const preview: RestorePreview = {
   id: 'p', backup_text: 'web nightly, 20 Nov 2026 10:12', server_name: 'web-1', server_address: 'root@10.0.0.5:22', mode: 'replace',
   sentence: '', create: { count: 1, bytes: 10 }, overwrite: { count: 1204, bytes: 10 }, delete: { count: 3, bytes: 10 },
-  databases: ['shop', 'blog'], kept: 5, transfer_bytes: 20, free_bytes: null, warnings: [], facts: [], blocked: null, needs_name: true,
+  databases: ['database shop will be dropped and loaded again'], kept: 5, transfer_bytes: 20, free_bytes: null, warnings: [], facts: [], blocked: null, needs_name: true,
 };
 const none = { count: 0, bytes: 0 };
 
@@ -44,11 +44,12 @@ describe('the restore page', () => {
 
   it('says in words what will happen', () => {
     expect(confirmSentences(preview)).toEqual([
-      '1 file will be created on web-1.',
-      '1,204 files on web-1 will be overwritten.',
-      '3 files on web-1 will be deleted.',
-      '2 databases (shop, blog) will be loaded from the backup.',
+      '1 file or database will be created on web-1.',
+      '1,204 files and databases on web-1 will be overwritten.',
+      '3 files and databases on web-1 will be deleted.',
+      'database shop will be dropped and loaded again.',
     ]);
+    expect(confirmSentences({ ...preview, databases: [] })[0]).toBe('1 file will be created on web-1.');
     const same = { ...preview, create: none, overwrite: none, delete: none, databases: [] };
     expect(changesNothing(same)).toBe(true);
     expect(confirmSentences(same)).toHaveLength(1);

@@ -123,20 +123,21 @@ export function changesNothing(preview: RestorePreview): boolean {
 export function confirmSentences(preview: RestorePreview): string[] {
   const server = preview.server_name;
   const lines: string[] = [];
-  if (preview.create.count > 0) lines.push(`${files(preview.create.count)} will be created on ${server}.`);
-  if (preview.overwrite.count > 0) lines.push(`${files(preview.overwrite.count)} on ${server} will be overwritten.`);
-  if (preview.delete.count > 0) lines.push(`${files(preview.delete.count)} on ${server} will be deleted.`);
-  if (preview.databases.length > 0) lines.push(`${databases(preview.databases)} will be loaded from the backup.`);
+  // The counts of the engine hold databases too.
+  const noun = (count: number) => things(count, preview.databases.length > 0);
+  if (preview.create.count > 0) lines.push(`${noun(preview.create.count)} will be created on ${server}.`);
+  if (preview.overwrite.count > 0) lines.push(`${noun(preview.overwrite.count)} on ${server} will be overwritten.`);
+  if (preview.delete.count > 0) lines.push(`${noun(preview.delete.count)} on ${server} will be deleted.`);
+  for (const database of preview.databases) lines.push(`${database}.`);
   if (lines.length === 0) lines.push(`Nothing on ${server} differs from the backup, so nothing will change.`);
   return lines;
 }
 
-function files(count: number): string {
-  return count === 1 ? '1 file' : `${count.toLocaleString('en-GB')} files`;
-}
-
-function databases(names: readonly string[]): string {
-  return names.length === 1 ? `1 database (${names[0] ?? ''})` : `${names.length} databases (${names.join(', ')})`;
+/** Says how many; "or databases" only where there are any. */
+export function things(count: number, withDatabases: boolean): string {
+  const number = count.toLocaleString('en-GB');
+  if (withDatabases) return count === 1 ? '1 file or database' : `${number} files and databases`;
+  return count === 1 ? '1 file' : `${number} files`;
 }
 
 /** The tabs of the preview, the most dangerous one that holds anything first open. */

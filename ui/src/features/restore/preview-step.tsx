@@ -1,5 +1,5 @@
 import { Tabs } from '@mantine/core';
-import { IconAlertTriangle, IconBan, IconDatabase } from '@tabler/icons-react';
+import { IconAlertTriangle, IconBan, IconDatabase, IconInfoCircle } from '@tabler/icons-react';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { useCallback, useState } from 'react';
@@ -7,7 +7,7 @@ import { api, type ChangePage, type ChangeRow, type ChangeSum, type IpcError, ty
 import { formatBytes, formatCount, plural } from '../../shared/format';
 import { keys } from '../../shared/query';
 import { Ago, Card, DataTable, EmptyState, FilterBox, KeyValues, Note, PathText, Size, type Column } from '../../shared/ui';
-import { firstTab, modeWords, type ChangeTab, type RestoreForm } from './form';
+import { firstTab, modeWords, things, type ChangeTab, type RestoreForm } from './form';
 
 const PAGE = 500;
 
@@ -18,14 +18,15 @@ export function PreviewStep({ preview }: { preview: RestorePreview }) {
   const [text] = useDebouncedValue(typed, 200);
   return (
     <>
-      {preview.blocked !== null && <Note tone="bad" icon={<IconBan size={18} aria-hidden />}>{preview.blocked}</Note>}
-      {preview.mode === 'replace' && preview.delete.count > 0 && (
-        <Note tone="bad"><b>Replace</b> {plural(preview.delete.count, 'file')} made after this backup will be deleted from {preview.server_name}.</Note>
+      {preview.blocked !== null && <Note tone="bad" icon={<IconBan size={18} aria-hidden />}><b>It cannot be done as asked:</b> {preview.blocked}</Note>}
+      {preview.sentence && preview.blocked === null && (
+        <Note tone={preview.delete.count > 0 ? 'bad' : 'run'} icon={preview.delete.count > 0 ? undefined : <IconInfoCircle size={18} aria-hidden />}>
+          <b>{modeWords(preview.mode).title}.</b> {preview.sentence}
+        </Note>
       )}
       {preview.warnings.map((warning) => (
         <Note key={warning} tone="warn" icon={<IconAlertTriangle size={18} aria-hidden />}>{warning}</Note>
       ))}
-      {preview.sentence && <p>{preview.sentence}</p>}
       <Card className="restore-card">
         <Tabs value={tab} onChange={(value) => setTab((value ?? 'create') as ChangeTab)}>
           <Tabs.List aria-label="What would happen">
@@ -96,7 +97,7 @@ function Changes({ preview, change, sum, text }: ChangesProps) {
       />
       {sum.count > 0 && (
         <div className="restore-foot">
-          {text.trim() !== '' ? `${plural(total, 'path')} match, of ${formatCount(sum.count)}` : `${plural(sum.count, 'file')} · ${formatBytes(sum.bytes)} in all`}
+          {text.trim() !== '' ? `${plural(total, 'path')} match, of ${formatCount(sum.count)}` : `${things(sum.count, preview.databases.length > 0)} · ${formatBytes(sum.bytes)} in all`}
         </div>
       )}
     </>
@@ -134,7 +135,7 @@ export function InShort({ preview, form, copies }: { preview: RestorePreview; fo
         { name: 'Mode', value: <><b>{words.title}</b>: {words.short}</> },
         { name: 'Transfer', value: `about ${formatBytes(preview.transfer_bytes)}` },
         { name: 'Space', value: preview.free_bytes === null ? <span className="mute">not known</span> : <span className={tight ? 'count-delete' : undefined}>{formatBytes(preview.free_bytes)} free</span> },
-        { name: 'Left alone', value: plural(preview.kept, 'file') },
+        { name: 'Left alone', value: plural(preview.kept, 'entry', 'entries') },
         ...(preview.databases.length > 0 ? [{ name: 'Databases', value: preview.databases.join(', ') }] : []),
         ...(preview.facts.length > 0 ? [{ name: 'Versions', value: <>{preview.facts.map((fact) => <div key={fact}>{fact}</div>)}</> }] : []),
       ]}
