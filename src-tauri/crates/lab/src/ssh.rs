@@ -191,11 +191,11 @@ impl Sshd {
 
     /// Makes a user with a home folder, a password and the server's key authorised.
     pub fn add_user(&self, sudo: SudoRight) -> LabUser {
-        self.new_user("bs", "/bin/bash", sudo)
+        self.new_user("bsu", "/bin/bash", sudo)
     }
     /// Makes a user whose log-in shell is this program.
     pub fn add_user_with_shell(&self, shell: &str) -> LabUser {
-        self.new_user("bs", shell, SudoRight::None)
+        self.new_user("bsu", shell, SudoRight::None)
     }
     /// Makes a user who may only use SFTP, shut into a chroot; its files lie in `home`, which it sees as `/files`.
     #[allow(clippy::expect_used)]

@@ -38,8 +38,15 @@ pub fn process(channel: Channel<Msg>, link: Arc<Link>, tried: String) -> Process
     let kill = CancellationToken::new();
     let stdin =
         StdinWriter { inner: Box::pin(write_half.make_writer()), closed: Box::pin(closed.clone().cancelled_owned()) };
-    let pump =
-        Pump { read_half, write_half, stdout: Some(stdout_sender), stderr: Some(stderr_sender), status: None, link };
+    let pump = Pump {
+        read_half,
+        write_half,
+        stdout: Some(stdout_sender),
+        stderr: Some(stderr_sender),
+        status: None,
+        complete: false,
+        link,
+    };
     tokio::spawn(pump.run(end_sender, kill.clone(), closed));
     Process {
         stdin: Box::new(stdin),
@@ -57,6 +64,9 @@ struct Pump {
     stdout: Option<Packets>,
     stderr: Option<Packets>,
     status: Option<ExitStatus>,
+    /// The server said that no more output follows. sshd tells the exit status as soon as the command is gone, while
+    /// output may still be on its way: the status alone does not mean that all of it came.
+    complete: bool,
     link: Arc<Link>,
 }
 
@@ -68,7 +78,7 @@ impl Pump {
             () = self.sort() => false,
         };
         closed.cancel();
-        let Self { read_half, write_half, stdout, stderr, status, link } = self;
+        let Self { read_half, write_half, stdout, stderr, status, complete, link } = self;
         // From here on russh throws away what still comes, so that nobody waits for us.
         drop(read_half);
         if killed && status.is_none() {
@@ -76,9 +86,10 @@ impl Pump {
         }
         let _ = write_half.close().await;
         let result = match status {
-            Some(status) => Ok(status),
+            Some(status) if complete || killed => Ok(status),
             None if killed => Ok(ExitStatus::Signal),
-            None => Err(link.lost.text()),
+            None if complete => Err("the command ended without an exit status".to_owned()),
+            _ => Err(link.lost.text()),
         };
         let broken = match &result {
             Err(why) => Some(why.clone()),
@@ -99,12 +110,16 @@ impl Pump {
                 ChannelMsg::Data { data } => Self::hand_on(&mut self.stdout, data).await,
                 ChannelMsg::ExtendedData { data, .. } => Self::hand_on(&mut self.stderr, data).await,
                 ChannelMsg::Eof => {
+                    self.complete = true;
                     self.stdout = None;
                     self.stderr = None;
                 }
                 ChannelMsg::ExitStatus { exit_status } => self.status = Some(ExitStatus::Code(exit_status)),
                 ChannelMsg::ExitSignal { .. } => self.status = Some(ExitStatus::Signal),
-                ChannelMsg::Close => break,
+                ChannelMsg::Close => {
+                    self.complete = true;
+                    break;
+                }
                 _ => {}
             }
         }
