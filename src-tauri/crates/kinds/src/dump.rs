@@ -72,6 +72,8 @@ pub(crate) struct Dump {
     pub stdin: Vec<u8>,
     /// What a whole one looks like.
     pub whole: Whole,
+    /// A file whose owner, mode and time the entry gets; without one it is root's own, of now.
+    pub like: Option<Entry>,
 }
 
 impl Dump {
@@ -88,6 +90,10 @@ impl Dump {
     ) -> Result<Option<u64>> {
         let mut entry = Entry::plain(path, EntryType::File, 0o600, now(ctx));
         entry.ctime = TimeNs::default();
+        if let Some(like) = &self.like {
+            (entry.mode, entry.uid, entry.gid, entry.mtime) = (like.mode, like.uid, like.gid, like.mtime);
+            (entry.user, entry.group) = (like.user.clone(), like.group.clone());
+        }
         let subject = self.subject.clone();
         let length = Arc::new(AtomicU64::new(0));
         let mut stream = self.stream(ctx.clone(), host.label().to_owned(), process, length.clone());

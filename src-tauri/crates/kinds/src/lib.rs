@@ -7,7 +7,9 @@ mod files;
 mod gnu;
 mod load;
 mod mysql;
+mod postgres;
 mod problems;
+mod sqlite;
 mod wire;
 
 use backstay_core::kind::Kind;
@@ -15,5 +17,5 @@ use std::sync::Arc;
 
 /// Returns every kind.
 pub fn all() -> Vec<Arc<dyn Kind>> {
-    vec![Arc::new(files::Files), Arc::new(mysql::Mysql)]
+    vec![Arc::new(files::Files), Arc::new(mysql::Mysql), Arc::new(postgres::Postgres), Arc::new(sqlite::Sqlite)]
 }

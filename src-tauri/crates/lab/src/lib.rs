@@ -1,5 +1,7 @@
 //! For tests: doubles in memory, contract suites, and the real servers that tests start.
 
+#[cfg(unix)]
+pub mod databases;
 pub mod destination_contract;
 pub mod fake_host;
 pub mod host_contract;

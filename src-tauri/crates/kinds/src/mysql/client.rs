@@ -92,11 +92,12 @@ pub(super) struct Client<'a> {
     pub options: Vec<u8>,
 }
 
-/// Reads an option file of known length off its standard input into a private file, then runs the tool on the rest. The
-/// file is removed in every case but the machine's sudden death.
+/// Reads an option file of known length off its standard input into a private file, takes the file's name away, and runs
+/// the tool on the rest: whatever ends the tool, no password stays on the disk.
 const WITH_OPTION_FILE: &str = r#"umask 077; d=$(mktemp -d) || exit 70; trap 'rm -rf "$d"' EXIT; trap 'exit 71' HUP INT TERM
 dd bs=1 count="$1" of="$d/options" 2>/dev/null || exit 72; tool=$2; shift 2
-"$tool" --defaults-file="$d/options" "$@""#;
+exec 3<"$d/options" || exit 72; rm -rf "$d"
+exec "$tool" --defaults-file=/dev/fd/3 "$@""#;
 
 impl<'a> Client<'a> {
     /// Makes a client; `Unsupported` when the server has no client program.

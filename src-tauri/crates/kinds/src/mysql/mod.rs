@@ -224,6 +224,7 @@ async fn collect(
             tool: tool_name(&tools.dump),
             stdin: client.options.clone(),
             whole: WHOLE,
+            like: None,
         };
         let Some(length) = dumping.collect(ctx, host, process, path.clone(), &mut problems, sink).await? else {
             continue;

@@ -1,0 +1,12 @@
+create table note (id serial primary key, body text not null, data bytea, made timestamptz(6) default '2020-02-29 12:34:56.789012+00');
+create table audit (at timestamptz default now(), what text);
+create function watch() returns trigger language plpgsql as $$ begin insert into audit (what) values (new.body); return new; end $$;
+create trigger watch after insert on note for each row execute function watch();
+create function shout(t text) returns text language sql immutable as 'select upper(t) || ''!''';
+insert into note (body, data) values ('Łukasz 🌊', '\x000102ff5c270a0d'), (E'tab\tand\nnewline \\.', null), ('日本', decode(repeat('00ff10', 200000), 'hex'));
+create index note_body on note (shout(body));
+create view long_notes as select id, length(body) from note where length(body) > 5;
+create schema "odd ""schema";
+create table "odd ""schema"."Odd Table" ("select" int, "a b" text default 'x''y');
+insert into "odd ""schema"."Odd Table" values (1, 'q'), (2, null);
+select lo_from_bytea(0, decode(repeat('0a0b', 5000), 'hex'));
