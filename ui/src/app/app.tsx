@@ -3,7 +3,7 @@ import { Routes, navigate, usePlace } from '../shared/router';
 import { EmptyState, Page, Toasts } from '../shared/ui';
 import { Boundary } from './boundary';
 import { CommandPalette } from './command-palette';
-import { routes } from './routes';
+import { fetchPages, routes } from './routes';
 import { SecretsBanner } from './secrets-banner';
 import { Sidebar } from './sidebar';
 import { useEvents } from './use-events';
@@ -19,6 +19,10 @@ export function App() {
     // A new page: screen readers and the Tab key begin at its title.
     document.querySelector<HTMLElement>('[data-page-title]')?.focus({ preventScroll: true });
   }, [path]);
+  useEffect(() => {
+    const timer = setTimeout(fetchPages, 500);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <div className="app">
       <Sidebar path={path} />

@@ -16,9 +16,15 @@ function later(load: () => Promise<ComponentType>): ReactNode {
   );
 }
 
+/** Fetches the other pages' chunks while nothing else is to do, so that going there waits for nothing. */
+export function fetchPages(): void {
+  for (const load of [backups, plans, destinations, restore]) void load();
+}
+
 const plans = () => import('../features/plans');
 const backups = () => import('../features/backups');
 const destinations = () => import('../features/destinations');
+const restore = () => import('../features/restore');
 
 /** Every page of the window. The first match wins, so "new" stands before ":id". */
 export const routes: Route[] = [
@@ -33,7 +39,7 @@ export const routes: Route[] = [
   { pattern: '/plans/:id/edit', element: later(async () => (await plans()).PlanWizardPage) },
   { pattern: '/backups', element: later(async () => (await backups()).BackupsPage) },
   { pattern: '/backups/:id', element: later(async () => (await backups()).BackupPage) },
-  { pattern: '/restore/:backup', element: later(async () => (await import('../features/restore')).RestorePage) },
+  { pattern: '/restore/:backup', element: later(async () => (await restore()).RestorePage) },
   { pattern: '/destinations', element: later(async () => (await destinations()).DestinationsPage) },
   { pattern: '/destinations/new', element: later(async () => (await destinations()).AddDestinationPage) },
   { pattern: '/destinations/:id', element: later(async () => (await destinations()).DestinationPage) },

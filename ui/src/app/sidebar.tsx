@@ -42,13 +42,13 @@ export function Sidebar({ path }: { path: string }) {
   const active = useActiveRuns();
   return (
     <div className="sidebar">
-      <header className="brand">
-        <svg viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" aria-hidden>
-          <path d="M6 3v18M6 4l13 15M6 10l8 9M3 21h18" />
-        </svg>
-        Backstay
-      </header>
       <nav aria-label="Pages">
+        <div className="brand">
+          <svg viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" aria-hidden>
+            <path d="M6 3v18M6 4l13 15M6 10l8 9M3 21h18" />
+          </svg>
+          Backstay
+        </div>
         <ul>
           {ENTRIES.map((entry) => (
             <li key={entry.to}><NavLink entry={entry} path={path} count={entry.count && overview.data?.counts[entry.count]} /></li>
