@@ -7,7 +7,9 @@ function typing(target: EventTarget | null): boolean {
 
 /** Tells whether a dialog or menu is open, which then owns the keyboard. */
 function dialogOpen(): boolean {
-  return document.querySelector('[role="dialog"],[role="menu"],[role="listbox"]') !== null;
+  // A select keeps its closed list in the page: only what is on screen counts.
+  const open = document.querySelectorAll('[role="dialog"],[role="menu"],[role="listbox"]');
+  return [...open].some((element) => element.getClientRects().length > 0);
 }
 
 /** Runs an action on a key ("n", "/", "Escape"), unless the user is typing or a dialog is open. */
