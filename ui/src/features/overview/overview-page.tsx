@@ -71,12 +71,13 @@ function Needs({ needs }: { needs: Need[] }) {
 }
 
 function NeedLine({ need }: { need: Need }) {
+  const plans = useQuery<PlanRow[], IpcError>({ queryKey: keys.plans, queryFn: api.plans });
   const backUp = useAction(api.startBackup, { changes: ['runs'] });
-  const action = needAction(need);
+  const action = needAction(need, plans.data);
   return (
     <li>
       <StateBadge state={need.kind} text={needWord(need.kind)} />
-      <div className="grow"><b>{need.subject}</b> <span className="mute">{need.text}</span></div>
+      <div className="grow"><b className="need-subject">{need.subject}</b> <span className="mute">{need.text}</span></div>
       {action && (
         <Button
           loading={backUp.busy}

@@ -24,7 +24,12 @@ describe('needAction', () => {
     expect(needAction(need({ kind: 'problems', run: 'r' }))).toEqual({ title: 'See the problems', to: '/activity/r?tab=problems' });
     expect(needAction(need({ kind: 'failed', run: 'r', plan: 'p' }))).toEqual({ title: 'See why', to: '/activity/r' });
     expect(needAction(need({ kind: 'kit_not_confirmed', destination: 'd' }))).toEqual({ title: 'Confirm the kit…', to: '/destinations/d' });
-    expect(needAction(need({ kind: 'secrets_locked' }))).toEqual({ title: 'Unlock…', to: '/settings?part=secrets' });
+    expect(needAction(need({ kind: 'secrets_locked' }))).toEqual({ title: 'Open the secrets', to: '/settings?part=secrets' });
+  });
+  it('backs up the only plan of a stale server, and opens the server where there are several', () => {
+    const stale = need({ kind: 'no_backup', server: 's' });
+    expect(needAction(stale, [{ id: 'p', server: 's' }, { id: 'q', server: 't' }])).toEqual({ title: 'Back up now', backUp: 'p' });
+    expect(needAction(stale, [{ id: 'p', server: 's' }, { id: 'q', server: 's' }])).toEqual({ title: 'Open the server', to: '/servers/s' });
   });
   it('finds something to act on for a kind it does not know', () => expect(needAction(need({ kind: 'new kind', server: 's' }))).toEqual({ title: 'Open the server', to: '/servers/s' }));
   it('has no dead button', () => expect(needAction(need({ kind: 'failed' }))).toBeNull());

@@ -1,4 +1,4 @@
-import type { Need, Overview, ServerRow } from '../../ipc';
+import type { Need, Overview, PlanRow, ServerRow } from '../../ipc';
 import { plural } from '../../shared/format';
 
 const OFF = new Set(['unplanned']);
@@ -37,10 +37,10 @@ export function needWord(kind: string): string | undefined {
 }
 
 /** The one action for a need; `null` only when it names nothing to act on. */
-export function needAction(need: Need): NeedAction | null {
+export function needAction(need: Need, plans: Pick<PlanRow, 'id' | 'server'>[] = []): NeedAction | null {
   switch (need.kind) {
     case 'secrets_locked':
-      return { title: 'Unlock…', to: '/settings?part=secrets' };
+      return { title: 'Open the secrets', to: '/settings?part=secrets' };
     case 'kit_not_confirmed':
       return need.destination ? { title: 'Confirm the kit…', to: `/destinations/${need.destination}` } : null;
     case 'problems':
@@ -51,7 +51,12 @@ export function needAction(need: Need): NeedAction | null {
       break;
     case 'no_backup':
     case 'interrupted':
-      if (need.plan) return { title: 'Back up now', backUp: need.plan };
+      {
+        // A need of a whole server names no plan; with only one plan there it is clear which.
+        const own = plans.filter((plan) => plan.server === need.server);
+        const plan = need.plan ?? (own.length === 1 ? own[0]?.id : null);
+        if (plan) return { title: 'Back up now', backUp: plan };
+      }
       break;
   }
   if (need.run) return { title: 'Look at it', to: `/activity/${need.run}` };

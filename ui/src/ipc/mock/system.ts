@@ -5,12 +5,12 @@ import { GIB, type World } from './data';
 function needs(w: World): T.Need[] {
   const none = { plan: null, server: null, destination: null, run: null };
   const list: T.Need[] = [];
-  if (w.secrets.state !== 'ready') list.push({ ...none, kind: 'secrets_locked', subject: 'Passwords and keys', text: 'are locked, so no backup can run' });
+  if (w.secrets.state !== 'ready') list.push({ ...none, kind: 'secrets_locked', subject: 'Secrets', text: 'Secrets are locked: backups cannot run until they are unlocked' });
   if (w.plans.length === 0) return list;
-  list.push({ ...none, kind: 'no_backup', subject: 'game-2', text: 'has no good backup for 3 days: connection refused on port 22', server: 's4', plan: 'p4', run: 'r91' });
-  list.push({ ...none, kind: 'problems', subject: 'shop nightly', text: '2 files could not be read: /var/log/private, /root/.cache', plan: 'p2', server: 's2', run: 'r2' });
+  list.push({ ...none, kind: 'no_backup', subject: 'game-2', text: 'Last backup 3 days ago', server: 's4' });
+  list.push({ ...none, kind: 'problems', subject: 'shop nightly', text: 'Backed up with 2 problems', plan: 'p2', server: 's2', run: 'r2' });
   for (const d of w.destinations.filter((each) => each.state === 'kit_not_confirmed')) {
-    list.push({ ...none, kind: 'kit_not_confirmed', subject: d.name, text: 'its recovery kit was never confirmed: without it a lost key means lost backups', destination: d.id });
+    list.push({ ...none, kind: 'kit_not_confirmed', subject: d.name, text: 'Its recovery kit is not confirmed: without it, losing this computer means losing the backups', destination: d.id });
   }
   return list;
 }

@@ -50,7 +50,7 @@ function Wizard({ title, start, stored }: { title: string; start: ServerDraft; s
       {step === 1 && <LoginStep {...shared} />}
       {step === 2 && <FingerprintStep {...shared} />}
       {step === 3 && <FoundStep draft={cleaned(draft)} stored={stored !== null} onBack={back} />}
-      <p className="mute small">Passwords and passphrases go to your keyring, never into a file that can be read. <Link to={leave}>Leave without saving</Link></p>
+      <p className="mute small">Passwords and passphrases go to your keyring, never into a file that can be read. {step > 0 && <Link to={leave}>Leave without saving</Link>}</p>
     </Page>
   );
 }
