@@ -1,1 +1,390 @@
+//! Secrets: the sealed file and its faults, a real keyring unlocked, locked and absent; and a real notification.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use backstay_core::ErrorClass;
+use backstay_core::secret::{Secret, SecretName, SecretStore};
+use backstay_platform::secrets::{Backend, Keyring, Secrets, State};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn name(text: &str) -> SecretName {
+    SecretName(text.to_owned())
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text)
+}
+
+fn without_keyring(home: &Path) -> Secrets {
+    Secrets::open_with(home, Keyring::forbidden())
+}
+
+fn class<T>(result: backstay_core::Result<T>) -> ErrorClass {
+    result.err().expect("an error").class
+}
+
+const PASSPHRASE: &str = "correct horse bättery staple";
+
+#[test]
+fn nothing_is_kept_before_a_file_is_made() {
+    let temp = tempfile::tempdir().unwrap();
+    let secrets = without_keyring(temp.path());
+    let status = secrets.status();
+    assert_eq!((status.backend, status.state), (Backend::None, State::NotSetUp));
+    assert_eq!(status.reason.as_deref(), Some("The keyring is switched off by BACKSTAY_NO_KEYRING"));
+    assert_eq!(status.file, temp.path().join("secrets.sealed"));
+    let error = secrets.set(&name("a"), &secret("x")).unwrap_err();
+    assert_eq!(error.class, ErrorClass::Locked);
+    assert!(error.hint.unwrap().contains("passphrase"));
+    assert_eq!(class(secrets.get(&name("a"))), ErrorClass::Locked);
+    assert_eq!(class(secrets.unlock(&secret("x"))), ErrorClass::Missing);
+    assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0, "asking leaves nothing behind");
+}
+
+#[test]
+fn the_sealed_file_keeps_secrets_for_those_who_know_the_passphrase() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = temp.path().join("new/home");
+    let secrets = without_keyring(&home);
+    assert_eq!(class(secrets.create_file(&secret(""))), ErrorClass::Invalid);
+    secrets.create_file(&secret(PASSPHRASE)).unwrap();
+    assert_eq!((secrets.status().backend, secrets.status().state), (Backend::File, State::Ready));
+    assert_eq!(class(secrets.create_file(&secret("other"))), ErrorClass::Exists);
+    let long = "ü\n\"\\\u{1f600}".repeat(20_000);
+    for (key, value) in [("server/1/password", "hunter2-PLAIN"), ("empty", ""), ("long", &long)] {
+        secrets.set(&name(key), &secret(value)).unwrap();
+    }
+    secrets.set(&name("gone"), &secret("x")).unwrap();
+    secrets.set(&name("gone"), &secret("y")).unwrap();
+    assert_eq!(secrets.get(&name("gone")).unwrap(), Some(secret("y")));
+    secrets.delete(&name("gone")).unwrap();
+    secrets.delete(&name("gone")).unwrap();
+    assert_eq!(secrets.get(&name("gone")).unwrap(), None);
+
+    let bytes = std::fs::read(home.join("secrets.sealed")).unwrap();
+    for plain in ["hunter2-PLAIN", "server/1", PASSPHRASE] {
+        assert!(!bytes.windows(plain.len()).any(|window| window == plain.as_bytes()), "{plain} is readable");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(home.join("secrets.sealed")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    // Another process, later.
+    let later = without_keyring(&home);
+    assert_eq!((later.status().backend, later.status().state), (Backend::File, State::Locked));
+    assert_eq!(class(later.get(&name("long"))), ErrorClass::Locked);
+    assert_eq!(class(later.set(&name("long"), &secret("x"))), ErrorClass::Locked);
+    let error = later.unlock(&secret("not-the-one")).unwrap_err();
+    assert_eq!(error.class, ErrorClass::WrongKey);
+    assert!(!format!("{error:?}").contains("not-the-one"), "no passphrase in an error");
+    later.unlock(&secret(PASSPHRASE)).unwrap();
+    assert_eq!(later.status().state, State::Ready);
+    assert_eq!(later.get(&name("long")).unwrap(), Some(secret(&long)));
+    assert_eq!(later.get(&name("empty")).unwrap(), Some(secret("")));
+
+    // Both go on, and neither loses what the other stored.
+    later.set(&name("from-later"), &secret("1")).unwrap();
+    secrets.set(&name("from-first"), &secret("2")).unwrap();
+    assert_eq!(secrets.get(&name("from-later")).unwrap(), Some(secret("1")));
+    assert_eq!(later.get(&name("from-first")).unwrap(), Some(secret("2")));
+
+    // Made anew under another passphrase: the key at hand opens it no more.
+    std::fs::remove_file(home.join("secrets.sealed")).unwrap();
+    without_keyring(&home).create_file(&secret("another")).unwrap();
+    assert_eq!((later.status().state, class(later.get(&name("long")))), (State::Locked, ErrorClass::Locked));
+    assert_eq!(class(later.set(&name("long"), &secret("x"))), ErrorClass::Locked);
+}
+
+#[test]
+fn many_writers_lose_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    without_keyring(temp.path()).create_file(&secret(PASSPHRASE)).unwrap();
+    std::thread::scope(|scope| {
+        for writer in 0..3 {
+            let secrets = without_keyring(temp.path());
+            scope.spawn(move || {
+                secrets.unlock(&secret(PASSPHRASE)).unwrap();
+                for number in 0..15 {
+                    secrets.set(&name(&format!("{writer}/{number}")), &secret("x")).unwrap();
+                }
+            });
+        }
+    });
+    let secrets = without_keyring(temp.path());
+    secrets.unlock(&secret(PASSPHRASE)).unwrap();
+    for writer in 0..3 {
+        for number in 0..15 {
+            assert!(secrets.get(&name(&format!("{writer}/{number}"))).unwrap().is_some(), "{writer}/{number} was lost");
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_and_every_cut_shows() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("secrets.sealed");
+    let secrets = without_keyring(temp.path());
+    secrets.create_file(&secret(PASSPHRASE)).unwrap();
+    secrets.set(&name("a"), &secret("value")).unwrap();
+    let good = std::fs::read(&file).unwrap();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        std::fs::write(&file, &bad).unwrap();
+        let seen = class(secrets.get(&name("a")));
+        // A version byte that counts up reads as a newer version; all else is damage.
+        let newer = at == 8 && bad[8] > 1;
+        assert_eq!(seen, if newer { ErrorClass::Unsupported } else { ErrorClass::Corrupt }, "byte {at}");
+        assert_ne!(class(secrets.set(&name("b"), &secret("x"))), ErrorClass::Internal);
+        assert!(std::fs::read(&file).unwrap() == bad, "a damaged file is left for repair");
+    }
+    for length in 0..good.len() {
+        std::fs::write(&file, &good[..length]).unwrap();
+        assert_eq!(class(secrets.get(&name("a"))), ErrorClass::Corrupt, "cut to {length}");
+    }
+    // The head is checked before the slow key derivation, the rest after it.
+    let mut bad = good.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, &bad).unwrap();
+    assert_eq!(class(without_keyring(temp.path()).unlock(&secret(PASSPHRASE))), ErrorClass::Corrupt);
+    assert_eq!(class(without_keyring(temp.path()).unlock(&secret("wrong"))), ErrorClass::WrongKey);
+    std::fs::write(&file, &good).unwrap();
+    assert_eq!(secrets.get(&name("a")).unwrap(), Some(secret("value")));
+}
+
+#[test]
+fn a_forged_head_cannot_take_all_memory() {
+    use sha2::Digest;
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("secrets.sealed");
+    without_keyring(temp.path()).create_file(&secret(PASSPHRASE)).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[10..14].copy_from_slice(&u32::MAX.to_le_bytes());
+    let checksum = sha2::Sha256::digest(&bytes[..66]);
+    bytes[66..82].copy_from_slice(&checksum[..16]);
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(class(without_keyring(temp.path()).unlock(&secret(PASSPHRASE))), ErrorClass::Corrupt);
+}
+
+/// Runs one test of this file again, alone, as a child of `wrapper`; `None`, saying so, where a program is missing.
+fn child(wrapper: &[&str], test: &str, environment: &[(&str, &Path)]) -> Option<Output> {
+    let me = std::env::current_exe().unwrap();
+    let mut arguments: Vec<&str> = wrapper.to_vec();
+    arguments.extend([me.to_str().unwrap(), test, "--exact", "--nocapture", "--test-threads=1"]);
+    let mut command = Command::new(arguments[0]);
+    command.args(&arguments[1..]).env_remove("DBUS_SESSION_BUS_ADDRESS").env_remove("DISPLAY");
+    command.env_remove("WAYLAND_DISPLAY").env_remove("BACKSTAY_NO_KEYRING").stdin(Stdio::null());
+    for (key, value) in environment {
+        command.env(key, value);
+    }
+    match command.output() {
+        Ok(output) => Some(output),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("skipped: {} is not installed", arguments[0]);
+            None
+        }
+        Err(error) => panic!("{}: {error}", arguments[0]),
+    }
+}
+
+fn installed(programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for program in programs {
+        if !std::env::split_paths(&path).any(|folder| folder.join(program).exists()) {
+            eprintln!("skipped: {program} is not installed");
+            return false;
+        }
+    }
+    true
+}
+
+fn passed(output: &Output) {
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && out.contains("1 passed"), "{out}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+struct Session {
+    temp: tempfile::TempDir,
+}
+
+impl Session {
+    fn new() -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        for folder in ["data", "runtime", "home"] {
+            std::fs::create_dir(temp.path().join(folder)).unwrap();
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let private = std::fs::Permissions::from_mode(0o700);
+            std::fs::set_permissions(temp.path().join("runtime"), private).unwrap();
+        }
+        Self { temp }
+    }
+
+    fn run(&self, wrapper: &[&str], test: &str, mode: &str) -> Option<Output> {
+        let path = |name: &str| self.temp.path().join(name);
+        let (data, runtime, home, mode) = (path("data"), path("runtime"), path("home"), PathBuf::from(mode));
+        child(
+            wrapper,
+            test,
+            &[
+                ("XDG_DATA_HOME", &data),
+                ("XDG_RUNTIME_DIR", &runtime),
+                ("HOME", &home),
+                ("BACKSTAY_TEST_MODE", &mode),
+                ("BACKSTAY_TEST_HOME", self.temp.path()),
+            ],
+        )
+    }
+}
+
+/// Only does something when it was started by a test below.
+#[test]
+fn in_a_session() {
+    let Ok(mode) = std::env::var("BACKSTAY_TEST_MODE") else { return };
+    let home = PathBuf::from(std::env::var_os("BACKSTAY_TEST_HOME").unwrap());
+    match mode.as_str() {
+        "works" => keyring_works(&home),
+        "locked" => keyring_fails(&home, "The keyring is locked and was not unlocked"),
+        "absent" => keyring_fails(&home, "No keyring runs in this session"),
+        "notify" => shows_a_notification(),
+        other => panic!("{other}"),
+    }
+}
+
+fn keyring_works(temp: &Path) {
+    let (first, second) = (Secrets::open(&temp.join("a")), Secrets::open(&temp.join("b")));
+    let status = first.status();
+    assert_eq!((status.backend, status.state, status.reason), (Backend::Keyring, State::Ready, None));
+    first.set(&name("server/1/password"), &secret("pässwörd \u{1f511}")).unwrap();
+    first.set(&name("server/1/password"), &secret("new pässwörd \u{1f511}")).unwrap();
+    assert_eq!(second.get(&name("server/1/password")).unwrap(), None, "two homes do not mix");
+    second.set(&name("server/1/password"), &secret("other")).unwrap();
+    // A later start of the first.
+    let first = Secrets::open(&temp.join("a"));
+    assert_eq!(first.get(&name("server/1/password")).unwrap(), Some(secret("new pässwörd \u{1f511}")));
+    first.delete(&name("server/1/password")).unwrap();
+    first.delete(&name("server/1/password")).unwrap();
+    assert_eq!(first.get(&name("server/1/password")).unwrap(), None);
+    assert_eq!(second.get(&name("server/1/password")).unwrap(), Some(secret("other")));
+    // An async worker may not block, but it must not bring the process down either.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let second = runtime.block_on(async { Secrets::open(&temp.join("b")).get(&name("server/1/password")) });
+    assert_eq!(second.unwrap(), Some(secret("other")));
+    // A sealed file takes over from the keyring as soon as it is made.
+    first.create_file(&secret("p")).unwrap();
+    first.set(&name("x"), &secret("in the file")).unwrap();
+    assert_eq!(first.status().backend, Backend::File);
+    assert_eq!(first.get(&name("x")).unwrap(), Some(secret("in the file")));
+}
+
+fn keyring_fails(home: &Path, reason: &str) {
+    let secrets = Secrets::open(&home.join("a"));
+    let status = secrets.status();
+    assert_eq!((status.backend, status.state), (Backend::None, State::NotSetUp));
+    assert_eq!(status.reason.as_deref(), Some(reason));
+    assert_eq!(class(secrets.set(&name("a"), &secret("x"))), ErrorClass::Locked);
+    secrets.create_file(&secret("p")).unwrap();
+    secrets.set(&name("a"), &secret("x")).unwrap();
+    assert_eq!(secrets.status().backend, Backend::File);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn lab_a_real_keyring_keeps_secrets() {
+    if !installed(&["dbus-run-session", "bash", "gnome-keyring-daemon"]) {
+        return;
+    }
+    let script = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec \"$0\" \"$@\"";
+    let output = Session::new().run(&["dbus-run-session", "--", "bash", "-c", script], "in_a_session", "works");
+    if let Some(output) = output {
+        passed(&output);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn lab_a_locked_keyring_leads_to_the_sealed_file() {
+    if !installed(&["dbus-run-session", "bash", "gnome-keyring-daemon"]) {
+        return;
+    }
+    let script = "gnome-keyring-daemon --start --components=secrets >/dev/null && exec \"$0\" \"$@\"";
+    let output = Session::new().run(&["dbus-run-session", "--", "bash", "-c", script], "in_a_session", "locked");
+    if let Some(output) = output {
+        passed(&output);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn lab_no_bus_leads_to_the_sealed_file() {
+    let output =
+        Session::new().run(&["env", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus"], "in_a_session", "absent");
+    if let Some(output) = output {
+        passed(&output);
+    }
+}
+
+fn shows_a_notification() {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    // The daemon needs a moment to take its name on the bus.
+    while let Err(error) = backstay_platform::notify::notify("web nightly is done", "/srv/<b>a & b</b>: 3 problems") {
+        assert_eq!(error.class, ErrorClass::Unsupported);
+        assert!(std::time::Instant::now() < deadline, "{error:?}");
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn lab_a_real_notification_is_shown() {
+    if !installed(&["xvfb-run", "dbus-run-session", "bash", "dunst"]) {
+        return;
+    }
+    let session = Session::new();
+    let printed = session.temp.path().join("dunst.txt");
+    let script = format!(
+        "stdbuf -oL dunst -print > '{}' 2>/dev/null & \"$0\" \"$@\"; result=$?
+         for i in $(seq 100); do grep -q problems '{0}' && break; sleep 0.1; done
+         kill %1; exit $result",
+        printed.display()
+    );
+    let wrapper = ["xvfb-run", "-a", "dbus-run-session", "--", "bash", "-c", &script];
+    let Some(output) = session.run(&wrapper, "in_a_session", "notify") else { return };
+    passed(&output);
+    let shown = std::fs::read_to_string(printed).unwrap();
+    assert!(shown.contains("Backstay") && shown.contains("web nightly is done"), "{shown}");
+    assert!(shown.contains("&lt;b&gt;a &amp; b&lt;/b&gt;: 3 problems"), "markup is shown as it is: {shown}");
+}
+
+#[test]
+fn without_a_desktop_a_notification_says_so() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let Ok(mode) = std::env::var("BACKSTAY_TEST_NO_DESKTOP") else {
+        let wrapper = ["env", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus", "BACKSTAY_TEST_NO_DESKTOP=1"];
+        passed(&child(&wrapper, "without_a_desktop_a_notification_says_so", &[]).unwrap());
+        return;
+    };
+    assert_eq!(mode, "1");
+    let error = backstay_platform::notify::notify("title", "body").unwrap_err();
+    assert_eq!(error.class, ErrorClass::Unsupported);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn core_dumps_are_off() {
+    if std::env::var_os("BACKSTAY_TEST_HARDEN").is_none() {
+        passed(&child(&["env", "BACKSTAY_TEST_HARDEN=1"], "core_dumps_are_off", &[]).unwrap());
+        return;
+    }
+    backstay_platform::harden();
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(line.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{line}");
+}
