@@ -13,6 +13,7 @@ use backstay_core::store::Store;
 use backstay_core::{Result, RunContext};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The secrets a log-in may need.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +96,10 @@ pub trait Parts: Send + Sync {
     /// The clock; a test's may jump.
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(SystemClock)
+    }
+    /// How long one minute of the stall limit lasts; a test has less patience.
+    fn stall_minute(&self) -> Duration {
+        Duration::from_secs(60)
     }
     /// Where secrets rest.
     fn secrets(&self) -> Arc<dyn SecretStore>;

@@ -200,7 +200,7 @@ impl Inner {
 
     /// Sends progress, writes problems and log lines, watches for silence and for a cancel from another process.
     async fn tick(self: Arc<Self>, live: Arc<LiveRun>, over: CancellationToken) {
-        let stall = Duration::from_secs(60 * u64::from(self.settings().unwrap_or_default().stall_minutes));
+        let stall = self.parts.stall_minute() * self.settings().unwrap_or_default().stall_minutes;
         let id = locked(&live.row).id.clone();
         let mut last = None;
         let mut ticks = 0_u32;

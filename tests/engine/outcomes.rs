@@ -1,0 +1,226 @@
+//! Every way a run can end.
+
+use crate::support::{Act, World, drain, scripted};
+use backstay_contract::Event;
+use backstay_core::run::{Run, RunCounts, RunKind, RunState};
+use backstay_core::{ErrorClass, RunId};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_problem_makes_it_done_with_problems_and_goes_into_the_backup() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one"), scripted("two")]).await;
+    world.parts.scripted.will("one", Act::Problem);
+    let run = world.back_up(&plan).await;
+    assert_eq!((run.row.state.as_str(), run.row.problems), ("done_with_problems", 1));
+    let page = world.engine.run_problems(&run.row.id, "SECRET", 0, 10).await.unwrap();
+    assert_eq!(page.total, 1, "found by a part of its subject");
+    assert_eq!(page.rows[0].reason, "Permission denied");
+    let backup = world.engine.backup(&run.row.backup.unwrap()).await.unwrap();
+    assert_eq!((backup.row.state.as_str(), backup.problem_list.len()), ("problems", 1));
+    assert_eq!(backup.facts, ["scripted 1.0"]);
+    let overview = world.engine.overview().await.unwrap();
+    assert_eq!(overview.servers[0].state, "problems");
+    assert!(overview.needs.iter().any(|need| need.kind == "problems"));
+    assert_eq!(world.parts.notified.lock().unwrap().len(), 1, "the settings say: notify of problems");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_failed_item_of_two_is_a_problem_and_both_failed_is_no_backup() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one"), scripted("two")]).await;
+    world.parts.scripted.will("one", Act::Fail(ErrorClass::Refused));
+    let run = world.back_up(&plan).await;
+    assert_eq!((run.row.state.as_str(), run.row.problems), ("done_with_problems", 1));
+    assert_eq!(world.backup_count().await, 1);
+
+    world.parts.scripted.will("two", Act::Fail(ErrorClass::Refused));
+    let run = world.back_up(&plan).await;
+    assert_eq!(run.row.state, "failed");
+    let error = run.row.error.unwrap();
+    assert_eq!((error.code.as_str(), error.hint.as_deref()), ("refused", Some("Tell it otherwise")));
+    assert_eq!(world.backups_in_vault(&destination).await, 1);
+    assert_eq!(world.engine.overview().await.unwrap().servers[0].state, "failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_leaves_no_backup_though_another_item_was_read() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one"), scripted("two")]).await;
+    world.parts.scripted.will("two", Act::Fail(ErrorClass::Offline));
+    let run = world.back_up(&plan).await;
+    assert_eq!(run.row.state, "failed");
+    assert_eq!(run.row.error.unwrap().code, "offline");
+    assert!(run.next.unwrap().contains("can be reached"));
+    assert_eq!(world.backups_in_vault(&destination).await, 0);
+    world.parts.scripted.will("two", Act::Entries(3));
+    assert_eq!(world.back_up(&plan).await.row.state, "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_leaves_no_backup_and_frees_its_plan() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one")]).await;
+    world.parts.scripted.will("one", Act::Hang);
+    let run = world.engine.start_backup(&plan).await.unwrap();
+    world.until("it collects", || world.parts.scripted.collecting.load(Ordering::SeqCst) == 1).await;
+    let second = world.engine.start_backup(&plan).await.unwrap_err();
+    assert_eq!(second.class, ErrorClass::Locked);
+    assert!(second.message.contains("already running"));
+    assert_eq!(world.engine.remove_plan(&plan).await.unwrap_err().class, ErrorClass::Locked);
+    assert_eq!(world.engine.servers().await.unwrap()[0].state, "running");
+    world.engine.cancel_run(&run).await.unwrap();
+    let run = world.end(&run).await;
+    assert_eq!(run.row.state, "cancelled");
+    assert!(run.row.error.is_none());
+    world.engine.cancel_run(&run.row.id).await.unwrap();
+    assert_eq!(world.backups_in_vault(&destination).await, 0);
+    assert!(world.parts.notified.lock().unwrap().is_empty());
+    world.parts.scripted.will("one", Act::Entries(1));
+    assert_eq!(world.back_up(&plan).await.row.state, "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_run_at_once_and_the_fourth_waits() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let mut runs = Vec::new();
+    for n in 0..4 {
+        let name = format!("item-{n}");
+        let plan = world.plan(&format!("plan {n}"), &destination, vec![scripted(&name)]).await;
+        world.parts.scripted.will(&name, Act::Hang);
+        runs.push(world.engine.start_backup(&plan).await.unwrap());
+    }
+    world.until("three collect", || world.parts.scripted.collecting.load(Ordering::SeqCst) == 3).await;
+    let states: Vec<String> =
+        world.engine.runs(Default::default()).await.unwrap().rows.into_iter().map(|run| run.state).collect();
+    assert_eq!(states.iter().filter(|state| *state == "waiting").count(), 1, "{states:?}");
+    for run in &runs {
+        world.engine.cancel_run(run).await.unwrap();
+        assert_eq!(world.end(run).await.row.state, "cancelled");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_fails_a_run() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one")]).await;
+    let mut settings = world.engine.settings().await.unwrap();
+    settings.stall_minutes = 1;
+    world.engine.save_settings(settings).await.unwrap();
+    world.parts.scripted.will("one", Act::Hang);
+    let run = world.back_up(&plan).await;
+    assert_eq!(run.row.state, "failed");
+    assert_eq!(run.row.error.unwrap().code, "timed_out");
+    assert_eq!(world.backups_in_vault(&destination).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_ours_ends_one_run_and_nothing_else() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one")]).await;
+    world.parts.scripted.will("one", Act::Panic);
+    let run = world.back_up(&plan).await;
+    assert_eq!(run.row.state, "failed");
+    assert_eq!(run.row.error.unwrap().code, "internal");
+    world.parts.scripted.will("one", Act::Entries(1));
+    assert_eq!(world.back_up(&plan).await.row.state, "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_is_honest_and_not_too_chatty() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one")]).await;
+    world.parts.scripted.will("one", Act::Chatter);
+    let mut events = world.engine.subscribe();
+    let began = std::time::Instant::now();
+    let run = world.back_up(&plan).await;
+    let took = began.elapsed();
+    assert_eq!(run.row.state, "done");
+    let events = drain(&mut events);
+    let progress: Vec<_> = events
+        .iter()
+        .filter_map(|event| if let Event::Progress { progress } = event { Some(progress) } else { None })
+        .collect();
+    // Ten a second, one at the start, one at the end, and some slack for a late tick.
+    let most = took.as_millis() / 100 + 4;
+    assert!(progress.len() as u128 <= most, "{} events in {took:?}", progress.len());
+    assert!(progress.iter().any(|p| p.phase == "dumping" && p.permille.is_some()), "{progress:?}");
+    for pair in progress.windows(2) {
+        if pair[0].phase == pair[1].phase {
+            assert!(pair[1].files >= pair[0].files && pair[1].bytes >= pair[0].bytes);
+            assert!(pair[1].permille >= pair[0].permille || pair[1].permille.is_none());
+        }
+    }
+    let (last, before) = progress.split_last().unwrap();
+    assert!(before.iter().all(|p| p.permille.is_none_or(|permille| permille < 1000)));
+    assert_eq!(last.permille, Some(1000));
+    let states: Vec<_> = events
+        .iter()
+        .filter_map(|e| if let Event::Run { run } = e { Some(run.state.as_str()) } else { None })
+        .collect();
+    assert_eq!(states, ["waiting", "running", "done"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_a_dead_process_are_interrupted_and_those_of_a_living_one_are_not() {
+    let world = World::new().await;
+    let row = |id: &RunId| Run {
+        id: id.clone(),
+        kind: RunKind::Backup,
+        state: RunState::Running,
+        title: "web".into(),
+        plan: None,
+        server: None,
+        destination: None,
+        backup: None,
+        created: chrono::Utc::now(),
+        started: None,
+        ended: None,
+        counts: RunCounts::default(),
+        problems: 0,
+        error: None,
+        result: None,
+    };
+    let (dead, alive) = (RunId::random(), RunId::random());
+    world.parts.store.insert_run(&row(&dead)).unwrap();
+    world.parts.store.insert_run(&row(&alive)).unwrap();
+    let lock = std::fs::File::create(world.path("home/runs").join(format!("{alive}.lock"))).unwrap();
+    lock.lock().unwrap();
+    let again = backstay_engine::Backstay::open(world.path("home"), world.parts.clone()).await.unwrap();
+    assert_eq!(again.run(dead.as_str()).await.unwrap().row.state, "interrupted");
+    assert_eq!(again.run(alive.as_str()).await.unwrap().row.state, "running");
+    // A wish to cancel reaches the process that owns the run.
+    again.cancel_run(alive.as_str()).await.unwrap();
+    assert!(world.path("home/runs").join(format!("{alive}.cancel")).exists());
+    drop(lock);
+    assert_eq!(again.run(alive.as_str()).await.unwrap().row.state, "interrupted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_process_can_cancel_our_run() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one")]).await;
+    world.parts.scripted.will("one", Act::Hang);
+    let run = world.engine.start_backup(&plan).await.unwrap();
+    let other = backstay_engine::Backstay::open(world.path("home"), world.parts.clone()).await.unwrap();
+    assert!(matches!(other.start_backup(&plan).await.unwrap_err().class, ErrorClass::Locked));
+    other.cancel_run(&run).await.unwrap();
+    assert_eq!(world.end(&run).await.row.state, "cancelled");
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while world.path("home/runs").join(format!("{run}.cancel")).exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the wish is cleared away");
+}

@@ -1,0 +1,116 @@
+//! Restores: what is confirmed is what was seen.
+
+use crate::support::{World, files, scripted, text};
+use backstay_contract::RestoreRequest;
+use backstay_core::{ErrorClass, RawPath};
+use chrono::TimeDelta;
+use std::path::Path;
+
+fn request(backup: &str, picked: Option<&Path>, target: Option<&Path>, mode: &str) -> RestoreRequest {
+    RestoreRequest {
+        backup: backup.into(),
+        paths: picked.iter().map(|path| RawPath::new(text(path)).unwrap().to_relative().to_text()).collect(),
+        server: "this-computer".into(),
+        target: target.map(text),
+        mode: mode.into(),
+    }
+}
+
+async fn backed_up() -> (World, String) {
+    let world = World::new().await;
+    world.write("data/keep.txt", b"as it was");
+    world.write("data/sub/other.txt", b"other");
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![files(&world.path("data"))]).await;
+    let run = world.back_up(&plan).await;
+    assert_eq!(run.row.state, "done", "{:?}", run.row.error);
+    (world, run.row.backup.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replace_needs_the_name_and_then_leaves_just_the_backup() {
+    let (world, backup) = backed_up().await;
+    let data = world.path("data");
+    world.write("data/keep.txt", b"changed since");
+    world.write("data/extra.txt", b"not in the backup");
+    let preview = world.engine.plan_restore(request(&backup, None, None, "replace")).await.unwrap();
+    assert!(preview.needs_name);
+    assert_eq!((preview.overwrite.count, preview.delete.count), (1, 1), "{preview:?}");
+    for typed in [None, Some("this computer".to_owned()), Some(String::new())] {
+        let error = world.engine.start_restore(&preview.id, typed).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Invalid);
+    }
+    assert!(data.join("extra.txt").exists());
+    let run = world.engine.start_restore(&preview.id, Some("This computer".into())).await.unwrap();
+    let run = world.end(&run).await;
+    assert_eq!(run.row.state, "done", "{:?}", run.row.error);
+    assert!(!data.join("extra.txt").exists());
+    assert_eq!(std::fs::read(data.join("keep.txt")).unwrap(), b"as it was");
+    assert_eq!(run.files_deleted, 1);
+    let audit = world.engine.audit(0, 100).await.unwrap().rows;
+    let confirms: Vec<_> =
+        audit.iter().filter(|row| row.action == "restore.confirm").map(|row| row.outcome.as_str()).collect();
+    assert_eq!(confirms, ["ok", "invalid", "invalid", "invalid"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_writes_only_what_is_missing_and_then_there_is_nothing_to_do() {
+    let (world, backup) = backed_up().await;
+    world.write("data/keep.txt", b"changed since");
+    std::fs::remove_file(world.path("data/sub/other.txt")).unwrap();
+    let preview = world.engine.plan_restore(request(&backup, None, None, "missing")).await.unwrap();
+    assert_eq!((preview.create.count, preview.overwrite.count), (1, 0));
+    let run = world.engine.start_restore(&preview.id, None).await.unwrap();
+    assert_eq!(world.end(&run).await.row.state, "done");
+    assert_eq!(std::fs::read(world.path("data/keep.txt")).unwrap(), b"changed since");
+    assert_eq!(std::fs::read(world.path("data/sub/other.txt")).unwrap(), b"other");
+    let preview = world.engine.plan_restore(request(&backup, None, None, "missing")).await.unwrap();
+    assert!(preview.blocked.unwrap().contains("nothing to do"));
+    assert_eq!(world.engine.start_restore(&preview.id, None).await.unwrap_err().class, ErrorClass::Invalid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_preview_is_refused() {
+    let (world, backup) = backed_up().await;
+    let target = world.path("to");
+    let preview = world.engine.plan_restore(request(&backup, None, Some(&target), "merge")).await.unwrap();
+    world.parts.clock.jump(TimeDelta::minutes(59));
+    assert!(world.engine.restore_preview_page(&preview.id, "create", "", 0, 10).await.is_ok());
+    world.parts.clock.jump(TimeDelta::minutes(2));
+    let error = world.engine.start_restore(&preview.id, None).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Missing);
+    assert!(error.message.contains("more than an hour old"));
+    assert!(!target.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_wishes_are_refused_before_anything_is_touched() {
+    let (world, backup) = backed_up().await;
+    let nowhere = world.path("never-backed-up");
+    let missing = world.engine.plan_restore(request(&backup, Some(&nowhere), None, "merge")).await.unwrap_err();
+    assert_eq!(missing.class, ErrorClass::Missing);
+    let mode = world.engine.plan_restore(request(&backup, None, None, "mirror")).await.unwrap_err();
+    assert_eq!(mode.class, ErrorClass::Invalid);
+    let relative = world.engine.plan_restore(request(&backup, None, Some(Path::new("to")), "merge")).await.unwrap_err();
+    assert_eq!(relative.class, ErrorClass::Invalid);
+    let mut elsewhere = request(&backup, None, None, "merge");
+    elsewhere.server = "nobody".into();
+    assert_eq!(world.engine.plan_restore(elsewhere).await.unwrap_err().class, ErrorClass::Missing);
+    let unknown = world.engine.plan_restore(request("ffffffffff", None, None, "merge")).await.unwrap_err();
+    assert_eq!(unknown.class, ErrorClass::Missing);
+    assert_eq!(world.engine.start_restore("no-such-preview", None).await.unwrap_err().class, ErrorClass::Missing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_written_though_planned_is_a_failure() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one")]).await;
+    let backup = world.back_up(&plan).await.row.backup.unwrap();
+    let preview = world.engine.plan_restore(request(&backup, None, None, "merge")).await.unwrap();
+    assert_eq!(preview.databases.len(), 1);
+    let run = world.engine.start_restore(&preview.id, None).await.unwrap();
+    let run = world.end(&run).await;
+    assert_eq!(run.row.state, "failed");
+    assert!(run.row.error.unwrap().message.contains("Nothing was written"));
+}
