@@ -339,24 +339,50 @@ fn shows_a_notification() {
     }
 }
 
+/// A bus that starts no services by itself, so that a test decides what runs on it.
+const BARE_BUS: &str = "<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth>
+<policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/></policy>
+</busconfig>";
+
+/// Starts a display of its own and dunst, runs the given command, and waits until dunst printed what it shows.
+const WITH_DUNST: &str = r#"
+cd "$BACKSTAY_TEST_HOME"
+Xvfb -displayfd 3 -screen 0 640x480x24 -nolisten tcp 3>display 2>/dev/null & xvfb=$!
+for i in $(seq 300); do [ -s display ] && break; sleep 0.1; done
+DISPLAY=:$(cat display) stdbuf -oL dunst -print >dunst.txt 2>/dev/null & dunst=$!
+"$0" "$@"; result=$?
+for i in $(seq 300); do grep -q problems dunst.txt && break; sleep 0.1; done
+kill $dunst $xvfb
+exit $result"#;
+
 #[cfg(target_os = "linux")]
 #[test]
-fn lab_a_real_notification_is_shown() {
-    if !installed(&["xvfb-run", "dbus-run-session", "bash", "dunst"]) {
+fn lab_a_bus_without_a_keyring_leads_to_the_sealed_file() {
+    if !installed(&["dbus-run-session"]) {
         return;
     }
     let session = Session::new();
-    let printed = session.temp.path().join("dunst.txt");
-    let script = format!(
-        "stdbuf -oL dunst -print > '{}' 2>/dev/null & \"$0\" \"$@\"; result=$?
-         for i in $(seq 100); do grep -q problems '{0}' && break; sleep 0.1; done
-         kill %1; exit $result",
-        printed.display()
-    );
-    let wrapper = ["xvfb-run", "-a", "dbus-run-session", "--", "bash", "-c", &script];
+    let config = session.temp.path().join("bus.conf");
+    std::fs::write(&config, BARE_BUS).unwrap();
+    let wrapper = ["dbus-run-session", "--config-file", config.to_str().unwrap(), "--"];
+    if let Some(output) = session.run(&wrapper, "in_a_session", "absent") {
+        passed(&output);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn lab_a_real_notification_is_shown() {
+    if !installed(&["Xvfb", "dbus-run-session", "bash", "dunst", "stdbuf"]) {
+        return;
+    }
+    let session = Session::new();
+    let config = session.temp.path().join("bus.conf");
+    std::fs::write(&config, BARE_BUS).unwrap();
+    let wrapper = ["dbus-run-session", "--config-file", config.to_str().unwrap(), "--", "bash", "-c", WITH_DUNST];
     let Some(output) = session.run(&wrapper, "in_a_session", "notify") else { return };
     passed(&output);
-    let shown = std::fs::read_to_string(printed).unwrap();
+    let shown = std::fs::read_to_string(session.temp.path().join("dunst.txt")).unwrap();
     assert!(shown.contains("Backstay") && shown.contains("web nightly is done"), "{shown}");
     assert!(shown.contains("&lt;b&gt;a &amp; b&lt;/b&gt;: 3 problems"), "markup is shown as it is: {shown}");
 }
