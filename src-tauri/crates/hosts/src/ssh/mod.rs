@@ -25,8 +25,10 @@ use tokio::sync::Mutex;
 
 /// How long an open connection may take to grant a channel before it counts as stuck.
 const CHANNEL_LIMIT: Duration = Duration::from_secs(60);
-/// When one reader holds the connection up, others go over a second one after this wait.
-const HELD_UP: Duration = Duration::from_secs(3);
+/// Connections to one server at most. One does for commands that follow one another. A command that runs beside another
+/// gets one of its own: russh widens a channel's window before its reader has read, so a reader that waits holds up
+/// every other channel of its connection.
+const LANES: usize = 4;
 
 /// What the account offers, found out at the first connection.
 enum Account {
@@ -38,16 +40,15 @@ enum Account {
     SftpOnly,
 }
 
-/// A server over SSH: one connection, many channels, opened anew when it was lost.
+/// A server over SSH. Connections that were lost are opened anew by the next call.
 pub struct Ssh {
     label: String,
     connection: SshConnection,
     secrets: HostSecrets,
     pins: Arc<dyn HostKeyPins>,
     options: ConnectOptions,
-    link: Mutex<Option<Arc<Link>>>,
-    /// Used only while a slow reader holds the first connection up.
-    spare: Mutex<Option<Arc<Link>>>,
+    /// The first is the one that is always there; the others are opened while it is busy.
+    lanes: [Mutex<Option<Arc<Link>>>; LANES],
     sftp: Mutex<Option<Arc<SftpSession>>>,
     account: OnceLock<Account>,
 }
@@ -67,8 +68,7 @@ impl Ssh {
             secrets,
             pins,
             options,
-            link: Mutex::new(None),
-            spare: Mutex::new(None),
+            lanes: Default::default(),
             sftp: Mutex::new(None),
             account: OnceLock::new(),
         };
@@ -109,13 +109,42 @@ impl Ssh {
         }
     }
 
-    /// Returns the open connection, or opens one.
-    async fn link(&self) -> Result<Arc<Link>> {
-        self.open_in(&self.link).await
+    /// Returns a connection nothing runs on, opening one where there is room; else the first one, shared.
+    async fn idle_link(&self) -> Result<Arc<Link>> {
+        for (at, lane) in self.lanes.iter().enumerate() {
+            // A lane somebody else is opening will be busy. The first is waited for: without it there is nothing.
+            let mut place = match lane.try_lock() {
+                Ok(place) => place,
+                Err(_) if at > 0 => continue,
+                Err(_) => lane.lock().await,
+            };
+            match place.as_ref().filter(|link| !link.handle.is_closed()) {
+                // The lane's own reference is the only one: nothing runs on it.
+                Some(link) if Arc::strong_count(link) == 1 => return Ok(link.clone()),
+                Some(_) => continue,
+                None => {}
+            }
+            *place = None;
+            match link::open(&self.label, &self.connection, &self.secrets, &self.pins, &self.options).await {
+                Ok(link) => {
+                    let link = Arc::new(link);
+                    *place = Some(link.clone());
+                    return Ok(link);
+                }
+                Err(error) if at == 0 => return Err(error),
+                // A log-in that works only once (a one-time code) must not fail what the first connection can carry.
+                Err(error) => {
+                    tracing::debug!(%error, "no further connection; sharing the first");
+                    break;
+                }
+            }
+        }
+        self.first_link().await
     }
 
-    async fn open_in(&self, place: &Mutex<Option<Arc<Link>>>) -> Result<Arc<Link>> {
-        let mut place = place.lock().await;
+    /// Returns the first connection, busy or not.
+    async fn first_link(&self) -> Result<Arc<Link>> {
+        let mut place = self.lanes[0].lock().await;
         if let Some(link) = place.as_ref().filter(|link| !link.handle.is_closed()) {
             return Ok(link.clone());
         }
@@ -125,23 +154,21 @@ impl Ssh {
         Ok(link)
     }
 
-    /// Opens a channel. A connection found dead is replaced once; one that a slow reader holds up is passed by on a
-    /// second connection.
+    /// Opens a channel. A connection that turns out dead is replaced once.
     async fn channel(&self, tried: &str) -> Result<(Channel<Msg>, Arc<Link>)> {
-        let link = self.link().await?;
-        match tokio::time::timeout(HELD_UP, link.handle.channel_open_session()).await {
-            Ok(Ok(channel)) => return Ok((channel, link)),
-            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
-                tracing::debug!(?reason, "the server grants no more channels on this connection");
-            }
-            Ok(Err(_)) => {
-                let link = self.link().await?;
-                let opened = tokio::time::timeout(CHANNEL_LIMIT, link.handle.channel_open_session()).await;
-                return self.granted(opened, tried).map(|channel| (channel, link));
-            }
-            Err(_) => tracing::debug!("the connection is held up; taking a second one"),
+        let link = self.idle_link().await?;
+        let opened = tokio::time::timeout(CHANNEL_LIMIT, link.handle.channel_open_session()).await;
+        if !matches!(&opened, Ok(Err(error)) if !matches!(error, russh::Error::ChannelOpenFailure(_))) {
+            return self.granted(opened, tried).map(|channel| (channel, link));
         }
-        let link = self.open_in(&self.spare).await?;
+        // Seen as lost only now. Its task may need a moment to end; the lane must not hand it out again.
+        for lane in &self.lanes {
+            let mut place = lane.lock().await;
+            if place.as_ref().is_some_and(|held| Arc::ptr_eq(held, &link)) {
+                *place = None;
+            }
+        }
+        let link = self.idle_link().await?;
         let opened = tokio::time::timeout(CHANNEL_LIMIT, link.handle.channel_open_session()).await;
         self.granted(opened, tried).map(|channel| (channel, link))
     }
@@ -309,8 +336,8 @@ impl Host for Ssh {
     }
     async fn close(&self) {
         *self.sftp.lock().await = None;
-        for place in [&self.link, &self.spare] {
-            if let Some(link) = place.lock().await.take() {
+        for lane in &self.lanes {
+            if let Some(link) = lane.lock().await.take() {
                 let bye = link.handle.disconnect(russh::Disconnect::ByApplication, "", "");
                 let _ = tokio::time::timeout(Duration::from_secs(2), bye).await;
             }

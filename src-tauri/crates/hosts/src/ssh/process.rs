@@ -96,6 +96,8 @@ impl Pump {
             Ok(_) if killed => Some("the command was ended".to_owned()),
             Ok(_) => None,
         };
+        // Given back before the end is told: whoever waits for it may want this connection for the next command.
+        drop(link);
         end.send_replace(Some(result));
         // A stream still open here was never said to be complete: its reader must not take this for its end.
         if let Some(why) = broken {
