@@ -27,7 +27,7 @@ export function KitSheet({ id, kit }: { id: string; kit: RecoveryKit }) {
     <div className="kit stack">
       <KitButtons id={id} kit={kit} />
       <div>
-        <h3>{made ? 'The key: these words, joined by "-"' : 'The key you chose'}</h3>
+        <h2>{made ? 'The key: these words, joined by "-"' : 'The key you chose'}</h2>
       </div>
       <ol className="kit-words" aria-label="Words of the key">
         {kit.words.map((word, i) => (
@@ -47,7 +47,7 @@ export function KitSheet({ id, kit }: { id: string; kit: RecoveryKit }) {
           ]}
         />
       </div>
-      <h3>Restore without Backstay</h3>
+      <h2>Restore without Backstay</h2>
       <p className="mute">
         Any computer with restic can read the vault. It asks for the password: {made ? 'type the words joined by "-".' : 'type the key.'}
       </p>

@@ -29,13 +29,15 @@ export function PreviewStep({ preview }: { preview: RestorePreview }) {
       ))}
       <Card className="restore-card">
         <Tabs value={tab} onChange={(value) => setTab((value ?? 'create') as ChangeTab)}>
-          <Tabs.List aria-label="What would happen">
-            <Tab value="create" title="Create" count={preview.create.count} />
-            <Tab value="overwrite" title="Overwrite" count={preview.overwrite.count} />
-            <Tab value="delete" title="Delete" count={preview.delete.count} />
-            {preview.databases.length > 0 && <Tab value="databases" title="Databases" count={preview.databases.length} />}
-            {tab !== 'databases' && <div className="restore-tools" role="none"><FilterBox value={typed} onChange={setTyped} label="Filter paths" width={150} /></div>}
-          </Tabs.List>
+          <div className="restore-tabs">
+            <Tabs.List aria-label="What would happen">
+              <Tab value="create" title="Create" count={preview.create.count} />
+              <Tab value="overwrite" title="Overwrite" count={preview.overwrite.count} />
+              <Tab value="delete" title="Delete" count={preview.delete.count} />
+              {preview.databases.length > 0 && <Tab value="databases" title="Databases" count={preview.databases.length} />}
+            </Tabs.List>
+            {tab !== 'databases' && <FilterBox value={typed} onChange={setTyped} label="Filter paths" width={150} />}
+          </div>
           <Tabs.Panel value="create"><Changes preview={preview} change="create" sum={preview.create} text={text} /></Tabs.Panel>
           <Tabs.Panel value="overwrite"><Changes preview={preview} change="overwrite" sum={preview.overwrite} text={text} /></Tabs.Panel>
           <Tabs.Panel value="delete"><Changes preview={preview} change="delete" sum={preview.delete} text={text} /></Tabs.Panel>

@@ -101,7 +101,6 @@ export function BackupTree({ backup, name, items, picked, onPick, height }: Prop
           open={open}
           onOpen={setOpen}
           height={height}
-          name={(line) => `${line.name}, ${line.folder ? 'folder' : line.kind}, ${formatBytes(line.bytes)}${line.change ? `, ${line.change}` : ''}`}
           row={(line) => <Row line={line} item={items.find((item) => item.path !== '' && item.path === line.path)} whole={searching} />}
           {...(picked && onPick
             ? { ticks: { state: (line: Line) => pickedState(picked, line.path), toggle: (line: Line) => void toggle(line.path) } }

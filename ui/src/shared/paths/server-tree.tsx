@@ -48,7 +48,6 @@ function ServerTree({ server, serverName, open, onOpen, ticks, choice, height }:
       open={open}
       onOpen={onOpen}
       height={height}
-      name={(line) => `${line.name}, ${lineKind(line)}${ticks?.state(line.path, line.folder) === 'excluded' ? ', left out' : ''}`}
       row={(line) => <Row line={line} left={ticks?.state(line.path, line.folder) === 'excluded'} />}
       {...(ticks ? { ticks: { state: (line: Line) => ticks.state(line.path, line.folder), toggle: (line: Line) => ticks.toggle(line.path) } } : {})}
       {...(choice
@@ -63,11 +62,6 @@ function ServerTree({ server, serverName, open, onOpen, ticks, choice, height }:
         : {})}
     />
   );
-}
-
-function lineKind(line: Line): string {
-  if (line.kind === 'dir') return 'folder';
-  return line.kind === 'link' ? 'link' : `file, ${formatBytes(line.bytes)}`;
 }
 
 function Row({ line, left }: { line: Line; left: boolean }): ReactNode {

@@ -15,10 +15,8 @@ type Props<T extends TreeItem> = {
   top: readonly T[];
   /** How the children of a folder are read, and the key they are kept under. */
   children: (path: string) => { queryKey: QueryKey; queryFn: () => Promise<readonly T[]>; staleTime?: number };
-  /** What stands on a line, after arrow and tick. */
+  /** What stands on a line, after arrow and tick; its text is the line's name for screen readers. */
   row: (item: T) => ReactNode;
-  /** The name of a line for screen readers. */
-  name: (item: T) => string;
   /** Where ticks are wanted: how a line is ticked (`null`: it cannot be), and what a click on the tick does. */
   ticks?: { state: (item: T) => Tick | null; toggle: (item: T) => void };
   /** Where one line can be chosen: whether this is it, and what choosing does. */
@@ -159,7 +157,6 @@ function Line<T extends TreeItem>({ id, line, error, active, start, tree, onOpen
       role="treeitem"
       className={`tree-line${active ? ' tree-active' : ''}${chosen ? ' tree-chosen' : ''}`}
       data-path={kind === 'item' ? item.path : undefined}
-      aria-label={kind === 'item' ? tree.name(item) : undefined}
       aria-level={depth + 1}
       aria-expanded={kind === 'item' && item.folder ? line.open : undefined}
       aria-checked={tick === undefined ? undefined : tick === 'some' ? 'mixed' : tick === 'all'}
