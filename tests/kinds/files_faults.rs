@@ -9,6 +9,7 @@ use backstay_core::kind::RestoreMode;
 use backstay_core::run::ProblemKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Puts a script in front of the real tar that does something first.
@@ -39,19 +40,21 @@ async fn what_vanishes_after_the_listing_is_named() {
 
 #[tokio::test]
 async fn what_changes_or_shrinks_while_it_is_read_is_named() {
-    for (change, words) in
-        [("printf x >> \"$f\"", "changed while it was read"), (": > \"$f\"", "shorter while it was read")]
-    {
-        let (dir, root) = temp();
-        let file = root.join("file");
-        std::fs::write(&file, vec![1; 30_000_000]).unwrap();
+    type Change = fn(&std::fs::File);
+    let grow: Change = |file| std::os::unix::fs::FileExt::write_all_at(file, b"x", 30_000_000).unwrap();
+    let shrink: Change = |file| file.set_len(0).unwrap();
+    for (change, words) in [(grow, "changed while it was read"), (shrink, "shorter while it was read")] {
+        let (_dir, root) = temp();
+        let path = root.join("file");
+        std::fs::write(&path, vec![1; 30_000_000]).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
         // tar waits for its reader once the pipe is full, so this happens while it is in the middle of the file.
-        let before = format!("f='{}'; (sleep 0.2; {change}) >/dev/null 2>&1 & ;;", file.display());
-        let path = wrap_tar(dir.path(), &before, "");
-        let host = TestHost { path: Some(path), tar_rate: Some(40_000_000), ..TestHost::default() };
+        let at_byte: (u64, crate::host::Hook) = (3_000_000, Arc::new(move || change(&file)));
+        let host = TestHost { at_byte: Some(at_byte), ..TestHost::default() };
         let (report, backup, recorder) = collect(&host, &item(&root, &[]), &Backup::default()).await;
         report.unwrap();
-        let (kind, reason) = &recorder.by_subject()[&raw(&file).to_text()];
+        let problems = recorder.by_subject();
+        let (kind, reason) = problems.get(&raw(&path).to_text()).expect("it is named");
         assert_eq!(*kind, ProblemKind::Changed);
         assert!(reason.contains(words), "{reason}");
         // It is not taken for unchanged next time.

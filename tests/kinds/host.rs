@@ -13,6 +13,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+/// Something to do in the middle of a stream.
+pub type Hook = std::sync::Arc<dyn Fn() + Send + Sync>;
+
 /// This computer. Fields order faults.
 #[derive(Default)]
 pub struct TestHost {
@@ -22,6 +25,8 @@ pub struct TestHost {
     pub cut: Option<(&'static str, u64)>,
     /// The standard output of tar passes no faster than this many bytes a second.
     pub tar_rate: Option<u64>,
+    /// Is called once, when so many bytes of tar's standard output were read.
+    pub at_byte: Option<(u64, Hook)>,
     /// Put in front of PATH.
     pub path: Option<std::path::PathBuf>,
     /// Commands run as this uid and gid.
@@ -96,7 +101,8 @@ impl Host for TestHost {
         let stdout = child.stdout.take().unwrap();
         let cut = self.cut.filter(|(name, _)| *name == program).map(|(_, after)| after);
         let rate = self.tar_rate.filter(|_| program == "tar");
-        let stdout = Faulty { inner: stdout, received: self.received.clone(), rate, wait: None };
+        let hook = self.at_byte.clone().filter(|_| program == "tar");
+        let stdout = Faulty { inner: stdout, received: self.received.clone(), rate, wait: None, hook, read: 0 };
         let stdout: ByteStream = match cut {
             Some(after) => Box::new(stdout.take(after)),
             None => Box::new(stdout),
@@ -174,6 +180,8 @@ struct Faulty<R> {
     received: std::sync::Arc<AtomicU64>,
     rate: Option<u64>,
     wait: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+    hook: Option<(u64, Hook)>,
+    read: u64,
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Faulty<R> {
@@ -192,6 +200,10 @@ impl<R: AsyncRead + Unpin> AsyncRead for Faulty<R> {
         ready!(std::pin::Pin::new(&mut this.inner).poll_read(cx, buffer))?;
         let read = (buffer.filled().len() - before) as u64;
         this.received.fetch_add(read, Ordering::Relaxed);
+        this.read += read;
+        if let Some((_, hook)) = this.hook.take_if(|(at, _)| this.read > *at) {
+            hook();
+        }
         if let Some(rate) = this.rate.filter(|_| read > 0) {
             let pause = std::time::Duration::from_secs_f64(read as f64 / rate as f64);
             this.wait = Some(Box::pin(tokio::time::sleep(pause)));

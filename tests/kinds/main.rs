@@ -7,4 +7,5 @@ mod files;
 mod files_faults;
 mod host;
 mod memory;
+mod random;
 mod tree;
