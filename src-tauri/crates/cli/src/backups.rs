@@ -7,6 +7,7 @@ use backstay_contract::{BackupEntry, BackupFilter, DownloadRequest};
 use backstay_core::Result;
 use backstay_engine::{count_text, size_text};
 
+/// Backs a plan up now.
 pub async fn back_up(session: &Session, plan: &str) -> Result<Exit> {
     let plan = session.plan(plan).await?;
     let events = session.backstay.subscribe();
@@ -15,6 +16,7 @@ pub async fn back_up(session: &Session, plan: &str) -> Result<Exit> {
     session.report(&detail).await
 }
 
+/// Lists backups.
 pub async fn list(session: &Session, args: BackupsArgs) -> Result<Exit> {
     let filter = BackupFilter {
         server: match &args.server {
@@ -62,6 +64,7 @@ fn state(word: &str, problems: u64) -> String {
     if word == "problems" { count_text(problems, "problem", "problems") } else { word.to_owned() }
 }
 
+/// Shows one backup.
 pub async fn show(session: &Session, backup: &str) -> Result<Exit> {
     let detail = session.backstay.backup(&session.backup(backup).await?).await?;
     if session.json {
@@ -91,11 +94,13 @@ pub async fn show(session: &Session, backup: &str) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Lists a folder of a backup.
 pub async fn ls(session: &Session, backup: &str, path: &str) -> Result<Exit> {
     let entries = session.backstay.backup_list(&session.backup(backup).await?, path).await?;
     print_entries(session, &entries, false)
 }
 
+/// Finds entries of a backup.
 pub async fn find(session: &Session, backup: &str, text: &str) -> Result<Exit> {
     let entries = session.backstay.backup_search(&session.backup(backup).await?, text).await?;
     print_entries(session, &entries, true)
@@ -123,6 +128,7 @@ fn print_entries(session: &Session, entries: &[BackupEntry], whole_path: bool) -
     Ok(Exit::Done)
 }
 
+/// Compares two backups.
 pub async fn diff(session: &Session, older: &str, newer: &str) -> Result<Exit> {
     let (older, newer) = (session.backup(older).await?, session.backup(newer).await?);
     let diff = session.backstay.backup_diff(&older, &newer).await?;
@@ -143,6 +149,7 @@ pub async fn diff(session: &Session, older: &str, newer: &str) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Packs backups into files; the worst ending of them is the program's.
 pub async fn download(session: &Session, args: DownloadArgs) -> Result<Exit> {
     let folder = path_text(&absolute(&args.out)?)?;
     let mut worst = Exit::Done;
@@ -165,6 +172,7 @@ pub async fn download(session: &Session, args: DownloadArgs) -> Result<Exit> {
     Ok(worst)
 }
 
+/// Reads a backup back whole.
 pub async fn verify(session: &Session, backup: &str) -> Result<Exit> {
     let backup = session.backup(backup).await?;
     let events = session.backstay.subscribe();

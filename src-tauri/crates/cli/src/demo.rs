@@ -15,6 +15,7 @@ const FILES_EACH: usize = 20;
 /// One bigger file, so that there is something to cut into pieces.
 const BIG_BYTES: usize = 6 << 20;
 
+/// Runs the demo; ends with 0 only if what came back is what went in.
 pub async fn run(args: &DemoArgs) -> Result<Exit> {
     let keep = args.keep;
     tokio::task::spawn_blocking(move || demo(keep))

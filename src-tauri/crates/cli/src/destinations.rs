@@ -9,6 +9,7 @@ use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::size_text;
 use std::path::Path;
 
+/// Runs one of the verbs about destinations.
 pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
     match verb {
         DestinationVerb::Add(args) => add(session, &args).await,

@@ -8,6 +8,7 @@ use crate::output::{self, Exit, cells, time_or_never};
 use backstay_contract::PlanDraft;
 use backstay_core::{Error, ErrorClass, Result};
 
+/// Runs one of the verbs about plans.
 pub async fn run(session: &Session, verb: PlanVerb) -> Result<Exit> {
     match verb {
         PlanVerb::Add(args) => add(session, &args).await,

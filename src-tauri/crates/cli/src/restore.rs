@@ -11,6 +11,7 @@ use backstay_engine::size_text;
 /// Lines of each list shown in a preview.
 const LINES_SHOWN: u64 = 20;
 
+/// Previews, confirms and runs a restore.
 pub async fn run(session: &Session, args: RestoreArgs) -> Result<Exit> {
     let backup = session.backup(&args.backup).await?;
     let (server, target) = place(session, &backup, args.to.as_deref()).await?;

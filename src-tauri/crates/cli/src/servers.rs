@@ -8,6 +8,7 @@ use backstay_contract::{ConnectionTest, HostKeyView, JumpDraft, ServerDraft};
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::size_text;
 
+/// Runs one of the verbs about servers.
 pub async fn run(session: &Session, verb: ServerVerb) -> Result<Exit> {
     match verb {
         ServerVerb::Add(args) => add(session, &args).await,

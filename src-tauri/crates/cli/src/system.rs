@@ -8,6 +8,7 @@ use backstay_contract::{RunFilter, SecretsStatus};
 use backstay_core::Result;
 use backstay_engine::size_text;
 
+/// Shows how protected everything is, and what needs the user.
 pub async fn status(session: &Session) -> Result<Exit> {
     let overview = session.backstay.overview().await?;
     if session.json {
@@ -36,6 +37,7 @@ pub async fn status(session: &Session) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Lists runs, or shows one.
 pub async fn runs(session: &Session, args: RunsArgs) -> Result<Exit> {
     if let Some(id) = &args.run {
         return run(session, id).await;
@@ -88,6 +90,7 @@ async fn run(session: &Session, id: &str) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Cancels a run, in whatever process it is.
 pub async fn cancel(session: &Session, id: &str) -> Result<Exit> {
     session.backstay.cancel_run(id).await?;
     if session.json {
@@ -96,6 +99,7 @@ pub async fn cancel(session: &Session, id: &str) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Lists, verifies or exports the audit log.
 pub async fn audit(session: &Session, verb: AuditVerb) -> Result<Exit> {
     match verb {
         AuditVerb::List { limit } => {
@@ -137,6 +141,7 @@ pub async fn audit(session: &Session, verb: AuditVerb) -> Result<Exit> {
     }
 }
 
+/// Shows where secrets rest, or makes the sealed file.
 pub async fn secrets(session: &Session, verb: SecretsVerb) -> Result<Exit> {
     let status = match verb {
         SecretsVerb::Status => session.backstay.secrets_status().await?,

@@ -7,6 +7,8 @@ use specta::Type;
 /// Something changed. At most 10 progress events a second and run; the last value is always sent.
 #[derive(Clone, Debug, Serialize, Deserialize, Type)]
 #[serde(tag = "type", rename_all = "snake_case")]
+// A run's row is big, but events are few and never stored in numbers.
+#[allow(clippy::large_enum_variant)]
 pub enum Event {
     /// A run moved on.
     Progress {

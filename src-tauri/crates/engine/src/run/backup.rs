@@ -248,14 +248,14 @@ impl Work {
             }
         }
         failures.end()?;
-        if sum.files == 0 {
-            if let Some(first) = job.progress.kept_problems().first() {
-                return Err(Error::new(
-                    ErrorClass::Refused,
-                    format!("Nothing on {} could be read: {}: {}", self.server.name, first.subject, first.reason),
-                )
-                .hint("Give the user Backstay logs in as the right to read it, or use sudo"));
-            }
+        if sum.files == 0
+            && let Some(first) = job.progress.kept_problems().first()
+        {
+            return Err(Error::new(
+                ErrorClass::Refused,
+                format!("Nothing on {} could be read: {}: {}", self.server.name, first.subject, first.reason),
+            )
+            .hint("Give the user Backstay logs in as the right to read it, or use sudo"));
         }
         Ok(sum)
     }

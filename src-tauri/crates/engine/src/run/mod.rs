@@ -246,10 +246,10 @@ impl Inner {
     fn refresh_row(&self, live: &LiveRun) {
         let mut row = locked(&live.row);
         row.problems = live.progress.spoiling();
-        if row.state == RunState::Running {
-            if let Err(error) = self.store.update_run(&row) {
-                tracing::warn!(%error, "a run's row could not be renewed");
-            }
+        if row.state == RunState::Running
+            && let Err(error) = self.store.update_run(&row)
+        {
+            tracing::warn!(%error, "a run's row could not be renewed");
         }
     }
 

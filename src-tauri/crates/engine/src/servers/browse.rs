@@ -59,11 +59,11 @@ fn listing_entry(entry: &Entry) -> ListingEntry {
 impl Inner {
     async fn browsing_host(self: &Arc<Self>, server: &Server) -> Result<Arc<dyn Host>> {
         let mut hosts = self.hosts.lock().await;
-        if let Some(open) = hosts.get_mut(&server.id) {
-            if open.connection == server.connection {
-                open.used = Instant::now();
-                return Ok(open.host.clone());
-            }
+        if let Some(open) = hosts.get_mut(&server.id)
+            && open.connection == server.connection
+        {
+            open.used = Instant::now();
+            return Ok(open.host.clone());
         }
         let host = self.connect(server).await?;
         let open = OpenHost { host: host.clone(), connection: server.connection.clone(), used: Instant::now() };

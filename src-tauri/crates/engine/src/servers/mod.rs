@@ -37,7 +37,7 @@ impl Backstay {
         Ok(ServerDetail {
             row: self.inner.server_row(&server)?,
             draft: draft_of(&server),
-            facts: server.facts.as_ref().map(|facts| facts::view(facts)).transpose()?,
+            facts: server.facts.as_ref().map(facts::view).transpose()?,
             route: route_of(&server.connection),
             fingerprint,
         })
@@ -82,11 +82,11 @@ impl Backstay {
         host.close().await;
         let found = found?;
         let view = facts::view(&found)?;
-        if let Some(server) = draft.id.as_deref().and_then(|id| self.inner.store.server(&id.into()).ok()) {
-            if server.connection == connection {
-                self.inner.store.put_server(&Server { facts: Some(found.clone()), ..server })?;
-                self.inner.changed("servers");
-            }
+        if let Some(server) = draft.id.as_deref().and_then(|id| self.inner.store.server(&id.into()).ok())
+            && server.connection == connection
+        {
+            self.inner.store.put_server(&Server { facts: Some(found.clone()), ..server })?;
+            self.inner.changed("servers");
         }
         locked(&self.inner.discovered).insert(connection_key(&connection), found);
         Ok(view)

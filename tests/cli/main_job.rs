@@ -1,0 +1,122 @@
+//! The main job by the command line, and the shapes of its JSON.
+
+use crate::{Home, PASSPHRASE, said, text};
+
+#[test]
+fn the_main_job_with_json() {
+    let home = Home::with_plan();
+    home.write("data/sub/b.txt", b"more");
+    let first = home.json(&["backup", "p"]);
+    assert_eq!((first["row"]["state"].as_str(), first["row"]["files"].as_u64()), (Some("done"), Some(2)));
+    home.write("data/a.txt", b"changed content");
+    let second = home.json(&["backup", "p"]);
+    assert_eq!(second["files_changed"], 1);
+    let (older, newer) = (first["row"]["backup"].as_str().unwrap(), second["row"]["backup"].as_str().unwrap());
+
+    let page = home.json(&["backups", "--plan", "p"]);
+    assert_eq!((page["total"].as_u64(), page["rows"][0]["id"].as_str()), (Some(2), Some(newer)));
+    let detail = home.json(&["show", "p@latest"]);
+    assert_eq!(detail["row"]["id"], newer);
+    assert_eq!(detail["previous"], older);
+    let folder = text(&home.path("data")).trim_start_matches('/').to_owned();
+    let rows = home.json(&["ls", &newer[..10], &folder]);
+    assert_eq!(rows[1]["name"], "a.txt");
+    assert_eq!(rows[1]["change"], "changed");
+    let diff = home.json(&["diff", older, newer]);
+    assert_eq!((diff["changed"].as_u64(), diff["added"].as_u64()), (Some(1), Some(0)));
+    let found = home.json(&["find", "p@latest", "B.TXT"]);
+    assert_eq!(found.as_array().unwrap().len(), 1);
+
+    let to = format!("This computer:{}", text(&home.path("restored")));
+    let restore = ["restore", "p@latest", "--to", &to, "--only", &folder];
+    let preview = home.json(&[&restore[..], &["--preview"]].concat());
+    assert_eq!(preview["create"]["count"], 2);
+    assert!(!home.path("restored").exists());
+    let run = home.json(&[&restore[..], &["--yes"]].concat());
+    assert_eq!(run["row"]["state"], "done");
+    assert_eq!(std::fs::read(home.path("restored/a.txt")).unwrap(), b"changed content");
+    assert_eq!(std::fs::read(home.path("restored/sub/b.txt")).unwrap(), b"more");
+    let again = home.json(&[&restore[..], &["--yes"]].concat());
+    assert!(again["blocked"].as_str().unwrap().contains("nothing to do"), "a second time there is nothing to do");
+
+    std::fs::create_dir(home.path("out")).unwrap();
+    let run = home.json(&["download", older, "--out", text(&home.path("out")), "--as", "tar.zst"]);
+    assert!(run["row"]["result"].as_str().unwrap().ends_with(".tar.zst"));
+    assert_eq!(home.json(&["verify", "p@latest"])["row"]["state"], "done");
+    let status = home.json(&["status"]);
+    assert_eq!(status["servers"][0]["state"], "protected");
+    let runs = home.json(&["runs"]);
+    assert_eq!(runs["total"], 5);
+    assert_eq!(home.json(&["audit", "verify"])["fault"], serde_json::Value::Null);
+    assert!(home.json(&["destination", "usage", "nas"])["used_bytes"].as_u64().unwrap() > 0);
+    secrets_stay_in(&home);
+}
+
+/// The vault's password and the passphrase are in no file of the home, and in no output but the kit's.
+fn secrets_stay_in(home: &Home) {
+    let kit = home.json(&["destination", "kit", "nas"]);
+    let password = kit["password"].as_str().unwrap();
+    assert_eq!(kit["words"].as_array().unwrap().len(), 10);
+    assert!(kit["text"].as_str().unwrap().contains("restic restore"));
+    let mut outputs = Vec::new();
+    for args in [&["destination", "list"][..], &["status"], &["runs"], &["audit", "list"], &["plan", "show", "p"]] {
+        outputs.push(said(&home.run(args)));
+        outputs.push(home.json(args).to_string());
+    }
+    let export = home.path("audit.jsonl");
+    home.json(&["audit", "export", text(&export)]);
+    outputs.push(std::fs::read_to_string(export).unwrap());
+    let mut files = vec![home.path("home")];
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            outputs.push(String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
+        }
+    }
+    for (at, output) in outputs.iter().enumerate() {
+        assert!(!output.contains(password), "the vault's password is in output {at}");
+        assert!(!output.contains(PASSPHRASE), "the passphrase is in output {at}");
+    }
+}
+
+#[test]
+fn progress_as_lines_of_json() {
+    let home = Home::with_plan();
+    let output = home.run(&["backup", "p", "--progress", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let lines: Vec<serde_json::Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = lines.last().unwrap();
+    assert_eq!((last["type"].as_str(), last["run"]["state"].as_str()), (Some("run"), Some("done")));
+    assert!(lines.iter().any(|line| line["type"] == "progress" && line["progress"]["permille"] == 1000));
+}
+
+#[test]
+fn a_vault_is_opened_elsewhere_by_its_password_from_standard_input() {
+    let home = Home::with_plan();
+    home.json(&["backup", "p"]);
+    let password = home.json(&["destination", "kit", "nas"])["password"].as_str().unwrap().to_owned();
+    let other = Home::new();
+    let open = ["destination", "open", "found", "local", text(&home.path("vault")), "--vault-password-stdin", "--json"]
+        .map(str::to_owned);
+    let open: Vec<&str> = open.iter().map(String::as_str).collect();
+    let wrong = other.run_with(&open, "not the password at all\n");
+    assert_eq!(wrong.status.code(), Some(1), "{}", said(&wrong));
+    assert!(String::from_utf8_lossy(&wrong.stdout).contains("wrong_key"));
+    let opened = other.run_with(&open, &format!("{password}\n"));
+    assert_eq!(opened.status.code(), Some(0), "{}", said(&opened));
+    assert!(!said(&opened).contains(&password));
+    assert_eq!(other.json(&["backups"])["total"], 1);
+    let to = format!("This computer:{}", text(&other.path("restored")));
+    other.json(&["restore", "p@latest", "--to", &to, "--yes"]);
+    let restored = other.path("restored").join(text(&home.path("data/a.txt")).trim_start_matches('/'));
+    assert_eq!(std::fs::read(restored).unwrap(), b"content");
+}
+
+#[test]
+fn the_demo_proves_itself() {
+    let output = Home::new().run(&["demo"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("compared byte by byte"));
+}

@@ -1,0 +1,68 @@
+//! A server over SSH by the command line: host keys, log-in, an unreadable file, secrets nowhere to be seen.
+
+use crate::{Home, said, text};
+use backstay_lab::ssh::{Sshd, SudoRight, process_list};
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn a_lab_server_is_added_backed_up_and_restored() {
+    let Some(sshd) = Sshd::start() else { return };
+    let user = sshd.add_user(SudoRight::None);
+    let home = Home::new();
+    let address = format!("{}@127.0.0.1:{}", user.name, sshd.port());
+    let key = sshd.key_file();
+    let add = ["server", "add", "lab", "--ssh", &address, "--password-stdin", "--json"];
+    let secret = user.password.expose();
+
+    let unknown = home.run_with(&add, &format!("{secret}\n"));
+    assert_eq!(unknown.status.code(), Some(1), "{}", said(&unknown));
+    assert!(said(&unknown).contains("host_key_unknown") && said(&unknown).contains(&sshd.fingerprint()));
+    let other = "SHA256:0123456789012345678901234567890123456789012";
+    let changed = home.run_with(&[&add[..], &["--fingerprint", other]].concat(), &format!("{secret}\n"));
+    assert!(said(&changed).contains("host_key_changed"), "{}", said(&changed));
+    let fingerprint = sshd.fingerprint();
+    let right = [&add[..], &["--fingerprint", &fingerprint]].concat();
+    let wrong = home.run_with(&right, "not the password\n");
+    assert_eq!(wrong.status.code(), Some(1), "{}", said(&wrong));
+    assert_eq!(
+        home.json(&["server", "list"]).as_array().unwrap().len(),
+        1,
+        "a server that cannot be logged in to is not kept"
+    );
+    let added = home.run_with(&right, &format!("{secret}\n"));
+    assert_eq!(added.status.code(), Some(0), "{}", said(&added));
+    let by_key = ["server", "add", "by-key", "--ssh", &address, "--key", text(&key), "--trust-first-use"];
+    assert_eq!(home.json(&by_key)["name"], "by-key");
+    assert_eq!(home.json(&["server", "test", "lab"])["ok"], true);
+
+    let data = user.home.join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("readable"), b"yes").unwrap();
+    std::fs::write(data.join("secret"), b"no").unwrap();
+    std::fs::set_permissions(data.join("secret"), std::fs::Permissions::from_mode(0o000)).unwrap();
+    home.json(&["destination", "add", "nas", "local", text(&home.path("vault"))]);
+    let item = format!("files:{}", text(&data));
+    home.json(&["plan", "add", "web", "--server", "lab", "--item", &item, "--to", "nas"]);
+    let run = home.json_ending(3, &["backup", "web"]);
+    assert_eq!((run["row"]["state"].as_str(), run["row"]["problems"].as_u64()), (Some("done_with_problems"), Some(1)));
+    let shown = home.run(&["runs", run["row"]["id"].as_str().unwrap()]);
+    assert!(said(&shown).contains(text(&data.join("secret"))), "{}", said(&shown));
+    home.json(&["plan", "exclude", "web", text(&data.join("secret"))]);
+    assert_eq!(home.json(&["backup", "web"])["row"]["state"], "done");
+
+    let to = format!("lab:{}", text(&user.home.join("restored")));
+    let only = text(&data).trim_start_matches('/');
+    home.json(&["restore", "web@latest", "--to", &to, "--only", only, "--yes"]);
+    assert_eq!(std::fs::read(user.home.join("restored/readable")).unwrap(), b"yes");
+
+    assert!(process_list().iter().all(|line| !line.contains(secret)), "the password is in no argument");
+    let outputs = [&unknown, &changed, &added, &shown].map(said).join("\n");
+    assert!(!outputs.contains(secret));
+    for file in ["home/backstay.db", "home/backstay.db-wal"] {
+        let content = std::fs::read(home.path(file)).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&content).contains(secret), "{file}");
+    }
+    sshd.stop();
+    let offline = home.json_ending(1, &["backup", "web"]);
+    assert_eq!(offline["row"]["error"]["code"], "offline", "{offline}");
+}

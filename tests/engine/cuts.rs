@@ -1,0 +1,128 @@
+//! The connection is cut at a random byte, a hundred times: never a wrong backup, and the next run succeeds.
+#![cfg(unix)]
+
+use crate::support::{World, files, text};
+use backstay_contract::{BackupFilter, PlanDraft, RestoreRequest, ServerDraft};
+use backstay_core::RawPath;
+use backstay_lab::proxy::FaultProxy;
+use backstay_lab::ssh::Sshd;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+const CUTS: u64 = 100;
+
+/// The same numbers each time, so that a failure can be looked at again.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit.max(1)
+    }
+}
+
+fn tree(top: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![top.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(text(path.strip_prefix(top).unwrap()), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+fn change(world: &World, numbers: &mut Numbers) {
+    let content: Vec<u8> = (0..60_000).map(|_| numbers.below(256) as u8).collect();
+    world.write(&format!("data/sub-{}/file", numbers.below(8)), &content);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_cut_at_any_byte_leaves_no_wrong_backup() {
+    let Some(sshd) = Sshd::start() else { return };
+    let world = World::new().await;
+    world.parts.network.store(true, Ordering::SeqCst);
+    let proxy = FaultProxy::start(sshd.port()).await.unwrap();
+    let root = sshd.root();
+    let draft = ServerDraft {
+        name: "lab".into(),
+        host: "127.0.0.1".into(),
+        port: proxy.port(),
+        user: root.name.clone(),
+        auth: "key".into(),
+        key_file: Some(text(&sshd.key_file())),
+        fingerprint: Some(sshd.fingerprint()),
+        ..ServerDraft::default()
+    };
+    let server = world.engine.save_server(draft).await.unwrap().id;
+    let mut numbers = Numbers(20);
+    for n in 0..8 {
+        world.write(&format!("data/sub-{n}/file"), &vec![n; 20_000]);
+    }
+    let destination = world.vault().await;
+    let draft = PlanDraft {
+        id: None,
+        name: "p".into(),
+        server: server.clone(),
+        items: vec![files(&world.path("data"))],
+        destinations: vec![destination.clone()],
+    };
+    let plan = world.engine.save_plan(draft).await.unwrap().id;
+    let whole = world.back_up(&plan).await;
+    assert_eq!(whole.row.state, "done", "{:?}", whole.row.error);
+    let passed = proxy.passed_bytes();
+
+    let mut good = 1;
+    for round in 0..CUTS {
+        change(&world, &mut numbers);
+        let after = 1 + numbers.below(passed);
+        proxy.set(|faults| faults.cut_after = Some(after));
+        let run = world.back_up(&plan).await;
+        match run.row.state.as_str() {
+            "done" => good += 1,
+            "failed" => {
+                let code = run.row.error.as_ref().unwrap().code.clone();
+                assert!(["offline", "timed_out"].contains(&code.as_str()), "cut {round} after {after}: {:?}", run.row);
+                assert!(run.row.backup.is_none());
+            }
+            other => panic!("cut {round} after {after}: {other}: {:?}", run.row),
+        }
+        proxy.set(|faults| faults.cut_after = None);
+        if round % 10 == 9 {
+            let run = world.back_up(&plan).await;
+            assert_eq!(run.row.state, "done", "the next run succeeds: {:?}", run.row.error);
+            good += 1;
+            restore_and_compare(&world, &server, &run.row.backup.unwrap()).await;
+        }
+    }
+    assert_eq!(world.backups_in_vault(&destination).await, good, "as many backups as runs that were done");
+    assert!(good < CUTS, "the cuts must have hit");
+    let filter = BackupFilter { limit: 1000, ..BackupFilter::default() };
+    for row in world.engine.backups(filter).await.unwrap().rows.iter().step_by(7) {
+        let run = world.engine.start_verify(&row.id).await.unwrap();
+        assert_eq!(world.end(&run).await.row.state, "done");
+    }
+}
+
+async fn restore_and_compare(world: &World, server: &str, backup: &str) {
+    let target = world.path("restored");
+    let request = RestoreRequest {
+        backup: backup.into(),
+        paths: vec![RawPath::new(text(&world.path("data"))).unwrap().to_relative().to_text()],
+        server: server.into(),
+        target: Some(text(&target)),
+        mode: "merge".into(),
+    };
+    let preview = world.engine.plan_restore(request).await.unwrap();
+    let run = world.engine.start_restore(&preview.id, None).await.unwrap();
+    let run = world.end(&run).await;
+    assert_eq!(run.row.state, "done", "{:?}", run.row.error);
+    assert_eq!(tree(&target), tree(&world.path("data")));
+    std::fs::remove_dir_all(target).unwrap();
+}
