@@ -77,8 +77,8 @@ pub async fn list(host: &dyn Host, dir: &RawPath) -> Result<Vec<Entry>> {
         return Err(Error::new(ErrorClass::Invalid, format!("{tried}: it is not a folder")));
     }
     // find ends with 1 when one entry vanished while it looked; what it printed is still the folder.
-    let vanished = output.stderr.lines().all(|line| line.contains("No such file"));
-    if !output.status.success() && !(vanished && !output.stdout.is_empty()) {
+    let vanished = output.stderr.lines().all(|line| line.contains("No such file")) && !output.stdout.is_empty();
+    if !output.status.success() && !vanished {
         return Err(from_output(tried, &output));
     }
     parse(&output.stdout, &tried)
@@ -152,8 +152,9 @@ async fn upload(
             let n = match content.read(&mut buffer).await {
                 Ok(n) => n,
                 Err(error) => {
-                    // The command must not take the end of its input for the end of the file.
-                    control.kill().await;
+                    // Let the command end: it fills only the temporary file, and that can be removed for good only
+                    // once nobody writes it any more.
+                    let _ = stdin.shutdown().await;
                     return Err(Error::io(tried, error));
                 }
             };

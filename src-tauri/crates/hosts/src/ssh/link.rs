@@ -201,9 +201,7 @@ async fn meet(
         vec![Algorithm::Rsa { hash: Some(HashAlg::Sha512) }, Algorithm::Rsa { hash: Some(HashAlg::Sha256) }],
     ];
     for algorithms in others {
-        let shown = |algorithm: &Algorithm| algorithm.to_string().split('-').nth(1).map(str::to_owned);
-        if algorithms.iter().any(|a| a.to_string() == first.1.algorithm || shown(a) == Some(first.1.algorithm.clone()))
-        {
+        if algorithms.iter().any(|algorithm| family(algorithm.as_ref()) == family(&first.1.algorithm)) {
             continue;
         }
         if let Ok(other) = shake_hands(hop, through, &trust, Cow::Owned(algorithms), options).await
@@ -213,6 +211,11 @@ async fn meet(
         }
     }
     Ok(first)
+}
+
+/// RSA keys go by several names.
+fn family(algorithm: &str) -> &str {
+    ["rsa", "ecdsa", "ed25519"].into_iter().find(|family| algorithm.contains(family)).unwrap_or(algorithm)
 }
 
 async fn shake_hands(
