@@ -2,18 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use backstay_core::config::{
-    AuditRecord, BackupQuery, BackupSort, Connection, DestinationConfig, KnownBackup, PinnedHostKey, Place, Plan,
-    Server, ServerFacts, SshAuth, SshConnection, Sudo,
+    BackupQuery, BackupSort, Connection, DestinationConfig, KnownBackup, PinnedHostKey, Place, Plan, Server,
+    ServerFacts, SshAuth, SshConnection, Sudo,
 };
 use backstay_core::kind::Item;
 use backstay_core::layout::BackupRecord;
 use backstay_core::run::{Problem, ProblemKind, Run, RunCounts, RunKind, RunState, StoredError};
 use backstay_core::store::{RunQuery, Store};
-use backstay_core::{BackupId, DestinationId, ErrorClass, PlanId, RunId, ServerId};
-use backstay_store::{SqliteStore, audit};
+use backstay_core::{BackupId, DestinationId, ErrorClass, PlanId, ServerId};
+use backstay_store::SqliteStore;
 use chrono::{DateTime, Duration, Utc};
-use std::path::Path;
 use std::time::Instant;
+
+#[path = "store/audit_log.rs"]
+mod audit_log;
+#[path = "store/files.rs"]
+mod files;
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 123_456_789).unwrap()
@@ -378,248 +382,6 @@ fn host_keys_and_settings() {
     store.put_setting("theme", &serde_json::json!({"dark": true})).unwrap();
     store.put_setting("theme", &serde_json::json!([1, "x", null])).unwrap();
     assert_eq!(store.setting("theme").unwrap(), Some(serde_json::json!([1, "x", null])));
-}
-
-fn record(subject: &str) -> AuditRecord {
-    AuditRecord { who: "ada".into(), action: "server.add".into(), subject: subject.into(), outcome: "ok".into() }
-}
-
-#[test]
-fn the_audit_hash_is_the_one_documented() {
-    let store = SqliteStore::in_memory().unwrap();
-    let when = DateTime::parse_from_rfc3339("2026-11-20T13:00:00.5Z").unwrap().to_utc();
-    let first = store.audit(when, &record("wäb-1")).unwrap();
-    // Computed by: printf 'backstay-audit-1\n64:%064d1:130:2026-11-20T13:00:00.500000000Z3:ada10:server.add6:wäb-12:ok' 0 |
-    // sha256sum
-    assert_eq!(first.hash, "ba082ffa88de6e7620afa100cb940253a57718e897c9adca10cbebed1c1b99f4");
-    let second = store.audit(when, &record("x")).unwrap();
-    assert_eq!((second.seq, &second.previous_hash), (2, &first.hash));
-    assert_eq!(second.hash, audit::hash_of(&second));
-    assert_eq!(store.audit_verify().unwrap(), 2);
-    let page = store.audit_entries(0, 1).unwrap();
-    assert_eq!((page.total, page.rows), (2, vec![second]));
-}
-
-#[test]
-fn a_tampered_audit_log_shows() {
-    for (tampering, says) in [
-        ("UPDATE audit SET subject = 'harmless' WHERE seq = 3", "entry 3: it was changed"),
-        ("UPDATE audit SET at_ns = at_ns + 1 WHERE seq = 1", "entry 1: it was changed"),
-        ("UPDATE audit SET hash = replace(hash, substr(hash, 1, 1), 'x') WHERE seq = 2", "entry 2: it was changed"),
-        ("DELETE FROM audit WHERE seq = 2", "entry 2: it is missing"),
-        ("DELETE FROM audit WHERE seq = 1", "entry 1: it is missing"),
-        ("DELETE FROM audit WHERE seq = 5", "entry 5: it and those after it are missing"),
-        ("DELETE FROM audit", "entry 1: it and those after it are missing"),
-        ("UPDATE audit SET seq = -seq; UPDATE audit SET seq = 7 + seq WHERE seq < 0", "entry 1: it is missing"),
-        (
-            "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 99",
-            "entry 2: it does not follow",
-        ),
-        (
-            "DELETE FROM audit WHERE seq = 2; UPDATE audit SET seq = seq - 1 WHERE seq > 2",
-            "entry 2: it does not follow",
-        ),
-        ("DELETE FROM settings WHERE key = 'audit.head'", "the record of the newest entry is missing"),
-        ("UPDATE settings SET value = '7' WHERE key = 'audit.head'", "the record of the newest entry is damaged"),
-        ("DELETE FROM audit WHERE seq = 5; DELETE FROM settings", "the record of the newest entry is missing"),
-    ] {
-        let temp = tempfile::tempdir().unwrap();
-        let file = temp.path().join("backstay.db");
-        let store = SqliteStore::open(&file).unwrap();
-        for number in 0..5 {
-            store.audit(at(number), &record(&format!("server {number}"))).unwrap();
-        }
-        assert_eq!(store.audit_verify().unwrap(), 5);
-        let other = rusqlite::Connection::open(&file).unwrap();
-        assert!(other.execute_batch("DELETE FROM audit").is_err(), "the log only grows");
-        assert!(other.execute_batch("UPDATE audit SET who = 'bob'").is_err(), "the log only grows");
-        other.execute_batch("DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_cut").unwrap();
-        other.execute_batch(tampering).unwrap();
-        let error = store.audit_verify().expect_err(tampering);
-        assert_eq!(error.class, ErrorClass::Corrupt);
-        assert!(error.message.contains(says), "{tampering}: {}", error.message);
-        // Entries written later do not heal it.
-        store.audit(at(9), &record("later")).unwrap();
-        assert_eq!(store.audit_verify().err().map(|error| error.class), Some(ErrorClass::Corrupt), "{tampering}");
-    }
-}
-
-#[test]
-fn everything_is_there_after_opening_again() {
-    let temp = tempfile::tempdir().unwrap();
-    let file = temp.path().join("deep/er/back?stay%20.db");
-    let store = SqliteStore::open(&file).unwrap();
-    store.put_server(&server("s", "web-1")).unwrap();
-    store.audit(at(0), &record("x")).unwrap();
-    drop(store);
-    let store = SqliteStore::open(&file).unwrap();
-    assert_eq!(store.server(&"s".into()).unwrap(), server("s", "web-1"));
-    assert_eq!(store.audit_verify().unwrap(), 1);
-    assert!(file.is_file(), "a name with ? and % means itself");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700), "only its owner may read it");
-        let wal = file.with_file_name("back?stay%20.db-wal");
-        assert_eq!(mode(&wal), 0o600);
-    }
-}
-
-#[test]
-fn a_newer_schema_is_left_alone() {
-    let temp = tempfile::tempdir().unwrap();
-    let file = temp.path().join("backstay.db");
-    SqliteStore::open(&file).unwrap();
-    rusqlite::Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    let error = SqliteStore::open(&file).err().unwrap();
-    assert_eq!(error.class, ErrorClass::Unsupported);
-    assert!(error.message.contains("schema 99") && error.hint.unwrap().contains("newer version"));
-    assert!(file.exists());
-}
-
-#[test]
-fn a_bad_file_is_moved_aside_and_the_next_start_works() {
-    let cut = |file: &Path| {
-        SqliteStore::open(file).unwrap().put_server(&server("s", "web-1")).unwrap();
-        let bytes = std::fs::read(file).unwrap();
-        std::fs::write(file, &bytes[..5_000]).unwrap();
-    };
-    let foreign = |file: &Path| {
-        rusqlite::Connection::open(file).unwrap().execute_batch("CREATE TABLE songs (title TEXT)").unwrap();
-    };
-    let no_database =
-        |file: &Path| std::fs::write(file, "This is not a database, it is a letter. ".repeat(100)).unwrap();
-    let makers: [(&str, &dyn Fn(&Path)); 3] = [("cut", &cut), ("foreign", &foreign), ("none", &no_database)];
-    for (name, make) in makers {
-        let temp = tempfile::tempdir().unwrap();
-        let file = temp.path().join("backstay.db");
-        make(&file);
-        let before = std::fs::read(&file).unwrap();
-        let error = SqliteStore::open(&file).err().unwrap_or_else(|| panic!("{name} was opened"));
-        assert_eq!(error.class, ErrorClass::Corrupt, "{name}: {error:?}");
-        assert!(error.message.contains("backstay.db.bad-1"), "{}", error.message);
-        assert!(error.hint.unwrap().contains("Start Backstay again"));
-        assert!(std::fs::read(temp.path().join("backstay.db.bad-1")).unwrap() == before, "{name}: nothing is lost");
-        assert_eq!(SqliteStore::open(&file).unwrap().servers().unwrap().len(), 1);
-    }
-}
-
-#[test]
-fn an_empty_file_is_filled() {
-    let temp = tempfile::NamedTempFile::new().unwrap();
-    assert_eq!(SqliteStore::open(temp.path()).unwrap().servers().unwrap().len(), 1);
-}
-
-#[test]
-fn a_folder_in_its_place_is_an_error_and_stays() {
-    let temp = tempfile::tempdir().unwrap();
-    let error = SqliteStore::open(temp.path()).err().unwrap();
-    assert_eq!(error.class, ErrorClass::Refused, "{error:?}");
-    assert!(temp.path().is_dir());
-}
-
-#[test]
-fn a_damaged_row_names_itself() {
-    let temp = tempfile::tempdir().unwrap();
-    let file = temp.path().join("backstay.db");
-    let store = SqliteStore::open(&file).unwrap();
-    store.put_server(&server("s", "web-1")).unwrap();
-    rusqlite::Connection::open(&file)
-        .unwrap()
-        .execute_batch("UPDATE servers SET connection = '{\"type\":\"teleport\"}' WHERE id = 's'")
-        .unwrap();
-    let error = store.server(&"s".into()).unwrap_err();
-    assert_eq!(error.class, ErrorClass::Corrupt);
-    assert!(error.message.contains("server \"web-1\""));
-}
-
-/// Runs when this test binary was started by the test below, as a second process.
-#[test]
-fn child_process() {
-    let Ok(file) = std::env::var("BACKSTAY_TEST_STORE") else { return };
-    let store = SqliteStore::open(Path::new(&file)).unwrap();
-    let name = std::env::var("BACKSTAY_TEST_NAME").unwrap();
-    if name == "runner" {
-        store.insert_run(&run("in-child", RunState::Running, 1)).unwrap();
-        println!("ready");
-        // Lives until it is killed.
-        let mut nothing = String::new();
-        std::io::stdin().read_line(&mut nothing).unwrap();
-        return;
-    }
-    for number in 0..60 {
-        store.audit(Utc::now(), &record(&format!("{name} {number}"))).unwrap();
-        store.insert_run(&run(&format!("{name}-{number}"), RunState::Done, number)).unwrap();
-    }
-}
-
-fn child(file: &Path, name: &str) -> std::process::Command {
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["child_process", "--exact", "--nocapture"]);
-    command.env("BACKSTAY_TEST_STORE", file).env("BACKSTAY_TEST_NAME", name);
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-    command
-}
-
-#[test]
-fn several_processes_share_one_file() {
-    let temp = tempfile::tempdir().unwrap();
-    // Not made before: they race for the migration too.
-    let file = temp.path().join("backstay.db");
-    let children: Vec<_> = (0..4).map(|number| child(&file, &format!("c{number}")).spawn().unwrap()).collect();
-    for child in children {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    }
-    let store = SqliteStore::open(&file).unwrap();
-    assert_eq!(store.audit_verify().unwrap(), 240);
-    assert_eq!(store.runs(&RunQuery { limit: 1, ..RunQuery::default() }).unwrap().total, 240);
-}
-
-#[test]
-fn only_runs_of_dead_processes_are_interrupted() {
-    use std::io::BufRead;
-    let temp = tempfile::tempdir().unwrap();
-    let file = temp.path().join("backstay.db");
-    let mut other = child(&file, "runner").spawn().unwrap();
-    let mut lines = std::io::BufReader::new(other.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("ready")), "the child started a run");
-    let id = RunId::from("in-child");
-
-    let store = SqliteStore::open(&file).unwrap();
-    assert_eq!(store.interrupt_open_runs(at(50)).unwrap(), 0, "the other process lives");
-    assert_eq!(store.run(&id).unwrap().state, RunState::Running);
-    other.kill().unwrap();
-    other.wait().unwrap();
-    assert_eq!(store.interrupt_open_runs(at(51)).unwrap(), 1);
-    assert_eq!(store.run(&id).unwrap().state, RunState::Interrupted);
-    let locks = std::fs::read_dir(temp.path()).unwrap();
-    let left =
-        locks.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "lock")).count();
-    assert_eq!(left, 0, "a dead process's mark is swept");
-}
-
-#[test]
-fn a_killed_writer_leaves_whole_transactions() {
-    let temp = tempfile::tempdir().unwrap();
-    let file = temp.path().join("backstay.db");
-    for round in 0..3 {
-        let mut writer = child(&file, &format!("k{round}")).spawn().unwrap();
-        let deadline = Instant::now() + std::time::Duration::from_secs(30);
-        let wanted = || {
-            let store = SqliteStore::open(&file).unwrap();
-            let entries = store.audit_entries(0, 1).unwrap();
-            entries.rows.first().is_some_and(|entry| entry.subject.starts_with(&format!("k{round}")))
-        };
-        while !wanted() && Instant::now() < deadline {
-            std::thread::yield_now();
-        }
-        writer.kill().unwrap();
-        writer.wait().unwrap();
-        let store = SqliteStore::open(&file).unwrap();
-        assert!(store.audit_verify().unwrap() > 0, "the chain is whole after a kill");
-    }
 }
 
 #[test]

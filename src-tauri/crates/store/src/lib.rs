@@ -1,7 +1,7 @@
 //! The local database, in SQLite: set-up, runs, the audit log, and a cache of what destinations tell.
 //!
 //! One file of queries a table. Every call is one transaction; several processes (the window and the command line) may have
-//! the same file open. `docs/formats/` describes the audit chain; [`audit`] holds it.
+//! the same file open. [`audit`] says how the audit log is chained.
 
 pub mod audit;
 mod backups;

@@ -1,0 +1,190 @@
+//! The database file: bad ones, newer ones, several processes, kills.
+
+use super::audit_log::record;
+use super::{at, run, server};
+use backstay_core::run::RunState;
+use backstay_core::store::{RunQuery, Store};
+use backstay_core::{ErrorClass, RunId};
+use backstay_store::SqliteStore;
+use chrono::Utc;
+use std::path::Path;
+use std::time::Instant;
+
+#[test]
+fn everything_is_there_after_opening_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("deep/er/back?stay%20.db");
+    let store = SqliteStore::open(&file).unwrap();
+    store.put_server(&server("s", "web-1")).unwrap();
+    store.audit(at(0), &record("x")).unwrap();
+    drop(store);
+    let store = SqliteStore::open(&file).unwrap();
+    assert_eq!(store.server(&"s".into()).unwrap(), server("s", "web-1"));
+    assert_eq!(store.audit_verify().unwrap(), 1);
+    assert!(file.is_file(), "a name with ? and % means itself");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700), "only its owner may read it");
+        let wal = file.with_file_name("back?stay%20.db-wal");
+        assert_eq!(mode(&wal), 0o600);
+    }
+}
+
+#[test]
+fn a_newer_schema_is_left_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("backstay.db");
+    SqliteStore::open(&file).unwrap();
+    rusqlite::Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    let error = SqliteStore::open(&file).err().unwrap();
+    assert_eq!(error.class, ErrorClass::Unsupported);
+    assert!(error.message.contains("schema 99") && error.hint.unwrap().contains("newer version"));
+    assert!(file.exists());
+}
+
+#[test]
+fn a_bad_file_is_moved_aside_and_the_next_start_works() {
+    let cut = |file: &Path| {
+        SqliteStore::open(file).unwrap().put_server(&server("s", "web-1")).unwrap();
+        let bytes = std::fs::read(file).unwrap();
+        std::fs::write(file, &bytes[..5_000]).unwrap();
+    };
+    let foreign = |file: &Path| {
+        rusqlite::Connection::open(file).unwrap().execute_batch("CREATE TABLE songs (title TEXT)").unwrap();
+    };
+    let no_database =
+        |file: &Path| std::fs::write(file, "This is not a database, it is a letter. ".repeat(100)).unwrap();
+    type Maker<'a> = (&'a str, &'a dyn Fn(&Path));
+    let makers: [Maker<'_>; 3] = [("cut", &cut), ("foreign", &foreign), ("none", &no_database)];
+    for (name, make) in makers {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("backstay.db");
+        make(&file);
+        let before = std::fs::read(&file).unwrap();
+        let error = SqliteStore::open(&file).err().unwrap_or_else(|| panic!("{name} was opened"));
+        assert_eq!(error.class, ErrorClass::Corrupt, "{name}: {error:?}");
+        assert!(error.message.contains("backstay.db.bad-1"), "{}", error.message);
+        assert!(error.hint.unwrap().contains("Start Backstay again"));
+        assert!(std::fs::read(temp.path().join("backstay.db.bad-1")).unwrap() == before, "{name}: nothing is lost");
+        assert_eq!(SqliteStore::open(&file).unwrap().servers().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn an_empty_file_is_filled() {
+    let temp = tempfile::NamedTempFile::new().unwrap();
+    assert_eq!(SqliteStore::open(temp.path()).unwrap().servers().unwrap().len(), 1);
+}
+
+#[test]
+fn a_folder_in_its_place_is_an_error_and_stays() {
+    let temp = tempfile::tempdir().unwrap();
+    let error = SqliteStore::open(temp.path()).err().unwrap();
+    assert_eq!(error.class, ErrorClass::Refused, "{error:?}");
+    assert!(temp.path().is_dir());
+}
+
+#[test]
+fn a_damaged_row_names_itself() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("backstay.db");
+    let store = SqliteStore::open(&file).unwrap();
+    store.put_server(&server("s", "web-1")).unwrap();
+    rusqlite::Connection::open(&file)
+        .unwrap()
+        .execute_batch("UPDATE servers SET connection = '{\"type\":\"teleport\"}' WHERE id = 's'")
+        .unwrap();
+    let error = store.server(&"s".into()).unwrap_err();
+    assert_eq!(error.class, ErrorClass::Corrupt);
+    assert!(error.message.contains("server \"web-1\""));
+}
+
+/// Runs when this test binary was started by the test below, as a second process.
+#[test]
+fn child_process() {
+    let Ok(file) = std::env::var("BACKSTAY_TEST_STORE") else { return };
+    let store = SqliteStore::open(Path::new(&file)).unwrap();
+    let name = std::env::var("BACKSTAY_TEST_NAME").unwrap();
+    if name == "runner" {
+        store.insert_run(&run("in-child", RunState::Running, 1)).unwrap();
+        println!("ready");
+        // Lives until it is killed.
+        let mut nothing = String::new();
+        std::io::stdin().read_line(&mut nothing).unwrap();
+        return;
+    }
+    for number in 0..60 {
+        store.audit(Utc::now(), &record(&format!("{name} {number}"))).unwrap();
+        store.insert_run(&run(&format!("{name}-{number}"), RunState::Done, number)).unwrap();
+    }
+}
+
+fn child(file: &Path, name: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["files::child_process", "--exact", "--nocapture"]);
+    command.env("BACKSTAY_TEST_STORE", file).env("BACKSTAY_TEST_NAME", name);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    command
+}
+
+#[test]
+fn several_processes_share_one_file() {
+    let temp = tempfile::tempdir().unwrap();
+    // Not made before: they race for the migration too.
+    let file = temp.path().join("backstay.db");
+    let children: Vec<_> = (0..4).map(|number| child(&file, &format!("c{number}")).spawn().unwrap()).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    let store = SqliteStore::open(&file).unwrap();
+    assert_eq!(store.audit_verify().unwrap(), 240);
+    assert_eq!(store.runs(&RunQuery { limit: 1, ..RunQuery::default() }).unwrap().total, 240);
+}
+
+#[test]
+fn only_runs_of_dead_processes_are_interrupted() {
+    use std::io::BufRead;
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("backstay.db");
+    let mut other = child(&file, "runner").spawn().unwrap();
+    let mut lines = std::io::BufReader::new(other.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("ready")), "the child started a run");
+    let id = RunId::from("in-child");
+
+    let store = SqliteStore::open(&file).unwrap();
+    assert_eq!(store.interrupt_open_runs(at(50)).unwrap(), 0, "the other process lives");
+    assert_eq!(store.run(&id).unwrap().state, RunState::Running);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(store.interrupt_open_runs(at(51)).unwrap(), 1);
+    assert_eq!(store.run(&id).unwrap().state, RunState::Interrupted);
+    let locks = std::fs::read_dir(temp.path()).unwrap();
+    let left =
+        locks.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "lock")).count();
+    assert_eq!(left, 0, "a dead process's mark is swept");
+}
+
+#[test]
+fn a_killed_writer_leaves_whole_transactions() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("backstay.db");
+    for round in 0..3 {
+        let mut writer = child(&file, &format!("k{round}")).spawn().unwrap();
+        let deadline = Instant::now() + std::time::Duration::from_secs(30);
+        let wanted = || {
+            let store = SqliteStore::open(&file).unwrap();
+            let entries = store.audit_entries(0, 1).unwrap();
+            entries.rows.first().is_some_and(|entry| entry.subject.starts_with(&format!("k{round}")))
+        };
+        while !wanted() && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let store = SqliteStore::open(&file).unwrap();
+        assert!(store.audit_verify().unwrap() > 0, "the chain is whole after a kill");
+    }
+}
