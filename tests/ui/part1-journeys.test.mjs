@@ -106,6 +106,24 @@ journey('lists are walked by keyboard: filter, arrows, Enter, Esc', '/servers', 
   await heading(page, 'Add a server').waitFor();
 });
 
+journey("a row's menu opens by keyboard", '/servers', {}, async (page) => {
+  await settled(page);
+  await page.getByRole('grid', { name: 'Servers' }).focus();
+  await page.keyboard.press('End');
+  await page.keyboard.press('Shift+F10');
+  await page.getByRole('menuitem', { name: 'Change' }).waitFor();
+  assert.deepEqual(await violations(page, { floating: true }), []);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => /^#\/(plans\/new|servers\/s1\/edit)/.test(window.location.hash));
+});
+
+journey('a run that goes on shows its log and problems as they come', '/activity/live1?tab=problems', {}, async (page) => {
+  await page.getByRole('row', { name: /var.log.private/ }).waitFor({ timeout: 20_000 });
+  await page.getByRole('tab', { name: 'Log' }).click();
+  await page.getByText('find lists 38,559 entries').waitFor();
+});
+
 journey('every control of the first screen is reached by Tab, with focus to be seen', '/overview', {}, async (page) => {
   await settled(page);
   const wanted = await page.evaluate(() => [...document.querySelectorAll('a[href], button, [tabindex="0"]')].filter((e) => e.tabIndex >= 0 && e.getClientRects().length > 0).length);

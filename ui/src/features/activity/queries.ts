@@ -1,8 +1,10 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { api, type IpcError, type ProblemPage, type RunDetail, type RunPage } from '../../ipc';
-import { keys, useAction } from '../../shared/query';
+import { keys, runEnded, useAction } from '../../shared/query';
 
 const PAGE = 200;
+/** How often the log and the problems of a run that goes on are read anew; its progress comes by events. */
+const LIVE_MS = 3000;
 
 /** All runs, newest first, page by page. */
 export function useRunHistory(kind: string | null) {
@@ -20,11 +22,11 @@ export function useRunHistory(kind: string | null) {
 
 /** One run whole; read anew when its row changes. */
 export function useRun(id: string) {
-  return useQuery<RunDetail, IpcError>({ queryKey: keys.run(id), queryFn: () => api.run(id) });
+  return useQuery<RunDetail, IpcError>({ queryKey: keys.run(id), queryFn: () => api.run(id), refetchInterval: (query) => (query.state.data && !runEnded(query.state.data.row.state) ? LIVE_MS : false) });
 }
 
 /** A run's problems that match a text. */
-export function useRunProblems(id: string, text: string) {
+export function useRunProblems(id: string, text: string, live: boolean) {
   return useInfiniteQuery<ProblemPage, IpcError, { rows: ProblemPage['rows']; total: number }, readonly unknown[], number>({
     queryKey: keys.runProblems(id, text),
     queryFn: ({ pageParam }) => api.runProblems(id, text, pageParam, PAGE),
@@ -35,6 +37,7 @@ export function useRunProblems(id: string, text: string) {
     },
     select: (data) => ({ rows: data.pages.flatMap((page) => page.rows), total: data.pages[0]?.total ?? 0 }),
     placeholderData: (previous) => previous,
+    refetchInterval: live ? LIVE_MS : false,
   });
 }
 

@@ -3,7 +3,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { useState } from 'react';
 import { api, type ProblemRow, type RunRow } from '../../ipc';
 import { formatCount, plural } from '../../shared/format';
-import { useAction } from '../../shared/query';
+import { runEnded, useAction } from '../../shared/query';
 import { DataTable, EmptyState, FilterBox, PathText, showNote, type Column } from '../../shared/ui';
 import { useRunProblems } from './queries';
 import { canExclude, problemWord } from './words';
@@ -20,7 +20,7 @@ export function RunProblems({ run }: { run: RunRow }) {
   const [text, setText] = useState('');
   const [search] = useDebouncedValue(text, 150);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
-  const problems = useRunProblems(run.id, search);
+  const problems = useRunProblems(run.id, search, !runEnded(run.state));
   const { plan } = run;
   const exclude = useAction((paths: string[]) => api.excludeFromPlan(plan ?? '', paths), {
     changes: ['plans'],

@@ -47,7 +47,7 @@ export const theme = createTheme({
       vars: () => ({ root: { '--sc-padding': '4px 10px', '--sc-font-size': '13px' } }),
     }),
     Modal: Modal.extend({ defaultProps: { centered: true, shadow: 'md', transitionProps: { duration: 120 }, closeButtonProps: { 'aria-label': 'Close' } } }),
-    Menu: Menu.extend({ defaultProps: { shadow: 'md', position: 'bottom-end', transitionProps: { duration: 80 } } }),
+    Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false, shadow: 'md', position: 'bottom-end', transitionProps: { duration: 80 } } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300, events: { hover: true, focus: true, touch: false } } }),
     Tabs: Tabs.extend({ defaultProps: { keepMounted: false } }),
   },
