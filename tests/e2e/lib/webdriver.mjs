@@ -1,6 +1,7 @@
 // A small W3C WebDriver client: all that the journeys need, and no dependency that wants a newer Node.
 import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { byRole } from './by-role.mjs';
 
@@ -39,6 +40,9 @@ export class Session {
   #driver;
   #base;
   #id;
+  #ended;
+  /** The app's process. */
+  pid = 0;
   output = '';
 
   /** Starts the app under WebKitWebDriver. `env` is the app's environment. */
@@ -51,6 +55,7 @@ export class Session {
       env: { ...env, TAURI_AUTOMATION: 'true', TAURI_WEBVIEW_AUTOMATION: 'true' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    session.#ended = new Promise((resolve) => session.#driver.once('exit', resolve));
     for (const stream of [session.#driver.stdout, session.#driver.stderr]) {
       stream.on('data', (text) => (session.output += text));
     }
@@ -58,15 +63,17 @@ export class Session {
     const capabilities = { alwaysMatch: { 'webkitgtk:browserOptions': { binary, args: [] } } };
     const made = await session.#call('POST', '/session', { capabilities }, '');
     session.#id = made.sessionId;
+    const children = await readFile(`/proc/${session.#driver.pid}/task/${session.#driver.pid}/children`, 'utf8');
+    session.pid = Number(children.trim().split(' ')[0]);
     return session;
   }
 
-  async #call(method, path, body, session = `/session/${this.#id}`) {
+  async #call(method, path, body, session = `/session/${this.#id}`, timeoutMs = 60_000) {
     const response = await fetch(`${this.#base}${session}${path}`, {
       method,
       headers: { 'content-type': 'application/json' },
       body: method === 'POST' ? JSON.stringify(body ?? {}) : undefined,
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     const { value } = await response.json();
     if (!response.ok) throw new Error(`${method} ${path}: ${value?.error}: ${value?.message}`);
@@ -114,9 +121,25 @@ export class Session {
     await waitFor(`${role} ${name} to be clicked`, async () => {
       const element = await this.get(role, name, options);
       if (await this.run((e) => e.disabled || e.getAttribute('aria-disabled') === 'true', element)) return false;
-      await this.#call('POST', `/element/${element[ELEMENT]}/click`);
+      // Radio buttons and ticks are drawn by their labels; the input itself is out of sight.
+      if (role === 'radio' || role === 'checkbox') await this.run((e) => e.click(), element);
+      else await this.#press(element);
       return true;
     }, options.timeout);
+  }
+
+  /** Clicks the middle of an element with the mouse, after bringing it into sight. */
+  async #press(element) {
+    const { x, y, covered } = await this.run((e) => {
+      e.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+      const box = e.getBoundingClientRect();
+      const [x, y] = [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
+      const top = document.elementFromPoint(x, y);
+      return { x, y, covered: top !== null && e.contains(top) ? null : (top?.outerHTML.slice(0, 120) ?? 'nothing') };
+    }, element);
+    if (covered !== null) throw new Error(`it is covered by ${covered}`);
+    const actions = [{ type: 'pointerMove', duration: 0, origin: 'viewport', x, y }, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }];
+    await this.#call('POST', '/actions', { actions: [{ type: 'pointer', id: 'mouse', parameters: { pointerType: 'mouse' }, actions }] });
   }
 
   /** Replaces the text of a field. */
@@ -170,10 +193,12 @@ export class Session {
     await this.#call('POST', '/window/rect', { width, height });
   }
 
-  /** Ends the app and its driver. */
+  /** Ends the app and its driver, even ones that no longer answer. */
   async end() {
-    await this.#call('DELETE', '').catch(() => {});
+    const gone = (ms) => waitFor('the app to end', () => !existsSync(`/proc/${this.pid}`), ms).then(() => true, () => false);
+    await this.#call('DELETE', '', undefined, undefined, 10_000).catch(() => {});
+    if (this.pid && !(await gone(5_000))) process.kill(this.pid, 'SIGKILL');
     this.#driver.kill();
-    await new Promise((resolve) => (this.#driver.exitCode === null ? this.#driver.once('exit', resolve) : resolve()));
+    await this.#ended;
   }
 }
