@@ -47,7 +47,8 @@ function BackupsList({ start, open }: { start: ListFilter; open: string | null }
   return (
     <Page
       title="Backups"
-      text={headline(rows && total, filter)}
+      // A count of the old filter is never shown as if it were the new one's.
+      text={list.isPlaceholderData || text !== filter.text ? 'Looking…' : headline(rows && total, filter)}
       fill
       actions={<Filters filter={filter} onChange={(part) => setFilter((old) => ({ ...old, ...part }))} />}
       panel={open && wide && <BackupPanel key={open} id={open} onClose={() => navigate(placeOf(start, null), { replace: true })} />}
