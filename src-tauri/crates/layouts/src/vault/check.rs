@@ -1,5 +1,6 @@
 //! Checks a whole vault: index, packs, snapshots, folders; and reads back a share of the data.
 
+use super::fetch::Unpacker;
 use super::id::Id;
 use super::index::{Index, IndexFile};
 use super::pack::{PackedBlob, read_table};
@@ -211,10 +212,11 @@ async fn prove_pack(repo: &Arc<Repo>, id: Id, indexed: Vec<PackedBlob>) -> Resul
             let text = "its table of contents is damaged".to_owned();
             return Err(Error::new(ErrorClass::Corrupt, text));
         }
-        let whole = |blob: &PackedBlob| {
+        let mut unpacker = Unpacker::default();
+        let mut whole = |blob: &PackedBlob| {
             let start = blob.offset as usize;
             let sealed = content.get(start..start + blob.length as usize);
-            sealed.and_then(|sealed| repo.open_blob(&blob.id, sealed, blob.raw)).is_some()
+            sealed.and_then(|sealed| repo.open_blob(&mut unpacker, &blob.id, sealed, blob.raw)).is_some()
         };
         let damaged: Vec<Id> = indexed.iter().filter(|blob| !whole(blob)).map(|blob| blob.id).collect();
         if damaged.is_empty() && Id::of(&content) != id {

@@ -2,7 +2,7 @@
 
 use super::id::Id;
 use super::index::{Index, Location};
-use super::repo::{Repo, internal, pack_key, unpack};
+use super::repo::{Repo, internal, pack_key};
 use backstay_core::{Error, ErrorClass, Result};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -92,10 +92,11 @@ impl Repo {
         let ids: Vec<Id> = part.blobs.iter().map(|(id, _)| *id).collect();
         let repo = self.clone();
         let work = move || {
-            let open = |id: &Id, location: &Location| {
+            let mut unpacker = Unpacker::default();
+            let mut open = |id: &Id, location: &Location| {
                 let start = (u64::from(location.offset) - part.start) as usize;
                 let sealed = sealed.get(start..start + location.length as usize);
-                let plain = sealed.and_then(|sealed| repo.open_blob(id, sealed, location.raw));
+                let plain = sealed.and_then(|sealed| repo.open_blob(&mut unpacker, id, sealed, location.raw));
                 decode(id, plain.ok_or_else(|| repo.damaged(&part.pack, id))?)
             };
             part.blobs.iter().map(|(id, location)| (*id, open(id, location))).collect()
@@ -107,9 +108,9 @@ impl Repo {
     }
 
     /// Opens, unpacks and proves one chunk; `None` if it is not what was written.
-    pub fn open_blob(&self, id: &Id, sealed: &[u8], raw: u32) -> Option<Vec<u8>> {
+    pub fn open_blob(&self, unpacker: &mut Unpacker, id: &Id, sealed: &[u8], raw: u32) -> Option<Vec<u8>> {
         let payload = self.cipher.open(sealed)?;
-        let plain = if raw > 0 { unpack_exactly(&payload, raw as usize)? } else { payload };
+        let plain = if raw > 0 { unpacker.unpack(&payload, raw as usize)? } else { payload };
         (Id::of(&plain) == *id).then_some(plain)
     }
 
@@ -144,9 +145,19 @@ impl Repo {
 const REPAIR: &str =
     "Verify the destination with all data to see what is lost; a new backup writes the lost data again";
 
-fn unpack_exactly(payload: &[u8], raw: usize) -> Option<Vec<u8>> {
-    let plain = unpack(payload, raw)?;
-    (plain.len() == raw).then_some(plain)
+/// Unpacks one chunk after another with one set of tables.
+#[derive(Default)]
+pub(crate) struct Unpacker(Option<zstd::bulk::Decompressor<'static>>);
+
+impl Unpacker {
+    /// Unpacks a chunk of exactly `raw` bytes.
+    fn unpack(&mut self, payload: &[u8], raw: usize) -> Option<Vec<u8>> {
+        if self.0.is_none() {
+            self.0 = zstd::bulk::Decompressor::new().ok();
+        }
+        let plain = self.0.as_mut()?.decompress(payload, raw).ok()?;
+        (plain.len() == raw).then_some(plain)
+    }
 }
 
 /// Groups chunks into reads.

@@ -20,9 +20,9 @@ pub(crate) const PACK_BYTES: usize = 16 << 20;
 /// Or so many chunks, so that its table stays small.
 const PACK_CHUNKS: usize = 16 << 10;
 /// Bytes of content read but not packed yet.
-const IN_FLIGHT: usize = 48 << 20;
+const IN_FLIGHT: usize = 24 << 20;
 /// Packs stored at the same time.
-const UPLOADS: u32 = 3;
+const UPLOADS: u32 = 2;
 /// The first index file is written after so many packs, each next one after twice as many, up to [`INDEX_PACKS_MAX`]:
 /// what a killed run stored serves the next one, and index files stay few.
 const INDEX_PACKS: usize = 4;

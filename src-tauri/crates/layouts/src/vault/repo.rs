@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 /// Parts of packs fetched at the same time.
-const FETCHES: usize = 6;
+const FETCHES: usize = 4;
 /// zstd's level for everything; 3 is what restic uses too.
 pub(crate) const ZSTD_LEVEL: i32 = 3;
 /// The largest object but packs we are ready to unpack: an index of some 10 million chunks.

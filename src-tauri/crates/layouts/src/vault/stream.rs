@@ -23,9 +23,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
 /// A batch ends when its content reaches so many bytes.
-const BATCH_BYTES: u64 = 16 << 20;
+const BATCH_BYTES: u64 = 8 << 20;
 /// Or when it holds so many pieces.
-const BATCH_PIECES: usize = 4096;
+const BATCH_PIECES: usize = 2048;
 /// Batches fetched at the same time.
 const BATCHES: usize = 2;
 /// Shorter runs of zeros are not worth a hole.

@@ -8,8 +8,8 @@ use backstay_core::{Error, ErrorClass, Result};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// Nodes kept in the cache, about 30 MB.
-const CACHED_NODES: usize = 60_000;
+/// Nodes kept in the cache, about 15 MB.
+const CACHED_NODES: usize = 30_000;
 /// Folders fetched in one go.
 pub(crate) const TREE_BATCH: usize = 512;
 
