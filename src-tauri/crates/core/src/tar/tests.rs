@@ -11,7 +11,10 @@ fn file(name: &[u8], size: u64) -> Entry {
     entry
 }
 
-fn archive(parts: &[(&Entry, &[u8], &[(u64, u64)])]) -> Vec<u8> {
+/// An entry, its stored content, its holes.
+type Part<'a> = (&'a Entry, &'a [u8], &'a [(u64, u64)]);
+
+fn archive(parts: &[Part<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for (entry, content, holes) in parts {
         out.extend(header(entry, entry.path.as_bytes(), entry.size_bytes, None, holes));

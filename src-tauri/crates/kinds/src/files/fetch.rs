@@ -381,12 +381,9 @@ impl<R: AsyncRead + Unpin> AsyncRead for Watched<'_, R> {
 }
 
 /// Wraps any reader so that its bytes count as progress and a cancelled run ends it.
-pub(super) fn watched<'a, R: AsyncRead + Unpin>(
-    inner: &'a mut R,
-    ctx: &'a RunContext,
-) -> impl AsyncRead + Unpin + Send + 'a
+pub(super) fn watched<'a, R>(inner: &'a mut R, ctx: &'a RunContext) -> impl AsyncRead + Unpin + Send + 'a
 where
-    R: Send,
+    R: AsyncRead + Unpin + Send,
 {
     Watched { inner, ctx }
 }
