@@ -9,13 +9,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use tokio::io::AsyncReadExt;
 
+/// A path by its parts: sorts a folder right before what is in it.
+type Key = Vec<Vec<u8>>;
+
 /// What a backup holds.
 #[derive(Clone, Default)]
 pub struct Backup {
-    pub entries: BTreeMap<Vec<Vec<u8>>, (Entry, Arc<Vec<u8>>)>,
+    pub entries: BTreeMap<Key, (Entry, Arc<Vec<u8>>)>,
 }
 
-fn key(path: &RawPath) -> Vec<Vec<u8>> {
+fn key(path: &RawPath) -> Key {
     path.parts().map(<[u8]>::to_vec).collect()
 }
 
