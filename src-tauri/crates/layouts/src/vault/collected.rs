@@ -42,6 +42,9 @@ struct Folder {
     others: Vec<(Box<[u8]>, Compact)>,
 }
 
+/// A folder whose list is written: its name, its entry, its list.
+type Below = (Box<[u8]>, Entry, Id);
+
 /// All entries of a backup under way.
 pub(crate) struct Collected {
     /// A folder comes after the one it is in.
@@ -179,7 +182,7 @@ impl Collected {
         plain_time: TimeNs,
     ) -> Result<(Id, Totals)> {
         let mut totals = Totals { folders: self.folders.len() as u64 - 1, ..Totals::default() };
-        let mut below: Vec<Vec<(Box<[u8]>, Entry, Id)>> = (0..self.folders.len()).map(|_| Vec::new()).collect();
+        let mut below: Vec<Vec<Below>> = (0..self.folders.len()).map(|_| Vec::new()).collect();
         let mut json = Vec::new();
         for number in (0..self.folders.len()).rev() {
             let mut others = std::mem::take(&mut self.folders[number].others);

@@ -33,6 +33,9 @@ const HOLE_BYTES: u64 = 4096;
 /// A chunk of zeros packs to less than this.
 const PACKED_ZEROS: u32 = 1024;
 
+/// A file's holes: offsets and lengths.
+type Holes = Vec<(u64, u64)>;
+
 enum Piece {
     Entry(Box<Entry>, Vec<(u64, u64)>, usize),
     Chunk(Id),
@@ -209,7 +212,7 @@ impl State {
         }
     }
 
-    fn poll_entry(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(Entry, Vec<(u64, u64)>)>>> {
+    fn poll_entry(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(Entry, Holes)>>> {
         loop {
             match ready!(self.poll_message(cx)) {
                 // Content nobody read.
