@@ -12,12 +12,12 @@ fn exit_codes_tell_wrong_usage_from_failure() {
         assert_eq!(home.run(args).status.code(), Some(2), "{args:?}");
     }
     home.json(&["backup", "p"]);
+    home.write("data/a.txt", b"changed");
     let wrong = home.json_ending(2, &["restore", "p@latest"]);
     assert_eq!(wrong["error"]["code"], "invalid", "no terminal and no --yes");
     let item = ["plan", "add", "q", "--server", "This computer", "--item", "tape:/x", "--to", "nas"];
     assert_eq!(home.json_ending(2, &item)["error"]["code"], "invalid");
     let replace = ["restore", "p@latest", "--mode", "replace", "--yes"];
-    home.write("data/a.txt", b"changed");
     assert_eq!(home.json_ending(2, &replace)["error"]["code"], "invalid", "the name is not typed");
     let typed = [&replace[..], &["--type-name", "somewhere else"]].concat();
     assert_eq!(home.json_ending(2, &typed)["error"]["code"], "invalid");
@@ -47,7 +47,7 @@ fn signal(child: &std::process::Child, name: &str) {
     assert!(ended.success());
 }
 
-/// A fifo that nobody writes to cannot be read: a huge sparse-free file keeps a backup busy long enough instead.
+/// So much that does not compress keeps a backup busy for a while.
 #[cfg(unix)]
 fn big_data(home: &Home) {
     let mut state = 88_172_645_463_325_252_u64;
@@ -69,7 +69,7 @@ fn control_c_cancels_cleanly() {
     let home = Home::with_plan();
     big_data(&home);
     let mut child = home.start(&["backup", "p", "--json"]);
-    wait_for_phase(&home, &mut child);
+    wait_for_run(&home, &mut child);
     signal(&child, "INT");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));
@@ -78,9 +78,9 @@ fn control_c_cancels_cleanly() {
     assert_eq!(home.json(&["backup", "p"])["row"]["state"], "done");
 }
 
-/// Waits until the vault holds a first piece of the backup, or the program ended.
+/// Waits until the run has its lock, or the program ended.
 #[cfg(unix)]
-fn wait_for_phase(home: &Home, child: &mut std::process::Child) {
+fn wait_for_run(home: &Home, child: &mut std::process::Child) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline && child.try_wait().unwrap().is_none() {
         let runs = home.path("home/runs");

@@ -83,7 +83,9 @@ async fn a_connection_cut_at_any_byte_leaves_no_wrong_backup() {
         change(&world, &mut numbers);
         let after = 1 + numbers.below(passed);
         proxy.set(|faults| faults.cut_after = Some(after));
+        let began = std::time::Instant::now();
         let run = world.back_up(&plan).await;
+        println!("cut {round} after {after} bytes: {} in {:?}", run.row.state, began.elapsed());
         match run.row.state.as_str() {
             "done" => good += 1,
             "failed" => {

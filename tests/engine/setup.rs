@@ -67,6 +67,23 @@ async fn host_keys_are_asked_for_and_a_changed_one_stops_the_test() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn removing_a_server_forgets_its_host_key_unless_another_server_goes_by_it() {
+    let world = World::new().await;
+    let first = world.engine.save_server(server()).await.unwrap();
+    let draft = ServerDraft { name: "same machine".into(), ..server() };
+    let second = world.engine.save_server(draft.clone()).await.unwrap();
+    let state = async || {
+        let asked = ServerDraft { fingerprint: None, ..draft.clone() };
+        world.engine.probe_host_key(asked).await.unwrap().keys[0].state.clone()
+    };
+    assert_eq!(state().await, "pinned");
+    world.engine.remove_server(&first.id).await.unwrap();
+    assert_eq!(state().await, "pinned", "the other server still goes by it");
+    world.engine.remove_server(&second.id).await.unwrap();
+    assert_eq!(state().await, "unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn this_computer_is_tested_discovered_and_browsed() {
     let world = World::new().await;
     world.write("data/sub/file", b"x");

@@ -293,8 +293,9 @@ impl Parts for TestParts {
                 ErrorClass::Offline,
                 format!("Cannot reach {server_name}: no network in this test"),
             ));
-        };
-        let (secrets, options) = Default::default();
+        }
+        let secrets = HostSecrets::default();
+        let options = ConnectOptions { known_hosts: None, agent_socket: None, ..ConnectOptions::default() };
         backstay_hosts::connect(server_name, connection, secrets, pins, options).await
     }
     async fn probe_host_keys(

@@ -10,7 +10,7 @@ use backstay_engine::{count_text, size_text};
 /// Backs a plan up now.
 pub async fn back_up(session: &Session, plan: &str) -> Result<Exit> {
     let plan = session.plan(plan).await?;
-    let events = session.backstay.subscribe();
+    let events = session.begin();
     let run = session.backstay.start_backup(&plan.id).await?;
     let detail = session.watch(&run, events).await?;
     session.report(&detail).await
@@ -154,7 +154,7 @@ pub async fn download(session: &Session, args: DownloadArgs) -> Result<Exit> {
     let folder = path_text(&absolute(&args.out)?)?;
     let mut worst = Exit::Done;
     for backup in &args.backups {
-        let events = session.backstay.subscribe();
+        let events = session.begin();
         let request = DownloadRequest {
             backup: session.backup(backup).await?,
             paths: args.only.clone(),
@@ -175,7 +175,7 @@ pub async fn download(session: &Session, args: DownloadArgs) -> Result<Exit> {
 /// Reads a backup back whole.
 pub async fn verify(session: &Session, backup: &str) -> Result<Exit> {
     let backup = session.backup(backup).await?;
-    let events = session.backstay.subscribe();
+    let events = session.begin();
     let run = session.backstay.start_verify(&backup).await?;
     let detail = session.watch(&run, events).await?;
     session.report(&detail).await

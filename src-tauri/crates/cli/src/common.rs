@@ -1,16 +1,19 @@
 //! What all verbs share: the session, and names looked up.
 
 use crate::options::ProgressForm;
+use crate::watch::Stops;
 use backstay_contract::{BackupFilter, BackupRow, DestinationRow, PlanRow, ServerRow};
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::Backstay;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One call of the program.
 pub struct Session {
     pub backstay: Backstay,
     pub json: bool,
     pub progress: ProgressForm,
+    pub stops: Arc<Stops>,
 }
 
 impl Session {

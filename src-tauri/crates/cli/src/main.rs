@@ -50,10 +50,11 @@ async fn run(options: Options) -> Result<Exit, Error> {
     if let Verb::Demo(demo) = options.verb {
         return demo::run(&demo).await;
     }
+    let stops = watch::Stops::listen();
     let passphrase = std::env::var("BACKSTAY_PASSPHRASE").ok().filter(|text| !text.is_empty()).map(Secret::new);
     let home = options.home.clone().unwrap_or_else(backstay_assembly::data_dir);
     let backstay = backstay_assembly::open(home, AssemblyOptions { passphrase, notifications: false }).await?;
-    let session = Session { backstay, json: options.json, progress: options.progress };
+    let session = Session { backstay, json: options.json, progress: options.progress, stops };
     match options.verb {
         Verb::Server(verb) => servers::run(&session, verb).await,
         Verb::Destination(verb) => destinations::run(&session, verb).await,

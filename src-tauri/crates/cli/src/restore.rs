@@ -37,7 +37,7 @@ pub async fn run(session: &Session, args: RestoreArgs) -> Result<Exit> {
         print_preview(session, &preview).await?;
     }
     let typed = confirm(&args, &preview)?;
-    let events = session.backstay.subscribe();
+    let events = session.begin();
     let run = session.backstay.start_restore(&preview.id, typed).await?;
     let detail = session.watch(&run, events).await?;
     session.report(&detail).await

@@ -7,7 +7,10 @@ use backstay_contract::{Event, ProgressView, RunDetail};
 use backstay_core::Result;
 use backstay_engine::{count_text, size_text};
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -17,10 +20,15 @@ const LOOK: Duration = Duration::from_secs(1);
 const PROBLEMS_SHOWN: u64 = 20;
 
 impl Session {
+    /// Returns the events from now on, for a run about to begin; from now on a signal cancels that run.
+    pub fn begin(&self) -> Receiver<Event> {
+        self.stops.watched.store(true, Ordering::SeqCst);
+        self.backstay.subscribe()
+    }
+
     /// Waits for a run to end, showing how it goes. `events` must be from before it began.
     pub async fn watch(&self, run: &str, mut events: Receiver<Event>) -> Result<RunDetail> {
         let mut line = Line::new(self.progress == ProgressForm::Auto && !self.json);
-        let mut stops = Stops::new();
         let mut asked = false;
         loop {
             tokio::select! {
@@ -40,7 +48,7 @@ impl Session {
                         break;
                     }
                 }
-                () = stops.next() => {
+                () = self.stops.next() => {
                     if asked {
                         line.clear();
                         std::process::exit(4);
@@ -145,33 +153,73 @@ fn is_over(state: &str) -> bool {
     !matches!(state, "waiting" | "running")
 }
 
-/// Signals that ask us to stop.
-struct Stops {
-    #[cfg(unix)]
-    terminate: Option<tokio::signal::unix::Signal>,
+/// Signals that ask us to stop. Listened for from the start, so that none falls between two moments.
+pub struct Stops {
+    asked: Notify,
+    /// A run is begun or watched: it is to be cancelled, not abandoned.
+    watched: AtomicBool,
 }
 
 impl Stops {
-    fn new() -> Self {
-        Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
-        }
+    /// Begins to listen. While no run is watched, a signal ends the program at once.
+    pub fn listen() -> Arc<Self> {
+        let stops = Arc::new(Self { asked: Notify::new(), watched: AtomicBool::new(false) });
+        let (heard, mut signals) = (stops.clone(), Signals::new());
+        tokio::spawn(async move {
+            loop {
+                signals.next().await;
+                if !heard.watched.load(Ordering::SeqCst) {
+                    std::process::exit(4);
+                }
+                heard.asked.notify_one();
+            }
+        });
+        stops
     }
-    #[cfg(unix)]
+    async fn next(&self) {
+        self.asked.notified().await;
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self { interrupt: signal(SignalKind::interrupt()).ok(), terminate: signal(SignalKind::terminate()).ok() }
+    }
     async fn next(&mut self) {
-        let Some(terminate) = &mut self.terminate else {
-            let _ = tokio::signal::ctrl_c().await;
-            return;
+        let wait = async |signal: &mut Option<tokio::signal::unix::Signal>| match signal {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            // It could not be listened for: the system's own way of ending us stays.
+            None => std::future::pending().await,
         };
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
+            () = wait(&mut self.interrupt) => {}
+            () = wait(&mut self.terminate) => {}
         }
     }
-    #[cfg(not(unix))]
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self
+    }
     async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

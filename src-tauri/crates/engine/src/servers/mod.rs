@@ -112,6 +112,7 @@ impl Backstay {
             self.inner.store.delete_server(&server.id)
         };
         self.inner.audited("server.remove", &server.name, result)?;
+        self.inner.unpin(&server.connection)?;
         self.inner.close_browsing(&server.id).await;
         for name in draft::secret_names(&server.id) {
             self.inner.forget_secret(name).await;
@@ -189,6 +190,18 @@ impl Inner {
         Ok(())
     }
 
+    /// Forgets the pinned keys of a removed server and its jump hosts, but for those another server still goes by. A
+    /// server that was set up anew is accepted again by removing and adding it.
+    fn unpin(&self, connection: &Connection) -> Result<()> {
+        let used: Vec<_> = self.store.servers()?.iter().flat_map(|server| hops(&server.connection)).collect();
+        for (host, port) in hops(connection) {
+            if !used.contains(&(host.clone(), port)) {
+                self.store.delete_host_key(&host, port)?;
+            }
+        }
+        Ok(())
+    }
+
     async fn discover(&self, ctx: &RunContext, host: &dyn backstay_core::host::Host) -> Result<ServerFacts> {
         let mut facts = self.parts.facts(ctx, host).await?;
         facts.seen = Some(self.clock.now());
@@ -201,6 +214,13 @@ impl Inner {
         }
         Ok(facts)
     }
+}
+
+/// Returns the addresses a connection goes through, the server's own last.
+fn hops(connection: &Connection) -> Vec<(String, u16)> {
+    let Connection::Ssh(ssh) = connection else { return Vec::new() };
+    let jumps = ssh.jumps.iter().map(|jump| (jump.host.clone(), jump.port));
+    jumps.chain(std::iter::once((ssh.host.clone(), ssh.port))).collect()
 }
 
 fn same_machine(a: &Connection, b: &Connection) -> bool {
