@@ -35,7 +35,7 @@ async function open(path, says) {
 }
 
 const SCREENS_OF = () => [
-  ['overview', '/overview', 'site nightly'],
+  ['overview', '/overview', 'Needs you'],
   ['servers', '/servers', 'This computer'],
   ['add-server', '/servers/new', 'By its address'],
   ['plans', '/plans', 'mail nightly'],
