@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-const CUTS: u64 = 100;
+/// In each of two tests, which run side by side.
+const CUTS: u64 = 50;
 
 /// The same numbers each time, so that a failure can be looked at again.
 struct Numbers(u64);
@@ -45,6 +46,15 @@ fn change(world: &World, numbers: &mut Numbers) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_cut_at_any_byte_leaves_no_wrong_backup() {
+    cut_again_and_again(20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_cut_at_other_bytes_leaves_no_wrong_backup() {
+    cut_again_and_again(71).await;
+}
+
+async fn cut_again_and_again(seed: u64) {
     let Some(sshd) = Sshd::start() else { return };
     let world = World::new().await;
     world.parts.network.store(true, Ordering::SeqCst);
@@ -61,7 +71,7 @@ async fn a_connection_cut_at_any_byte_leaves_no_wrong_backup() {
         ..ServerDraft::default()
     };
     let server = world.engine.save_server(draft).await.unwrap().id;
-    let mut numbers = Numbers(20);
+    let mut numbers = Numbers(seed);
     for n in 0..8 {
         world.write(&format!("data/sub-{n}/file"), &vec![n; 20_000]);
     }
