@@ -1,0 +1,115 @@
+// The window's own numbers: from the start of the process to its first paint, and a list of 10,000 backups to its first rows.
+// The app must be built; it is driven as in tests/e2e, on a display of its own.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Session } from '../../tests/e2e/lib/webdriver.mjs';
+import { median } from './run.mjs';
+
+const BACKUPS = 10_000;
+const STARTS = 3;
+const FIRST_PAINT_BAR_S = 1;
+const FIRST_ROWS_BAR_S = 0.3;
+
+/** When a process began, in milliseconds since 1970. */
+function startedAt(pid) {
+  const ticks = Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')[19]);
+  const perSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+  const bootedAt = Date.now() - Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
+  return bootedAt + (ticks / perSecond) * 1000;
+}
+
+async function firstPaint(app, env) {
+  const session = await Session.start(app, env);
+  try {
+    const painted = await session.runAsync(async () => {
+      for (;;) {
+        const [entry] = performance.getEntriesByName('first-contentful-paint');
+        if (entry) return performance.timeOrigin + entry.startTime;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    });
+    return (painted - startedAt(session.pid)) / 1000;
+  } finally {
+    await session.end();
+  }
+}
+
+/** Copies one real row of the list until there are 10,000, each a minute older. */
+function multiply(home) {
+  const columns = 'destination, server, server_name, plan, plan_name, kinds, problems, bytes, bytes_added';
+  const sql = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${BACKUPS - 1})
+    INSERT INTO backups (id, started_ns, record, ${columns})
+    SELECT printf('%064x', i), started_ns - i * 60000000000, replace(record, b.id, printf('%064x', i)), ${columns} FROM n, (SELECT * FROM backups LIMIT 1) b;`;
+  execFileSync('sqlite3', [join(home, 'backstay.db'), sql]);
+}
+
+async function firstRows(app, env) {
+  const session = await Session.start(app, env);
+  try {
+    await session.see('Overview');
+    const measured = await session.runAsync(async () => {
+      const link = [...document.querySelectorAll('nav a')].find((one) => one.textContent.startsWith('Backups'));
+      const begun = performance.now();
+      link.click();
+      while (document.querySelectorAll('[role=grid] [role=row]').length < 10) await new Promise(requestAnimationFrame);
+      await new Promise(requestAnimationFrame);
+      return { seconds: (performance.now() - begun) / 1000, text: document.body.innerText };
+    });
+    if (!/10[, ]?000 backups/.test(measured.text)) throw new Error('The list does not show 10,000 backups');
+    return measured.seconds;
+  } finally {
+    await session.end();
+  }
+}
+
+/** Measures; returns rows for the table. Runs itself again on a display and a message bus of its own. */
+export async function windowBench(cli) {
+  const missing = ['xvfb-run', 'WebKitWebDriver', 'dbus-run-session', 'sqlite3'].filter((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0);
+  if (missing.length > 0) {
+    console.log(`skipped: the window's numbers need ${missing.join(', ')}`);
+    return [];
+  }
+  const app = process.env.BACKSTAY_APP_BINARY ?? join(dirname(cli), 'backstay-app');
+  if (!existsSync(app)) {
+    console.log('skipped: the window\'s numbers need the app: run `npm start -- --build-only` first');
+    return [];
+  }
+  const inner = spawnSync('xvfb-run', ['-a', '-s', '-screen 0 1280x800x24', 'dbus-run-session', '--', process.execPath, fileURLToPath(import.meta.url), cli, app], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NO_AT_BRIDGE: '1' },
+  });
+  if (inner.status !== 0) throw new Error('The window could not be measured');
+  return JSON.parse(inner.stdout.trim().split('\n').at(-1));
+}
+
+async function main(cli, app) {
+  const folder = mkdtempSync(join(tmpdir(), 'backstay-bench-window-'));
+  const home = join(folder, 'home');
+  const env = { ...process.env, BACKSTAY_HOME: home, BACKSTAY_NO_KEYRING: '1', BACKSTAY_PASSPHRASE: 'bench' };
+  const backstay = (...args) => execFileSync(cli, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  try {
+    backstay('destination', 'add', 'vault', 'local', join(folder, 'vault'));
+    backstay('plan', 'add', 'docs', '--server', 'This computer', '--item', `files:${import.meta.dirname}`, '--to', 'vault');
+    backstay('backup', 'docs');
+    multiply(home);
+    const paints = [];
+    const lists = [];
+    for (let n = 0; n < STARTS; n++) {
+      paints.push(await firstPaint(app, env));
+      lists.push(await firstRows(app, env));
+    }
+    const row = (what, values, bar) => ({ what, ours: median(values), bar, unit: 's' });
+    console.log(JSON.stringify([
+      row('window: start of the process to first paint', paints, FIRST_PAINT_BAR_S),
+      row('window: a list of 10,000 backups to its first rows', lists, FIRST_ROWS_BAR_S),
+    ]));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2], process.argv[3]);
