@@ -36,3 +36,31 @@ test('a home that is no folder is told on a page, not by a crash', async () => {
     await scene.remove();
   }
 });
+
+test('without a keyring the window says so, and a sealed file takes its place', async () => {
+  const scene = await Scene.make('sealed');
+  let session = await scene.open({ BACKSTAY_NO_KEYRING: '1' });
+  try {
+    await session.see('There is no place for passwords and keys yet');
+    await session.click('button', 'Set up…');
+    await session.fill('Passphrase', 'correct horse battery');
+    await session.fill('The same again', 'correct horse battery');
+    await session.click('button', 'Make the file');
+    await session.see('Ready');
+    await session.gone('There is no place for passwords and keys yet');
+    await session.end();
+    session = await scene.open({ BACKSTAY_NO_KEYRING: '1' });
+    await session.see('Passwords and keys are locked');
+    await session.click('button', 'Unlock…');
+    await session.fill('Passphrase', 'wrong');
+    await session.click('button', 'Unlock', { exact: true });
+    await session.get('alert');
+    await session.fill('Passphrase', 'correct horse battery');
+    await session.click('button', 'Unlock', { exact: true });
+    await session.gone('Passwords and keys are locked');
+  } finally {
+    await session.screenshot(join(SCREENS, 'sealed-last.png')).catch(() => {});
+    await session.end();
+    await scene.remove();
+  }
+});

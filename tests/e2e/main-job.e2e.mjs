@@ -172,6 +172,7 @@ test('a restore into another folder shows a preview first, and brings all back',
   await session.fill('Folder on web-1', target);
   await session.click('button', 'Show what would happen');
   await session.see('Left alone', 30_000);
+  await session.settle();
   await session.screenshot(join(SCREENS, 'restore-preview.png'));
   await session.click('button', 'Restore to web-1');
   const dialog = await session.get('dialog');
@@ -200,6 +201,7 @@ test('replace needs the name typed, and makes the folder as it was', async () =>
   await session.fill(/to confirm$/, 'web-2');
   assert.equal(await session.run((button) => button.disabled, confirm), true, 'not with another name');
   await session.fill(/to confirm$/, 'web-1');
+  await session.settle();
   await session.screenshot(join(SCREENS, 'restore-confirm.png'));
   await session.click('button', 'Restore to web-1', { within: dialog });
   await session.see('Restored to web-1', 60_000);

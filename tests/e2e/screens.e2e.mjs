@@ -57,7 +57,7 @@ for (const theme of ['light', 'dark']) {
     for (const [name, path, says] of SCREENS_OF()) {
       await t.test(name, async () => {
         await open(path, says);
-        await session.gone('Reading');
+        await session.settle();
         await shoot(name, theme);
         await checkAxe(session, `${name}, ${theme}`);
       });

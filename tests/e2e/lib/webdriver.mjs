@@ -178,6 +178,22 @@ export class Session {
     await waitFor(`the page to stop saying ${text}`, async () => !(await this.text()).includes(text), timeout);
   }
 
+  /** Waits until the page is at rest: nothing loads, nothing fades in or out, and its text stays as it is. */
+  async settle() {
+    let before = null;
+    await waitFor('the page to come to rest', async () => {
+      const now = await this.run(() => {
+        const busy = document.querySelector('[aria-busy=true], .mantine-Skeleton-root, [data-loading]');
+        const fading = document.getAnimations().some((one) => one.playState === 'running' && one.effect?.getComputedTiming().iterations !== Infinity);
+        const reading = /(Reading|Searching)[^\n]*…/.test(document.body.innerText);
+        return busy || fading || reading ? null : document.body.innerText.replace(/\d+ s ago|now/g, '');
+      });
+      const same = now !== null && now === before;
+      before = now;
+      return same;
+    });
+  }
+
   /** Calls one of Backstay's commands, as the window does. For setting a scene, not for what a journey is about. */
   async invoke(command, args = {}) {
     return this.runAsync((name, given) => window.__TAURI_INTERNALS__.invoke(name, given), command, args);
