@@ -377,6 +377,9 @@ fn host_keys_and_settings() {
     key.fingerprint = "SHA256:b".into();
     store.put_host_key(&key).unwrap();
     assert_eq!(store.host_key("web", 65_535).unwrap(), Some(key));
+    store.delete_host_key("web", 65_535).unwrap();
+    store.delete_host_key("web", 65_535).unwrap();
+    assert_eq!(store.host_key("web", 65_535).unwrap(), None);
     assert_eq!(store.host_key("web", 22).unwrap(), None);
     assert_eq!(store.setting("theme").unwrap(), None);
     store.put_setting("theme", &serde_json::json!({"dark": true})).unwrap();

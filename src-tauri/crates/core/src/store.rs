@@ -98,6 +98,8 @@ pub trait Store: Send + Sync {
     fn host_key(&self, host: &str, port: u16) -> Result<Option<PinnedHostKey>>;
     /// Pins a host key, replacing the one before.
     fn put_host_key(&self, key: &PinnedHostKey) -> Result<()>;
+    /// Forgets the pinned key of a host.
+    fn delete_host_key(&self, host: &str, port: u16) -> Result<()>;
 
     /// Appends to the audit log.
     fn audit(&self, at: DateTime<Utc>, record: &AuditRecord) -> Result<AuditEntry>;

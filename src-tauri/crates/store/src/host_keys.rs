@@ -23,3 +23,8 @@ pub(crate) fn put(connection: &Connection, key: &PinnedHostKey) -> Query<()> {
     )?;
     Ok(())
 }
+
+pub(crate) fn delete(connection: &Connection, host: &str, port: u16) -> Query<()> {
+    connection.execute("DELETE FROM host_keys WHERE host = ?1 AND port = ?2", params![host, port])?;
+    Ok(())
+}

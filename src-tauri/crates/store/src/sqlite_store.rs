@@ -175,6 +175,9 @@ impl Store for SqliteStore {
     fn put_host_key(&self, key: &PinnedHostKey) -> Result<()> {
         self.write("Cannot pin a host key", |connection| host_keys::put(connection, key))
     }
+    fn delete_host_key(&self, host: &str, port: u16) -> Result<()> {
+        self.write("Cannot forget a pinned host key", |connection| host_keys::delete(connection, host, port))
+    }
 
     fn audit(&self, at: DateTime<Utc>, record: &AuditRecord) -> Result<AuditEntry> {
         self.write("Cannot write the audit log", |connection| audit::append(connection, at, record))

@@ -2,6 +2,7 @@
 
 mod parts;
 mod preview;
+mod spare;
 
 pub(crate) use parts::{items_of, selection_of};
 

@@ -20,17 +20,24 @@ impl Inner {
         let reader = layout.open(&backup.record.id).await?;
         let picked = self.picked(&ctx, reader.as_ref(), &backup, &wish).await?;
         let host = self.connect(&server).await?;
+        let problems = match wish.mode {
+            RestoreMode::Replace => reader.manifest().await?.map(|manifest| manifest.problems).unwrap_or_default(),
+            _ => Vec::new(),
+        };
         let mut parts = Vec::new();
         for part in picked {
             let kind = self.kind(&part.input.item.kind)?;
             let plan = kind.plan_restore(&ctx, host.as_ref(), &part.input, &part.listing, &part.options).await;
             match plan {
-                Ok(plan) => parts.push(RestorePart {
-                    input: part.input,
-                    plan,
-                    options: part.options,
-                    selection: part.selection,
-                }),
+                Ok(mut plan) => {
+                    super::spare::spare_unread(&mut plan, &problems, &part.options);
+                    parts.push(RestorePart {
+                        input: part.input,
+                        plan,
+                        options: part.options,
+                        selection: part.selection,
+                    });
+                }
                 Err(error) => {
                     host.close().await;
                     return Err(error);
@@ -61,6 +68,13 @@ impl Inner {
         };
         shown.transfer_bytes = shown.create.bytes.saturating_add(shown.overwrite.bytes);
         shown.blocked = blocked(&shown, &parts);
+        // The manifest keeps the first 10,000 problems; what is not listed cannot be spared.
+        if shown.delete.count > 0 && backup.record.problems > problems.len() as u64 {
+            shown.blocked = Some(
+                "this backup has more problems than it lists, so what it could not read would be deleted; choose merge"
+                    .into(),
+            );
+        }
         shown.sentence = sentence(&shown, &wish);
         Ok(KeptPreview { shown, made: self.clock.now(), backup, destination, server, parts })
     }
