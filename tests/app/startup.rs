@@ -14,7 +14,11 @@ use tauri::{App, Manager, WebviewWindow};
 
 fn app(home: &Path) -> App<MockRuntime> {
     let mut context = mock_context(noop_assets());
-    context.config_mut().app.windows.push(WindowConfig { label: MAIN.into(), create: false, ..WindowConfig::default() });
+    context.config_mut().app.windows.push(WindowConfig {
+        label: MAIN.into(),
+        create: false,
+        ..WindowConfig::default()
+    });
     let app = backstay_app::configure(mock_builder(), home.to_path_buf()).build(context).unwrap();
     // What the event loop would do first.
     backstay_app::set_up(app.handle(), home.to_path_buf()).unwrap();

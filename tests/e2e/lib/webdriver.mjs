@@ -201,6 +201,11 @@ export class Session {
 
   /** Writes what the window shows into a PNG file. */
   async screenshot(file) {
+    // The picture is of the last frame drawn, which may be older than what the page holds by now.
+    await this.runAsync(async () => {
+      for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+    });
+    await this.#call('GET', '/screenshot');
     await writeFile(file, Buffer.from(await this.#call('GET', '/screenshot'), 'base64'));
   }
 
