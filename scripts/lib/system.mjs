@@ -63,7 +63,7 @@ function lacks(group) {
   return programs.some((p) => !has(p)) || modules.some((m) => ask('pkg-config', ['--exists', m]) === null);
 }
 
-/** Returns the Debian packages of some groups that are not installed. Names this release does not know are left out. */
+/** Returns the Debian packages of some groups that are not installed. */
 function missingApt(names) {
   const wanted = [...new Set(names.flatMap((group) => groups[group].apt ?? []))];
   return wanted.filter((name) => !installed(name));
@@ -81,8 +81,12 @@ function aptInstall(prefix, packages) {
     const [program, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
     return run(program, rest, { env });
   };
-  const install = () => apt('install', '-y', '--no-install-recommends', ...packages);
-  return (apt('update', '-q') && install()) || install();
+  apt('update', '-q');
+  // A release may not know every name; what needs it is then skipped, and says so.
+  const known = packages.filter((name) => ask('apt-cache', ['show', '--no-all-versions', name]));
+  const unknown = packages.filter((name) => !known.includes(name));
+  if (unknown.length > 0) console.log(`Not in this release, left out: ${unknown.join(', ')}`);
+  return known.length > 0 && apt('install', '-y', '--no-install-recommends', ...known);
 }
 
 /** Makes sure that groups of system packages are there. Returns `true`, or `false` after saying exactly what to do. */
