@@ -8,12 +8,12 @@ const server = (state: string, last_backup: number | null = 1): ServerRow => ({
 const need = (part: Partial<Need>): Need => ({ kind: 'failed', subject: 's', text: '', plan: null, server: null, destination: null, run: null, ...part });
 
 describe('overviewSentence', () => {
-  it('does not count what no plan reads', () => expect(overviewSentence({ servers: [server('protected'), server('unplanned', null)], needs: [] })).toBe('The server has a good backup. Nothing needs you.'));
+  it('does not count what no plan reads', () => expect(overviewSentence({ servers: [server('protected'), server('unplanned', null)], needs: [] })).toBe('The server is protected. Nothing needs you.'));
   it('says how many are good, and what is needed', () => {
-    expect(overviewSentence({ servers: [server('protected'), server('stale')], needs: [need({})] })).toBe('1 of 2 servers has a good backup. One thing needs you.');
+    expect(overviewSentence({ servers: [server('protected'), server('stale')], needs: [need({})] })).toBe('1 of 2 servers is protected. One thing needs you.');
   });
   it('does not call a server safe because it is being backed up for the first time', () => {
-    expect(overviewSentence({ servers: [server('running', null), server('protected')], needs: [] })).toBe('1 of 2 servers has a good backup. Nothing needs you.');
+    expect(overviewSentence({ servers: [server('running', null), server('protected')], needs: [] })).toBe('1 of 2 servers is protected. Nothing needs you.');
   });
   it('is plain when there is nothing', () => expect(overviewSentence({ servers: [], needs: [] })).toBe('Nothing is backed up yet.'));
 });

@@ -3,15 +3,15 @@ import { plural } from '../../shared/format';
 
 const OFF = new Set(['unplanned']);
 
-/** The sentence under the title: how many servers have a good backup, and how many things need the user. */
+/** The sentence under the title: how many servers are protected, and how many things need the user. */
 export function overviewSentence(overview: Pick<Overview, 'servers' | 'needs'>): string {
   const planned = overview.servers.filter((server) => !OFF.has(server.state));
   if (planned.length === 0) return 'Nothing is backed up yet.';
   const good = planned.filter(isProtected).length;
   const first =
     good === planned.length
-      ? planned.length === 1 ? 'The server has a good backup.' : `All ${planned.length} servers have a good backup.`
-      : `${good} of ${plural(planned.length, 'server')} ${good === 1 ? 'has' : 'have'} a good backup.`;
+      ? planned.length === 1 ? 'The server is protected.' : `All ${planned.length} servers are protected.`
+      : `${good} of ${plural(planned.length, 'server')} ${good === 1 ? 'is' : 'are'} protected.`;
   const needs = overview.needs.length;
   if (needs === 0) return `${first} Nothing needs you.`;
   return `${first} ${needs === 1 ? 'One thing needs you.' : `${needs} things need you.`}`;

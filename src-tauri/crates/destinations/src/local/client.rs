@@ -131,10 +131,13 @@ impl Folder {
 
 /// Makes one folder only its owner can look into.
 pub(super) fn make_folder(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        std::fs::DirBuilder::new().mode(0o700).create(path)
+    }
+    #[cfg(not(unix))]
+    std::fs::create_dir(path)
 }
 
 /// Makes a folder's new names durable. Some file systems refuse to sync a folder; their renames are durable or they are

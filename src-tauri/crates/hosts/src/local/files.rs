@@ -3,6 +3,7 @@
 use backstay_core::entry::{Entry, EntryType, TimeNs};
 use backstay_core::host::Space;
 use backstay_core::{Error, ErrorClass, RawPath, Result};
+#[cfg(unix)]
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io;
@@ -10,12 +11,24 @@ use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 /// User and group names by number, as `/etc/passwd` and `/etc/group` tell them.
-#[derive(Default)]
+#[cfg(unix)]
 struct Names {
     users: HashMap<u32, String>,
     groups: HashMap<u32, String>,
 }
 
+/// Where owners are no numbers there is nothing to name.
+#[cfg(not(unix))]
+struct Names;
+
+#[cfg(not(unix))]
+impl Names {
+    fn read() -> Self {
+        Self
+    }
+}
+
+#[cfg(unix)]
 impl Names {
     fn read() -> Self {
         Self { users: Self::table("/etc/passwd"), groups: Self::table("/etc/group") }

@@ -41,7 +41,7 @@ pub(super) async fn plan(
     }
     plan.kept = (wanted.len() - changes.iter().filter(|c| c.kind != ChangeKind::Delete).count()) as u64;
     plan.changes = changes;
-    add_notes(host, &tools, &targets, &mut plan).await;
+    add_notes(host, &tools, &mut plan);
     Ok(plan)
 }
 
@@ -238,7 +238,7 @@ fn warn_of_links(above: &HashMap<RawPath, Entry>, plan: &mut RestorePlan) {
     }
 }
 
-async fn add_notes(host: &dyn Host, tools: &Tools, targets: &[RawPath], plan: &mut RestorePlan) {
+fn add_notes(host: &dyn Host, tools: &Tools, plan: &mut RestorePlan) {
     if tools.tar.is_empty() {
         let why = "GNU tar is not there: owners, times, links and extended attributes will not be restored";
         plan.warnings.push(why.into());
@@ -247,18 +247,6 @@ async fn add_notes(host: &dyn Host, tools: &Tools, targets: &[RawPath], plan: &m
     }
     if !tools.root && host.capabilities().commands {
         plan.warnings.push("Not root there: owners will not be restored, and some places may not be writable".into());
-    }
-    let needed: u64 = plan.changes.iter().filter(|c| c.kind != ChangeKind::Delete).map(|c| c.size_bytes).sum();
-    let mut place = targets.first().cloned();
-    while let Some(at) = place {
-        if let Ok(space) = host.space(&at).await {
-            plan.facts.push(format!("{} bytes free there, {needed} bytes to write", space.free_bytes));
-            if space.free_bytes < needed {
-                plan.warnings.push(format!("Too little room: {needed} bytes to write, {} free", space.free_bytes));
-            }
-            break;
-        }
-        place = at.parent();
     }
 }
 
