@@ -148,6 +148,20 @@ async fn mariadb_faults_are_named_and_leave_nothing_that_looks_good() {
     assert!(recorder.by_subject()["database shop_restored"].1.contains("cut short"), "{:?}", recorder.by_subject());
 }
 
+#[tokio::test]
+async fn the_password_arrives_where_standard_input_is_a_socket() {
+    let Some(server) = MariaDb::start().unwrap() else { return };
+    server.load_fixture("shop").unwrap();
+    let before = server.fingerprint("shop").unwrap();
+    let host = TestHost { socket_stdin: true, ..TestHost::default() };
+    let item = mysql(&server, &["shop"], OWNER_PASSWORD);
+    let (report, backup, _) = collect(&host, &item).await;
+    assert_eq!(report.unwrap().files, 1);
+    server.sql("drop database shop").unwrap();
+    restore(&host, &item, &backup, RestoreMode::Merge, None).await.1.unwrap();
+    assert_eq!(server.fingerprint("shop").unwrap(), before);
+}
+
 fn which(program: &str) -> Vec<u8> {
     std::process::Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().stdout
 }

@@ -29,6 +29,8 @@ pub struct TestHost {
     pub at_byte: Option<(u64, Hook)>,
     /// Put in front of PATH.
     pub path: Option<std::path::PathBuf>,
+    /// Standard input is a socket, as some SSH servers make it: it cannot be opened by its name.
+    pub socket_stdin: bool,
     /// Commands run as this uid and gid.
     pub user: Option<u32>,
     /// Programs started, with their arguments.
@@ -85,6 +87,9 @@ impl Host for TestHost {
     async fn start(&self, command: Command) -> Result<Process> {
         let argv: Vec<String> = command.argv.iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect();
         let program = argv[0].clone();
+        // A tool named by its whole path may be run by a shell.
+        let runs = |name: &str| program == name || (name.starts_with('/') && argv.iter().any(|arg| arg == name));
+        let cut = self.cut.filter(|(name, _)| runs(name)).map(|(_, after)| after);
         self.started.lock().unwrap().push(argv);
         let mut process = tokio::process::Command::new(OsStr::from_bytes(&command.argv[0]));
         process.args(command.argv[1..].iter().map(|a| OsStr::from_bytes(a))).env("LC_ALL", "C").kill_on_drop(true);
@@ -97,9 +102,16 @@ impl Host for TestHost {
         if let Some(user) = self.user {
             process.uid(user).gid(user);
         }
+        let socket = if self.socket_stdin {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            process.stdin(std::os::fd::OwnedFd::from(theirs));
+            Some(tokio::net::UnixStream::from_std(ours).unwrap())
+        } else {
+            None
+        };
         let mut child = process.spawn().map_err(|e| Error::io(format!("Cannot start {program}"), e))?;
         let stdout = child.stdout.take().unwrap();
-        let cut = self.cut.filter(|(name, _)| *name == program).map(|(_, after)| after);
         let rate = self.tar_rate.filter(|_| program == "tar");
         let hook = self.at_byte.clone().filter(|_| program == "tar");
         let stdout = Faulty { inner: stdout, received: self.received.clone(), rate, wait: None, hook, read: 0 };
@@ -108,7 +120,10 @@ impl Host for TestHost {
             None => Box::new(stdout),
         };
         Ok(Process {
-            stdin: Box::new(child.stdin.take().unwrap()),
+            stdin: match socket {
+                Some(socket) => Box::new(socket),
+                None => Box::new(child.stdin.take().unwrap()),
+            },
             stdout,
             stderr: Box::new(child.stderr.take().unwrap()),
             control: Box::new(Control { child, lost: cut.is_some() }),

@@ -107,7 +107,7 @@ pub(crate) fn ends_the_run(error: &Error) -> bool {
 /// Returns an error as a problem's reason: the message and the first line the tool said.
 pub(crate) fn reason(error: &Error) -> String {
     match error.detail.as_deref().and_then(crate::dump::first_line) {
-        Some(line) => format!("{}: {line}", error.message),
-        None => error.message.clone(),
+        Some(line) if !error.message.contains(line) => format!("{}: {line}", error.message),
+        _ => error.message.clone(),
     }
 }

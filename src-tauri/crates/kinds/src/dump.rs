@@ -105,9 +105,7 @@ impl Dump {
                 if matches!(error.class, ErrorClass::Offline | ErrorClass::Cancelled | ErrorClass::TimedOut) {
                     return Err(error);
                 }
-                let detail = error.detail.as_deref().and_then(first_line).unwrap_or_default().to_owned();
-                let reason = if detail.is_empty() { error.message } else { format!("{}: {detail}", error.message) };
-                problems.report(ProblemKind::Database, subject, reason);
+                problems.report(ProblemKind::Database, subject, crate::databases::reason(&error));
                 Ok(None)
             }
         }
@@ -177,7 +175,7 @@ impl Dump {
     }
 }
 
-/// Makes the error of a database tool that failed, in the class its words tell.
+/// Makes the error of a database tool that failed, in the class its words tell, with the first of them.
 pub(crate) fn tool_error(tried: &str, tool: &str, status: &str, said: &str) -> Error {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let (class, hint) = if has(&[
@@ -207,7 +205,8 @@ pub(crate) fn tool_error(tried: &str, tool: &str, status: &str, said: &str) -> E
     } else {
         (ErrorClass::Internal, "The details show what the tool said.")
     };
-    Error::new(class, format!("{tried}: {tool} ended with {status}")).hint(hint).detail(said)
+    let words = first_line(said).map(|line| format!(": {line}")).unwrap_or_default();
+    Error::new(class, format!("{tried}: {tool} ended with {status}{words}")).hint(hint).detail(said)
 }
 
 /// Returns the first line of a tool's words that says something.

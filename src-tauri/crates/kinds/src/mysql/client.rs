@@ -92,12 +92,13 @@ pub(super) struct Client<'a> {
     pub options: Vec<u8>,
 }
 
-/// Reads an option file of known length off its standard input into a private file, takes the file's name away, and runs
-/// the tool on the rest: whatever ends the tool, no password stays on the disk.
-const WITH_OPTION_FILE: &str = r#"umask 077; d=$(mktemp -d) || exit 70; trap 'rm -rf "$d"' EXIT; trap 'exit 71' HUP INT TERM
-dd bs=1 count="$1" of="$d/options" 2>/dev/null || exit 72; tool=$2; shift 2
-exec 3<"$d/options" || exit 72; rm -rf "$d"
-exec "$tool" --defaults-file=/dev/fd/3 "$@""#;
+/// Becomes the tool `$2`, which finds the first `$1` bytes of standard input as its option file, and the rest as its
+/// input. The option file is a pipe that the shell fills: on no disk, and no matter what sort of thing standard input is
+/// (some SSH servers make it a socket, which cannot be opened by its name).
+const WITH_OPTION_FILE: &str = r#"options=$(dd bs=1 count="$1" 2>/dev/null); tool=$2; shift 2
+exec "$tool" --defaults-file=/dev/fd/4 "$@" 4<<END
+$options
+END"#;
 
 impl<'a> Client<'a> {
     /// Makes a client; `Unsupported` when the server has no client program.
@@ -135,10 +136,13 @@ impl<'a> Client<'a> {
         args
     }
 
-    /// A tool that reads nothing but the option file on its standard input.
+    /// A tool that gets the option file first on its standard input, where there is one.
     fn command(&self, tool: &str) -> Command {
-        let command = Command::new(tool);
-        let command = if self.options.is_empty() { command } else { command.arg("--defaults-file=/dev/stdin") };
+        let command = if self.options.is_empty() {
+            Command::new(tool)
+        } else {
+            Command::sh(WITH_OPTION_FILE, [&self.options.len().to_string(), tool])
+        };
         command.args(self.log_in())
     }
 
@@ -162,14 +166,9 @@ impl<'a> Client<'a> {
         command.args(["--databases", "--", database])
     }
 
-    /// The client, fed with SQL. The option file comes first on its standard input.
+    /// The client, fed with SQL after the option file.
     pub(super) fn load(&self) -> Command {
-        let args = self.log_in().into_iter().chain(["--batch".into(), "--max-allowed-packet=1G".into()]);
-        if self.options.is_empty() {
-            return Command::new(&self.tools.client).args(args);
-        }
-        let length = self.options.len().to_string();
-        Command::sh(WITH_OPTION_FILE, [length, self.tools.client.clone()].into_iter().chain(args))
+        self.command(&self.tools.client).args(["--batch", "--max-allowed-packet=1G"])
     }
 
     /// Asks one question; rows of columns come back.

@@ -1,6 +1,7 @@
 //! Kind "mysql": databases of MySQL and MariaDB, through mysqldump.
 
 mod client;
+mod rename;
 mod restore;
 
 use crate::dump::{self, Dump, Whole};

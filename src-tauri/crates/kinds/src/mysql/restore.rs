@@ -75,6 +75,9 @@ async fn load(
     if mode == RestoreMode::Replace {
         client.query(&format!("drop database if exists {}", quoted(&target.name))).await?;
     }
+    if target.name != target.original {
+        content = super::rename::renamed(content, &target.original, &target.name);
+    }
     let mut edges = Edges::default();
     let head = read_head(&mut content, &mut edges).await?;
     let mut before = client.options.clone();
