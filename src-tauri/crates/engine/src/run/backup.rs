@@ -283,13 +283,14 @@ impl Job {
 /// Items that failed, while others may go on.
 pub(super) struct Failures {
     items: usize,
-    errors: Vec<(String, Error)>,
+    failed: usize,
+    first: Option<Error>,
 }
 
 impl Failures {
     /// Of so many items.
     pub(super) fn new(items: usize) -> Self {
-        Self { items, errors: Vec::new() }
+        Self { items, failed: 0, first: None }
     }
     /// Takes an item's error. What concerns the whole run comes back as the run's error.
     pub(super) fn add(&mut self, job: &Job, input: &ItemInput, error: Error) -> Result<()> {
@@ -301,31 +302,34 @@ impl Failures {
         if ends_run || job.ctx.cancel.is_cancelled() {
             return Err(error);
         }
-        self.errors.push((input.item.name.clone(), error));
-        if self.errors.len() < self.items {
-            self.tell(job, self.errors.len() - 1, &input.item.kind);
+        // An only item's error is the run's own, and would be told twice.
+        if self.items > 1 {
+            tell(job, input, &error);
         }
+        self.failed += 1;
+        self.first.get_or_insert(error);
         Ok(())
-    }
-    fn tell(&self, job: &Job, at: usize, kind: &str) {
-        let Some((item, error)) = self.errors.get(at) else { return };
-        let kind = if matches!(kind, "files") { ProblemKind::Other } else { ProblemKind::Database };
-        let reason = match &error.hint {
-            Some(hint) => format!("{}. {hint}", error.message),
-            None => error.message.clone(),
-        };
-        if let Some(detail) = &error.detail {
-            job.log(format!("{item}: {detail}"));
-        }
-        job.problem(Problem { kind, item: item.clone(), subject: item.clone(), reason });
     }
     /// Ends with the first error if every item failed.
-    pub(super) fn end(mut self) -> Result<()> {
-        if self.items > 0 && self.errors.len() >= self.items {
-            return Err(self.errors.remove(0).1);
+    pub(super) fn end(self) -> Result<()> {
+        match self.first {
+            Some(error) if self.failed >= self.items => Err(error),
+            _ => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn tell(job: &Job, input: &ItemInput, error: &Error) {
+    let name = &input.item.name;
+    let kind = if input.item.kind == "files" { ProblemKind::Other } else { ProblemKind::Database };
+    let reason = match &error.hint {
+        Some(hint) => format!("{}. {hint}", error.message),
+        None => error.message.clone(),
+    };
+    if let Some(detail) = &error.detail {
+        job.log(format!("{name}: {detail}"));
+    }
+    job.problem(Problem { kind, item: name.clone(), subject: name.clone(), reason });
 }
 
 /// The layout's writer as the kinds see it; remembers whether the destination failed, and shows what it wrote.
