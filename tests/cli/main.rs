@@ -1,6 +1,8 @@
 //! The real `backstay` program: the main job, its JSON, its exit codes, its secrets, and what a kill leaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(unix)]
+mod databases;
 mod faults;
 mod main_job;
 #[cfg(unix)]

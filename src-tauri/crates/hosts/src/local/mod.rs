@@ -83,6 +83,8 @@ fn start(label: &str, command: &Command) -> Result<Process> {
     for arg in args {
         child.arg(os_string(arg)?);
     }
+    // Ours alone: it opens the sealed file.
+    child.env_remove("BACKSTAY_PASSPHRASE");
     child.env("LC_ALL", "C").envs(command.env.iter().map(|(name, value)| (name, value)));
     child.envs(command.secret_env.iter().map(|(name, value)| (name, value.expose())));
     child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
