@@ -60,6 +60,12 @@ async fn a_folder_goes_into_a_vault_is_looked_at_restored_and_compared() {
     assert!(overview.servers[0].last_proof.is_some());
     assert_eq!((overview.counts.backups, overview.counts.plans), (2, 1));
     assert!(overview.first_steps.backup && !overview.first_steps.server);
+    // What is stored is added up in the background, and told when it is known.
+    let mut events = world.engine.subscribe();
+    while world.engine.overview().await.unwrap().stored_bytes.is_none_or(|bytes| bytes == 0) {
+        let told = tokio::time::timeout(std::time::Duration::from_secs(30), events.recv()).await;
+        told.expect("the stored bytes were never told").unwrap();
+    }
     // Reading the destination anew keeps what only this computer knows.
     assert_eq!(world.backups_in_vault(&destination).await, 2);
     assert!(world.engine.backup(&newer).await.unwrap().row.verified.is_some());

@@ -38,6 +38,9 @@ impl Backstay {
             protected_bytes += newest.map_or(0, |known| known.record.counts.bytes);
         }
         let used = locked(&self.inner.used).clone();
+        for config in destinations.iter().filter(|config| !used.contains_key(&config.id)) {
+            self.inner.measure_used(config);
+        }
         let stored: Option<Vec<u64>> = destinations.iter().map(|config| used.get(&config.id).copied()).collect();
         let active = RunQuery { active_only: true, limit: 100, ..RunQuery::default() };
         Ok(Overview {

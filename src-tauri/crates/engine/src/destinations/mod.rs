@@ -162,7 +162,7 @@ impl Inner {
     }
 
     /// Adds up the bytes used in the background, and tells when they are known.
-    fn measure_used(self: &Arc<Self>, config: &DestinationConfig) {
+    pub(crate) fn measure_used(self: &Arc<Self>, config: &DestinationConfig) {
         let (inner, config) = (self.clone(), config.clone());
         tokio::spawn(async move {
             let used = async { inner.vault(&config).await?.layout.used_bytes().await };
