@@ -5,6 +5,7 @@ mod collect;
 mod compare;
 mod fetch;
 mod listing;
+mod outlet;
 mod pattern;
 mod restore;
 mod settings;
