@@ -48,6 +48,11 @@ impl ErrorClass {
     pub fn may_retry(self) -> bool {
         matches!(self, Self::Offline | Self::TimedOut | Self::Throttled)
     }
+    /// Tells whether a run cannot go on after it, whatever it was met at: the way to the server is gone or no longer
+    /// trusted, or the user cancelled. Never to be taken for "this file is not there".
+    pub fn ends_the_run(self) -> bool {
+        matches!(self, Self::Offline | Self::TimedOut | Self::Cancelled | Self::HostKeyChanged | Self::HostKeyUnknown)
+    }
     /// The word for this class in JSON and in the window's code table.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -99,11 +99,6 @@ pub(crate) fn finish(
     Ok(report)
 }
 
-/// Tells whether an error is about the whole run, not one database.
-pub(crate) fn ends_the_run(error: &Error) -> bool {
-    matches!(error.class, ErrorClass::Offline | ErrorClass::TimedOut | ErrorClass::Cancelled)
-}
-
 /// Returns an error as a problem's reason: the message and the first line the tool said.
 pub(crate) fn reason(error: &Error) -> String {
     match error.detail.as_deref().and_then(crate::dump::first_line) {

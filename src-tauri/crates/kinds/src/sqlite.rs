@@ -81,7 +81,7 @@ async fn tool(host: &dyn Host) -> Result<String> {
                 let version = output.text().split_whitespace().next().unwrap_or_default().to_owned();
                 return Ok(format!("sqlite3 {version}"));
             }
-            Err(error) if common::ends_the_run(&error) => return Err(error),
+            Err(error) if error.class.ends_the_run() => return Err(error),
             _ => {}
         }
     }
@@ -141,7 +141,7 @@ impl Kind for Sqlite {
                     there += 1;
                     bytes += entry.size_bytes;
                 }
-                Err(error) if common::ends_the_run(&error) => return Err(error),
+                Err(error) if error.class.ends_the_run() => return Err(error),
                 Err(_) => preflight.warnings.push(format!("{path} is not there, or not to be seen by this user")),
             }
         }
@@ -348,7 +348,7 @@ async fn restore(
                 report.bytes += bytes;
                 ctx.progress.advance(1, 0);
             }
-            Err(error) if common::ends_the_run(&error) => return Err(error),
+            Err(error) if error.class.ends_the_run() => return Err(error),
             Err(error) => problems.report(ProblemKind::Database, subject, common::reason(&error)),
         }
     }

@@ -10,7 +10,7 @@ use backstay_core::entry::{Content, Entry, EntrySink, EntryType};
 use backstay_core::host::Host;
 use backstay_core::kind::CollectReport;
 use backstay_core::run::{Phase, ProblemKind};
-use backstay_core::{ErrorClass, RawPath, Result, RunContext};
+use backstay_core::{RawPath, Result, RunContext};
 use std::collections::{HashMap, HashSet};
 
 /// Collects the files of an item.
@@ -162,9 +162,4 @@ pub(super) fn sort_in_tree_order(entries: &mut [Entry]) {
     // A slash must sort before every other byte for that.
     let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
     entries.sort_by(|a, b| a.path.as_bytes().iter().map(key).cmp(b.path.as_bytes().iter().map(key)));
-}
-
-/// Tells whether an error ends the whole run rather than one path.
-pub(super) fn ends_the_run(class: ErrorClass) -> bool {
-    matches!(class, ErrorClass::Offline | ErrorClass::TimedOut | ErrorClass::Cancelled)
 }

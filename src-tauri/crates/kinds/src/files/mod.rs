@@ -97,6 +97,8 @@ impl Kind for Files {
                 Err(error) if error.class == ErrorClass::Missing => {
                     preflight.warnings.push(format!("{root} is not there"));
                 }
+                // A lost connection is not a missing folder.
+                Err(error) if error.class.ends_the_run() => return Err(error),
                 Err(error) => preflight.warnings.push(format!("{root}: {}", error.message)),
             }
         }

@@ -1,6 +1,6 @@
 //! Collecting without GNU tools: folder by folder, file by file, through the host itself (SFTP).
 
-use super::collect::{ends_the_run, sort_in_tree_order};
+use super::collect::{sort_in_tree_order};
 use super::fetch::watched;
 use super::listing::folders_above;
 use super::nothing_there;
@@ -43,13 +43,18 @@ async fn list(
     let roots = settings.walked_roots();
     let mut entries = Vec::new();
     for folder in folders_above(&roots) {
-        entries.extend(host.stat(&folder).await.ok());
+        match host.stat(&folder).await {
+            Ok(entry) => entries.push(entry),
+            Err(error) if error.class.ends_the_run() => return Err(error),
+            // It gets plain metadata then; what is below it may be readable all the same.
+            Err(_) => {}
+        }
     }
     let mut open = Vec::new();
     for root in &roots {
         match host.stat(root).await {
             Ok(entry) => open.push(entry),
-            Err(error) if ends_the_run(error.class) => return Err(error),
+            Err(error) if error.class.ends_the_run() => return Err(error),
             Err(error) => report(problems, root, &error),
         }
     }
@@ -65,7 +70,7 @@ async fn list(
                     let crosses = |e: &Entry| settings.one_file_system && e.is_dir() && e.device != entry.device;
                     open.extend(below.into_iter().filter(|e| !settings.is_excluded(&e.path) && !crosses(e)));
                 }
-                Err(error) if ends_the_run(error.class) => return Err(error),
+                Err(error) if error.class.ends_the_run() => return Err(error),
                 Err(error) => report(problems, &entry.path, &error),
             }
         }
@@ -109,7 +114,7 @@ async fn add(
         ctx.progress.current(&path.to_text());
         let mut content = match host.read(&path).await {
             Ok(content) => content,
-            Err(error) if ends_the_run(error.class) => return Err(error),
+            Err(error) if error.class.ends_the_run() => return Err(error),
             Err(error) => {
                 report(problems, &path, &error);
                 return Ok(());
@@ -128,7 +133,7 @@ async fn add(
             Err(AddError::Sink(error)) => return Err(error),
             Err(AddError::Content(error)) => {
                 let error = Error::io(format!("Cannot read {path} on {}", host.label()), error);
-                if ends_the_run(error.class) {
+                if error.class.ends_the_run() {
                     return Err(error);
                 }
                 report(problems, &path, &error);

@@ -57,7 +57,7 @@ pub(super) async fn restore(
                 report.bytes += bytes;
                 ctx.progress.advance(1, 0);
             }
-            Err(error) if common::ends_the_run(&error) => return Err(error),
+            Err(error) if error.class.ends_the_run() => return Err(error),
             Err(error) => problems.report(ProblemKind::Database, subject, common::reason(&error)),
         }
     }

@@ -87,11 +87,11 @@ impl Kind for Postgres {
         let found = async {
             let client = Client::connect(host, &settings, &input).await?;
             let list = databases(&client).await?;
-            Ok((client.version, list))
+            Ok::<_, backstay_core::Error>((client.version, list))
         };
         let (version, list) = match found.await {
             Ok(found) => found,
-            Err(error) if crate::databases::ends_the_run(&error) => return Err(error),
+            Err(error) if error.class.ends_the_run() => return Err(error),
             Err(_) => return Ok(Vec::new()),
         };
         let found = |database: Database| Found {
