@@ -1,6 +1,6 @@
 //! Collecting without GNU tools: folder by folder, file by file, through the host itself (SFTP).
 
-use super::collect::{sort_in_tree_order};
+use super::collect::sort_in_tree_order;
 use super::fetch::watched;
 use super::listing::folders_above;
 use super::nothing_there;
