@@ -53,18 +53,17 @@ export function BackupPanel({ id, onClose }: { id: string; onClose: () => void }
       title={detail.row.plan_name}
       label={`${detail.row.plan_name}, ${formatExact(detail.row.started)}`}
       text={backupText(detail)}
-      badge={<StateBadge state={state} text={text || undefined} />}
-      onClose={onClose}
-      wide
-      actions={
+      badge={
         <>
-          <BackupActions detail={detail} />
-          <span className="grow" />
+          <StateBadge state={state} text={text || undefined} />
           <ActionIcon variant="subtle" color="gray" aria-label="Open its page" onClick={() => navigate(`/backups/${id}`)}>
             <IconMaximize size={16} />
           </ActionIcon>
         </>
       }
+      onClose={onClose}
+      wide
+      actions={<BackupActions detail={detail} />}
     >
       <BackupTabs detail={detail} />
     </DetailPanel>
