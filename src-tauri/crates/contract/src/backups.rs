@@ -86,6 +86,12 @@ pub struct BackupRow {
     pub added_bytes: u64,
     /// Names of the destinations it lies at.
     pub destinations: Vec<String>,
+    /// Names of its plan's destinations that lack it.
+    pub missing_at: Vec<String>,
+    /// "vault", "tar.gz", "tar.zst" or "zip".
+    pub layout: String,
+    /// Whether it is an archive that is sealed.
+    pub sealed: bool,
     /// When its data was last read back whole.
     pub verified: Option<i64>,
 }
@@ -137,8 +143,69 @@ pub struct CopyView {
     pub destination: String,
     /// Its name.
     pub destination_name: String,
-    /// "there".
+    /// "there", "missing" (the plan writes there, but this backup is not there: Sync), "frozen" or "thawing" (in a cold
+    /// storage class).
     pub state: String,
+    /// The archive's file name there; `None` in a vault.
+    pub file: Option<String>,
+    /// Its size there in bytes, for an archive.
+    pub file_bytes: Option<u64>,
+    /// Whether a temporary link can be made.
+    pub links: bool,
+    /// What the provider bills for deleting it now: "Billed until 12 February: Wasabi keeps charging for 90 days".
+    pub cost_note: Option<String>,
+}
+
+/// What deleting a backup would do, to be confirmed.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct DeletePreview {
+    /// The backup.
+    pub backup: String,
+    /// Its plan's name and time, in words.
+    pub title: String,
+    /// The copies that would go.
+    pub copies: Vec<CopyView>,
+    /// Whether it is the plan's newest good backup.
+    pub newest: bool,
+    /// Whether it is the plan's only backup.
+    pub only: bool,
+    /// What happens, a sentence each: room freed now or by pruning, cost notes, locks.
+    pub notes: Vec<String>,
+}
+
+/// What deleting a backup did.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct DeleteReport {
+    /// Bytes freed at once.
+    pub freed_bytes: u64,
+    /// Copies removed, by destination name.
+    pub removed: Vec<String>,
+    /// Copies that could not be removed.
+    pub failed: Vec<DeleteFailure>,
+    /// Room that pruning the vault would free, in words; empty when nothing is left.
+    pub prune_hint: String,
+}
+
+/// A copy that could not be removed.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct DeleteFailure {
+    /// Destination name.
+    pub destination: String,
+    /// Why.
+    pub error: crate::IpcError,
+}
+
+/// A temporary link.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct LinkView {
+    /// The address. Whoever has it can read the file until it ends.
+    pub url: String,
+    /// When it ends, Unix milliseconds.
+    pub expires: i64,
+    /// File name.
+    pub file: String,
+    /// Whether the file is sealed (its key is needed to read it).
+    pub sealed: bool,
 }
 
 /// One line of a backup's tree.
@@ -200,15 +267,18 @@ pub struct DiffLineView {
     pub new_bytes: u64,
 }
 
-/// A download of a backup or parts of it.
+/// A download of backups, or of parts of one. An interrupted one goes on where it was by `resume_download`.
 #[derive(Clone, Debug, Serialize, Deserialize, Type)]
 pub struct DownloadRequest {
-    /// The backup.
-    pub backup: String,
+    /// The backups; parts can be picked of a single one only.
+    pub backups: Vec<String>,
     /// Paths in it; empty means all.
     pub paths: Vec<String>,
-    /// "tar.gz", "tar.zst" or "zip".
+    /// "tar.gz", "tar.zst", "zip", or "as_is": an archive's file just as it lies at its destination.
     pub format: String,
+    /// Of which destination; `None` takes the fastest that has it (local first).
+    #[serde(default)]
+    pub destination: Option<String>,
     /// The folder of this computer to write into.
     pub folder: String,
 }

@@ -20,6 +20,11 @@ pub enum Event {
         /// Its row.
         run: RunRow,
     },
+    /// A step of a destination's test ended.
+    TestStep {
+        /// The step.
+        step: crate::TestStepEvent,
+    },
     /// Servers, plans, destinations, backups or settings changed: read them anew.
     Changed {
         /// "servers", "plans", "destinations", "backups", "settings" or "secrets".

@@ -25,8 +25,17 @@
 //! | `remove_server` | `id` | |
 //! | `browse_server` | `id`, `path` | [`Listing`] |
 //! | `destinations` | | `Vec<DestinationRow>` |
-//! | `test_destination` | [`DestinationDraft`] | [`DestinationTest`] |
+//! | `s3_providers` | | `Vec<S3Provider>` |
+//! | `destination` | `id` | [`DestinationDraft`] (without secrets, to be changed) |
+//! | `test_destination` | [`DestinationDraft`], `test` (a name for its steps' events) | [`DestinationTest`] |
+//! | `make_bucket` | [`DestinationDraft`] | [`BucketMade`] (private, versioned, encrypted, stray uploads swept) |
 //! | `add_destination` | [`DestinationDraft`] | [`DestinationAdded`] (makes or opens the vault) |
+//! | `change_destination` | [`DestinationDraft`] | [`DestinationRow`] (name, log-in, limits; never another place) |
+//! | `open_existing` | [`DestinationDraft`], `key` (vault password, archive key or passphrase) | [`ExistingFound`] |
+//! | `adopt_configuration` | `destination`, `configuration` | [`Adopted`] |
+//! | `limits` / `save_limits` | / [`Limits`] | [`Limits`] (holds at once, in runs that go on too) |
+//! | `start_sync` | `destination` | `run id` (makes good what it lacks, without the servers) |
+//! | `start_prune` | `destination` | `run id` (frees the room of deleted backups in its vault) |
 //! | `remove_destination` | `id` | |
 //! | `recovery_kit` | `id` | [`RecoveryKit`] |
 //! | `save_recovery_kit` | `id`, `file`, `format` ("html" or "txt") | |
@@ -34,7 +43,9 @@
 //! | `refresh_destination` | `id` | `u64` backups found (reads the destination anew) |
 //! | `plans` | | `Vec<PlanRow>` |
 //! | `plan` | `id` | [`PlanView`] |
-//! | `save_plan` | [`PlanDraft`] | [`PlanRow`] |
+//! | `save_plan` | [`PlanDraft`] | [`PlanSaved`] |
+//! | `plan_kit` | `id` | [`RecoveryKit`] (of its archive key) |
+//! | `archive_name` | [`PlanDraft`] | `String` (what the template gives now, or why it cannot be used) |
 //! | `remove_plan` | `id` | |
 //! | `exclude_from_plan` | `id`, `paths: Vec<String>` | [`PlanRow`] |
 //! | `start_backup` | `plan` | `run id` |
@@ -47,7 +58,12 @@
 //! | `restore_preview_page` | `preview`, `change` ("create"…), `text`, `offset`, `limit` | [`ChangePage`] |
 //! | `start_restore` | `preview`, `typed_name: Option<String>` | `run id` |
 //! | `start_download` | [`DownloadRequest`] | `run id` |
+//! | `resume_download` | `run` | `run id` |
 //! | `start_verify` | `backup` | `run id` |
+//! | `delete_preview` | `backup`, `destinations` (empty: all) | [`DeletePreview`] |
+//! | `delete_backup` | `backup`, `destinations` (empty: all) | [`DeleteReport`] |
+//! | `make_link` | `backup`, `destination`, `minutes` (10 to 10,080) | [`LinkView`] |
+//! | `thaw_backup` | `backup`, `destination`, `days` | [`CopyView`] |
 //! | `runs` | [`RunFilter`] | [`RunPage`] |
 //! | `run` | `id` | [`RunDetail`] |
 //! | `run_problems` | `id`, `text`, `offset`, `limit` | [`ProblemPage`] |

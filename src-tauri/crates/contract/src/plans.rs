@@ -20,6 +20,10 @@ pub struct PlanRow {
     pub kinds: Vec<String>,
     /// The destinations' names.
     pub destinations: Vec<String>,
+    /// How its backups lie there, in words: "vault", "tar.zst, sealed".
+    pub layout: String,
+    /// Copies its destinations lack: Sync makes them good.
+    pub missing_copies: u64,
     /// When it last ran, whatever came of it.
     pub last_run: Option<i64>,
     /// The last run's id.
@@ -57,6 +61,45 @@ pub struct PlanDraft {
     pub items: Vec<ItemDraft>,
     /// The destinations' ids, the primary first.
     pub destinations: Vec<String>,
+    /// How its backups lie there.
+    pub layout: LayoutDraft,
+}
+
+/// How a plan's backups lie at its destinations, as the wizard fills it in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
+#[serde(default)]
+pub struct LayoutDraft {
+    /// "vault" or "archive".
+    pub kind: String,
+    /// "tar.gz", "tar.zst" or "zip"; for "archive".
+    pub format: String,
+    /// "none", "plan_key", "passphrase" or "own_key"; for "archive".
+    pub seal: String,
+    /// The passphrase, or the own key as 64 hex digits. Comes in and never goes out; `None` keeps what is stored.
+    pub key: Option<String>,
+    /// File name without ending: `{plan}_{time:%Y%m%d_%H%M%S}`.
+    pub template: String,
+}
+
+impl Default for LayoutDraft {
+    fn default() -> Self {
+        Self {
+            kind: "vault".into(),
+            format: "tar.zst".into(),
+            seal: "plan_key".into(),
+            key: None,
+            template: "{plan}_{time:%Y%m%d_%H%M%S}".into(),
+        }
+    }
+}
+
+/// A plan just saved.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct PlanSaved {
+    /// Its row.
+    pub row: PlanRow,
+    /// The recovery kit of its archive key, when a key was just made or given; to be printed and confirmed like a vault's.
+    pub kit: Option<crate::RecoveryKit>,
 }
 
 /// One item. `password` comes in and never goes out: `None` keeps what is stored.

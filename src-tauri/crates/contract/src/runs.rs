@@ -13,7 +13,7 @@ pub struct RunFilter {
     pub plan: Option<String>,
     /// Of this server.
     pub server: Option<String>,
-    /// "backup", "restore", "download" or "verify".
+    /// "backup", "restore", "download", "verify", "sync" or "prune".
     pub kind: Option<String>,
     /// Skip so many.
     pub offset: u64,
@@ -41,7 +41,7 @@ pub struct RunPage {
 pub struct RunRow {
     /// Id.
     pub id: String,
-    /// "backup", "restore", "download" or "verify".
+    /// "backup", "restore", "download", "verify", "sync" or "prune".
     pub kind: String,
     /// "waiting", "running", "done", "done_with_problems", "failed", "cancelled" or "interrupted".
     pub state: String,
@@ -77,6 +77,8 @@ pub struct RunRow {
     pub result: Option<String>,
     /// Live progress, while it goes on.
     pub progress: Option<ProgressView>,
+    /// Whether `resume_download` can go on with it.
+    pub resumable: bool,
 }
 
 /// One run whole.
@@ -113,7 +115,7 @@ pub struct ProgressView {
     /// The run.
     pub run: String,
     /// "waiting", "connecting", "preflight", "opening", "listing", "reading", "dumping", "saving", "checking",
-    /// "comparing", "restoring", "deleting" or "packing".
+    /// "comparing", "restoring", "deleting", "packing", "copying", "thawing" or "pruning".
     pub phase: String,
     /// Files done.
     pub files: u64,
@@ -147,8 +149,16 @@ pub struct DestinationProgress {
     pub name: String,
     /// Bytes written there.
     pub bytes: u64,
-    /// "writing", "done" or "failed".
+    /// Bytes to be written there in all, where known.
+    pub bytes_total: Option<u64>,
+    /// Bytes a second over the last seconds.
+    pub rate: u64,
+    /// "waiting", "writing", "retrying", "checking", "done" or "failed" (made good later by Sync).
     pub state: String,
+    /// Why it retries or failed, in words.
+    pub text: Option<String>,
+    /// The limit that holds it back now, bytes a second.
+    pub limit: Option<u64>,
 }
 
 /// A page of problems.

@@ -10,6 +10,7 @@ use crate::run::{Problem, RunCounts};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use crate::destination::Destination;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,6 +49,47 @@ pub struct BackupStart {
     pub paths: Vec<RawPath>,
     /// Compare with this backup; `None` means the newest of the same server and plan.
     pub parent: Option<BackupId>,
+    /// How the archive is made; only for the archive layout.
+    pub archive: Option<ArchiveStart>,
+}
+
+/// How one archive is made.
+#[derive(Clone, Debug)]
+pub struct ArchiveStart {
+    /// Format, seal and file name.
+    pub settings: crate::config::ArchiveSettings,
+    /// What seals it; `None` for plain ones.
+    pub key: Option<ArchiveKey>,
+}
+
+/// What seals an archive.
+#[derive(Clone, Debug)]
+pub enum ArchiveKey {
+    /// A key of 32 bytes, as 64 hex digits: the plan's own or one the user brought.
+    Key(crate::secret::Secret),
+    /// A passphrase.
+    Passphrase(crate::secret::Secret),
+}
+
+/// The keys archives may be sealed with. Calls may block: only for threads that may.
+pub trait ArchiveKeys: Send + Sync {
+    /// Returns all keys worth trying for a key id (16 hex digits, from the archive's header).
+    fn candidates(&self, key_id: &str) -> Vec<ArchiveKey>;
+}
+
+/// Where an archive lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveFile {
+    /// Its key at the destination: "archives/web-1/web_20261120_180000.tar.zst.sealed".
+    pub key: String,
+    /// Its format.
+    pub format: ArchiveFormat,
+    /// Whether it is sealed.
+    pub sealed: bool,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of the file as it lies there, 64 hex digits.
+    pub sha256: String,
 }
 
 /// A backup as its destination tells it.
@@ -77,6 +119,9 @@ pub struct BackupRecord {
     pub parent: Option<BackupId>,
     /// Its newest proof: when a run last read all its data back and found it whole.
     pub verified: Option<DateTime<Utc>>,
+    /// The file it is, in the archive layout; `None` in a vault.
+    #[serde(default)]
+    pub archive: Option<ArchiveFile>,
 }
 
 /// Takes one backup. Nothing of it can be seen by anyone before `commit` returned.
@@ -194,6 +239,66 @@ pub trait Layout: Send + Sync {
     async fn check(&self, ctx: &RunContext, read_data_percent: u8) -> Result<LayoutCheck>;
     /// Bytes used at the destination.
     async fn used_bytes(&self) -> Result<u64>;
+    /// Removes one backup, manifest or snapshot first, so that a kill leaves no backup that cannot be read. Bytes a vault
+    /// shares between backups stay until it is pruned.
+    async fn delete(&self, ctx: &RunContext, id: &BackupId) -> Result<Deleted>;
+    /// Copies what another destination lacks of these backups (empty: of all), data first, what makes it a backup last;
+    /// each object is checked by its hash on the way. Goes on where an earlier copying was cut off.
+    async fn sync_to(
+        &self,
+        ctx: &RunContext,
+        other: Arc<dyn Destination>,
+        backups: &[BackupId],
+        journal: Arc<dyn TransferJournal>,
+    ) -> Result<Synced>;
+}
+
+/// What removing a backup did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Bytes freed at once.
+    pub freed_bytes: u64,
+    /// Bytes no backup needs any more, freed by pruning; `None` where that is not known.
+    pub unused_bytes: Option<u64>,
+}
+
+/// What copying to another destination did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Synced {
+    /// Objects copied.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Backups that are there now and were not before.
+    pub backups: u64,
+}
+
+/// Keeps how far a transfer came, so that it goes on after a restart. Calls are short and blocking (milliseconds).
+pub trait TransferJournal: Send + Sync {
+    /// Returns what was kept under a name.
+    fn load(&self, name: &str) -> Result<Option<String>>;
+    /// Keeps a text (JSON without secrets) under a name, durably.
+    fn save(&self, name: &str, state: &str) -> Result<()>;
+    /// Forgets a name.
+    fn clear(&self, name: &str) -> Result<()>;
+}
+
+/// A journal that forgets with the process.
+#[derive(Debug, Default)]
+pub struct MemoryJournal(std::sync::Mutex<std::collections::HashMap<String, String>>);
+
+impl TransferJournal for MemoryJournal {
+    fn load(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned())
+    }
+    fn save(&self, name: &str, state: &str) -> Result<()> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(name.into(), state.into());
+        Ok(())
+    }
+    fn clear(&self, name: &str) -> Result<()> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(name);
+        Ok(())
+    }
 }
 
 /// The format of a download.

@@ -16,6 +16,10 @@ pub enum RunKind {
     Download,
     /// A backup read back and checked.
     Verify,
+    /// Copies made good at a destination that lacks them, from another, without the server.
+    Sync,
+    /// Room of deleted backups freed in a vault.
+    Prune,
 }
 
 /// The part of a run that is going on.
@@ -48,6 +52,12 @@ pub enum Phase {
     Deleting,
     /// Packing a download.
     Packing,
+    /// Copying from one destination to another, or to this computer.
+    Copying,
+    /// Waiting for a cold store to bring an archive back.
+    Thawing,
+    /// Freeing room in a vault.
+    Pruning,
 }
 
 /// How a run stands or ended.

@@ -50,6 +50,22 @@ impl SecretName {
     pub fn vault_password(destination: &crate::DestinationId) -> Self {
         Self(format!("destination/{destination}/vault-password"))
     }
+    /// What logs in to a destination: an S3 secret key, an FTP or SSH password.
+    pub fn destination_login(destination: &crate::DestinationId) -> Self {
+        Self(format!("destination/{destination}/login"))
+    }
+    /// The passphrase of the SSH key file a destination is reached with.
+    pub fn destination_key_passphrase(destination: &crate::DestinationId) -> Self {
+        Self(format!("destination/{destination}/key-passphrase"))
+    }
+    /// What seals a plan's archives: 64 hex digits, or a passphrase.
+    pub fn archive_key(plan: &crate::PlanId) -> Self {
+        Self(format!("plan/{plan}/archive-key"))
+    }
+    /// A key of archives found at a destination, by its key id.
+    pub fn known_archive_key(key_id: &str) -> Self {
+        Self(format!("archive-key/{key_id}"))
+    }
     /// The password a plan's item logs in to its database with.
     pub fn item_password(plan: &crate::PlanId, item: &str) -> Self {
         Self(format!("plan/{plan}/{item}/password"))

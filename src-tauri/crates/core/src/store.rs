@@ -101,6 +101,15 @@ pub trait Store: Send + Sync {
     /// Forgets the pinned key of a host.
     fn delete_host_key(&self, host: &str, port: u16) -> Result<()>;
 
+    /// What was kept of a transfer under a name, see [`crate::layout::TransferJournal`].
+    fn transfer(&self, name: &str) -> Result<Option<String>>;
+    /// Keeps what a transfer needs to go on.
+    fn put_transfer(&self, name: &str, state: &str) -> Result<()>;
+    /// Forgets a transfer.
+    fn delete_transfer(&self, name: &str) -> Result<()>;
+    /// Removes one copy of a backup from the cache.
+    fn delete_backup(&self, id: &BackupId, destination: &DestinationId) -> Result<()>;
+
     /// Appends to the audit log.
     fn audit(&self, at: DateTime<Utc>, record: &AuditRecord) -> Result<AuditEntry>;
     /// Audit entries, newest first.
