@@ -33,11 +33,11 @@ after(async () => {
   await scene?.remove();
 });
 
-/** Waits until the newest run of a kind has ended, and returns it. */
-async function ended(kind) {
-  return waitFor(`the ${kind} to end`, async () => {
-    const { rows } = await session.invoke('runs', { filter: { kind, limit: 1 } });
-    return rows[0] && !['waiting', 'running'].includes(rows[0].state) ? rows[0] : null;
+/** Waits until the `nth` run of a kind has ended, and returns it. */
+async function ended(kind, nth = 1) {
+  return waitFor(`${kind} number ${nth} to end`, async () => {
+    const { rows, total } = await session.invoke('runs', { filter: { kind, limit: 1 } });
+    return total === nth && !['waiting', 'running'].includes(rows[0].state) ? rows[0] : null;
   }, 60_000);
 }
 
@@ -99,10 +99,11 @@ test('a plan is made with the folder browser', async () => {
   await session.click('button', 'Make a plan that writes here');
   await session.choose('Server', /^web-1/);
   await session.see('Found on web-1');
-  for (let more = true; more; ) {
+  await session.see('looked');
+  for (;;) {
     const [remove] = await session.all('button', /^Take .* out of the plan$/);
-    more = Boolean(remove);
-    if (more) await session.run((element) => element.click(), remove);
+    if (!remove) break;
+    await session.run((element) => element.click(), remove);
   }
   await session.click('button', 'Files and folders');
   await session.fill('Add a path of web-1', site);
@@ -134,8 +135,7 @@ test('the second backup says what changed', async () => {
   await go('Plans');
   await session.click('row', /site nightly/);
   await session.click('button', 'Back up now');
-  await session.see('Running', 10_000).catch(() => {});
-  const run = await ended('backup');
+  const run = await ended('backup', 2);
   assert.equal(run.state, 'done', JSON.stringify(run.error ?? run));
   const page = await session.invoke('backups', { filter: { limit: 10 } });
   assert.equal(page.total, 2);

@@ -5,6 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { byRole } from './by-role.mjs';
 
+/** The Delete key, in WebDriver's alphabet. */
+const DELETE = '\uE017';
 const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
 
 /** Returns a port nobody listens on. */
@@ -128,25 +130,49 @@ export class Session {
     }, options.timeout);
   }
 
-  /** Clicks the middle of an element with the mouse, after bringing it into sight. */
+  /** Clicks the middle of an element with the mouse, after bringing it into sight and to rest. */
   async #press(element) {
-    const { x, y, covered } = await this.run((e) => {
+    const { x, y, fault } = await this.runAsync(async (e) => {
       e.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+      const frame = () => new Promise(requestAnimationFrame);
+      const place = () => JSON.stringify(e.getBoundingClientRect());
+      for (let before = null, frames = 0; before !== place(); frames++) {
+        if (frames > 60 || !e.isConnected) return { fault: 'it does not come to rest' };
+        before = place();
+        await frame();
+        await frame();
+      }
       const box = e.getBoundingClientRect();
       const [x, y] = [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
       const top = document.elementFromPoint(x, y);
-      return { x, y, covered: top !== null && e.contains(top) ? null : (top?.outerHTML.slice(0, 120) ?? 'nothing') };
+      if (top === null || !e.contains(top)) return { fault: `it is covered by ${top?.outerHTML.slice(0, 120) ?? 'nothing'}` };
+      // Remembered, since the page may move between here and the press.
+      window.__pressed = null;
+      addEventListener('pointerdown', (event) => (window.__pressed = e.contains(event.target)), { capture: true, once: true });
+      return { x, y, fault: null };
     }, element);
-    if (covered !== null) throw new Error(`it is covered by ${covered}`);
+    if (fault !== null) throw new Error(fault);
     const actions = [{ type: 'pointerMove', duration: 0, origin: 'viewport', x, y }, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }];
     await this.#call('POST', '/actions', { actions: [{ type: 'pointer', id: 'mouse', parameters: { pointerType: 'mouse' }, actions }] });
+    if (!(await this.run(() => window.__pressed))) throw new Error('it moved away under the mouse');
   }
 
-  /** Replaces the text of a field. */
+  /** Replaces the text of a field, and sees to it that the field holds it. */
   async fill(name, text, options = {}) {
-    const element = await this.get(options.role ?? 'textbox', name, options);
-    await this.#call('POST', `/element/${element[ELEMENT]}/clear`);
-    await this.#call('POST', `/element/${element[ELEMENT]}/value`, { text });
+    await waitFor(`${name} to hold the text`, async () => {
+      const element = await this.get(options.role ?? 'textbox', name, options);
+      // As a user empties a field. WebDriver's own "clear" tells the page nothing, which then puts its text back.
+      const full = await this.run((field) => {
+        field.focus();
+        field.select();
+        return field.value !== '';
+      }, element);
+      if (full) await this.press(DELETE);
+      await this.#call('POST', `/element/${element[ELEMENT]}/value`, { text });
+      const now = await this.run((field) => field.value, element);
+      if (now !== text) throw new Error(`it holds ${JSON.stringify(now)}`);
+      return true;
+    }, options.timeout);
   }
 
   /** Presses keys on whatever has the focus. */

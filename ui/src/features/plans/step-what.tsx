@@ -1,6 +1,6 @@
 import { Button, Checkbox, Select } from '@mantine/core';
 import { IconPlus, IconRefresh } from '@tabler/icons-react';
-import { useEffect, useRef } from 'react';
+import { useLayoutEffect, useRef } from 'react';
 import { api, type FoundView, type ItemDraft, type ItemSettings, type PlanDraft, type ServerFactsView, type ServerRow } from '../../ipc';
 import { useAction, useServer } from '../../shared/query';
 import { Ago, Card, Chip, ErrorNote, Size } from '../../shared/ui';
@@ -26,11 +26,14 @@ export function WhatStep({ draft, servers, suggest, onChange }: Props) {
   });
   const facts = look.result?.server === draft.server ? look.result.facts : (server.data?.facts ?? null);
   const items = draft.items;
-  const setItems = (change: (old: ItemDraft[]) => ItemDraft[]) => onChange((old) => ({ ...old, items: change(old.items) }));
-
-  // Suggestions are ticked once for each server, and only into a plan that is still empty.
+  // Suggestions are ticked once for each server, before its findings are painted, and only into a plan that is still
+  // empty. Whoever has chosen something by then, or taken everything out, is not overruled by an answer that comes late.
   const suggested = useRef<string | null>(null);
-  useEffect(() => {
+  const setItems = (change: (old: ItemDraft[]) => ItemDraft[]) => {
+    suggested.current = draft.server;
+    onChange((old) => ({ ...old, items: change(old.items) }));
+  };
+  useLayoutEffect(() => {
     if (!suggest || !facts || suggested.current === draft.server || items.length > 0) return;
     suggested.current = draft.server;
     const wanted = facts.found.filter((one) => one.suggested).map((one) => one.item);

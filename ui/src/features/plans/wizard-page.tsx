@@ -26,7 +26,9 @@ export function PlanWizardPage() {
 
   const error = servers.error ?? destinations.error ?? plans.error ?? plan.error;
   const title = id === '' ? 'Make a plan' : 'Edit the plan';
-  if (error) {
+  const ready = servers.data && destinations.data && plans.data && (id === '' || plan.data);
+  // A later reading that fails must not throw away what has been filled in.
+  if (error && !ready) {
     return <Page title={title} crumbs={CRUMBS}><ErrorNote error={error} retry={() => void Promise.all([servers.refetch(), destinations.refetch(), plans.refetch()])} /></Page>;
   }
   if (!servers.data || !destinations.data || !plans.data || (id !== '' && !plan.data)) {

@@ -7,7 +7,7 @@ import { formatBytes } from '../format';
 import { keys } from '../query';
 import { ErrorNote } from '../ui';
 import { ancestorsOf, serverPathProblem, tidyPath } from './paths';
-import { TreeView, type Tick } from './tree-view';
+import { TreeView, type Reveal, type Tick } from './tree-view';
 
 type Line = ListingEntry & { folder: boolean };
 
@@ -25,11 +25,12 @@ type TreeProps = {
   onOpen: (open: ReadonlySet<string>) => void;
   ticks?: { state: (path: string, folder: boolean) => Tick | null; toggle: (path: string) => void };
   choice?: { chosen: string; choose: (path: string) => void };
+  reveal: Reveal | null;
   height: number;
 };
 
 /** The folders of a server, read as they are opened. With `choice`, folders only. */
-function ServerTree({ server, serverName, open, onOpen, ticks, choice, height }: TreeProps) {
+function ServerTree({ server, serverName, open, onOpen, ticks, choice, reveal, height }: TreeProps) {
   const read = (path: string) => ({
     queryKey: keys.browse(server, path),
     queryFn: () => readFolder(server, path),
@@ -47,6 +48,7 @@ function ServerTree({ server, serverName, open, onOpen, ticks, choice, height }:
       children={(path) => ({ ...read(path), queryFn: async () => readFolder(server, path) })}
       open={open}
       onOpen={onOpen}
+      reveal={reveal}
       height={height}
       row={(line) => <Row line={line} left={ticks?.state(line.path, line.folder) === 'excluded'} />}
       {...(ticks ? { ticks: { state: (line: Line) => ticks.state(line.path, line.folder), toggle: (line: Line) => ticks.toggle(line.path) } } : {})}
@@ -90,6 +92,7 @@ type BrowserProps = {
 /** Ticks files and folders of a server: by the tree, or by typing a path. */
 export function RemoteBrowser({ server, serverName, state, onToggle, height = 300 }: BrowserProps) {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
+  const [reveal, setReveal] = useState<Reveal | null>(null);
   return (
     <div className="browser">
       <TypedPath
@@ -99,9 +102,10 @@ export function RemoteBrowser({ server, serverName, state, onToggle, height = 30
           const now = state(path, false);
           if (now === 'none' || now === 'some') onToggle(path);
           setOpen(withAncestors(open, path));
+          setReveal({ path });
         }}
       />
-      <ServerTree server={server} serverName={serverName} open={open} onOpen={setOpen} height={height} ticks={{ state, toggle: onToggle }} />
+      <ServerTree server={server} serverName={serverName} open={open} onOpen={setOpen} reveal={reveal} height={height} ticks={{ state, toggle: onToggle }} />
     </div>
   );
 }
@@ -117,6 +121,7 @@ type ChooserProps = {
 /** Chooses one folder of a server: by the tree, or by typing it (it may be one that does not exist yet). */
 export function FolderChooser({ server, serverName, value, onChange, height = 220 }: ChooserProps) {
   const [open, setOpen] = useState<ReadonlySet<string>>(() => withAncestors(new Set(), value));
+  const [reveal] = useState<Reveal | null>(() => (value === '' ? null : { path: tidyPath(value) }));
   const problem = value === '' ? null : serverPathProblem(value);
   return (
     <div className="browser">
@@ -136,6 +141,7 @@ export function FolderChooser({ server, serverName, value, onChange, height = 22
         serverName={serverName}
         open={open}
         onOpen={setOpen}
+        reveal={reveal}
         height={height}
         choice={{ chosen: tidyPath(value), choose: onChange }}
       />

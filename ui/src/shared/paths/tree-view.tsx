@@ -1,13 +1,16 @@
 import { IconChevronRight } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useQueries, type QueryKey } from '@tanstack/react-query';
-import { useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { toIpcError } from '../../ipc';
 import { flattenTree, treeKey, type Children, type TreeItem, type TreeLine } from './tree';
 import './tree.css';
 
 /** How a line is ticked. */
 export type Tick = 'all' | 'some' | 'none' | 'excluded';
+
+/** Asks for a line to be brought into sight; its folders must be open. */
+export type Reveal = { path: string };
 
 type Props<T extends TreeItem> = {
   /** What the tree is, for screen readers. */
@@ -24,6 +27,8 @@ type Props<T extends TreeItem> = {
   /** Which folders are open; kept by the caller, so that a typed path can open them. */
   open: ReadonlySet<string>;
   onOpen: (open: ReadonlySet<string>) => void;
+  /** A line to bring into sight as soon as it is there, once for each object given. */
+  reveal?: Reveal | null;
   /** At most so many pixels high; "fill" takes what room there is. */
   height?: number | 'fill';
 };
@@ -32,7 +37,7 @@ const ROW = 28;
 
 /** A tree whose folders are read when they are opened; only the lines in sight are drawn. */
 export function TreeView<T extends TreeItem>(props: Props<T>) {
-  const { label, top, open, onOpen, height = 320 } = props;
+  const { label, top, open, onOpen, reveal = null, height = 320 } = props;
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState<string | null>(null);
@@ -55,6 +60,21 @@ export function TreeView<T extends TreeItem>(props: Props<T>) {
     estimateSize: () => ROW,
     overscan: 12,
   });
+
+  // What was asked for becomes the active line when its folders have been read; the user's own moves come later.
+  const [revealed, setRevealed] = useState<Reveal | null>(null);
+  const wanted = reveal === revealed ? -1 : lines.findIndex((line) => line.kind === 'item' && line.item.path === reveal?.path);
+  const wantedLine = lines[wanted];
+  if (wantedLine) {
+    setRevealed(reveal);
+    setActive(keyOf(wantedLine));
+  }
+  const seen = useRef<Reveal | null>(null);
+  useEffect(() => {
+    if (revealed === null || seen.current === revealed) return;
+    seen.current = revealed;
+    virtual.scrollToIndex(at, { align: 'center' });
+  }, [revealed, at, virtual]);
 
   const toggleOpen = (path: string) => {
     const next = new Set(open);
