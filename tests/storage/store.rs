@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use backstay_core::config::{
-    BackupQuery, BackupSort, Connection, DestinationConfig, KnownBackup, PinnedHostKey, Place, Plan, Server,
-    ServerFacts, SshAuth, SshConnection, Sudo,
+    ArchiveSettings, BackupQuery, BackupSort, Connection, DestinationConfig, KnownBackup, PinnedHostKey, Place, Plan,
+    PlanLayout, Seal, Server, ServerFacts, SshAuth, SshConnection, Sudo,
 };
 use backstay_core::kind::Item;
-use backstay_core::layout::BackupRecord;
+use backstay_core::layout::{ArchiveFormat, BackupRecord};
 use backstay_core::run::{Problem, ProblemKind, Run, RunCounts, RunKind, RunState, StoredError};
 use backstay_core::store::{RunQuery, Store};
 use backstay_core::{BackupId, DestinationId, ErrorClass, PlanId, ServerId};
@@ -61,6 +61,7 @@ fn plan(id: &str, name: &str, server: &str, destinations: &[&str]) -> Plan {
         server: server.into(),
         items: vec![item],
         destinations: destinations.iter().map(|id| DestinationId::from(*id)).collect(),
+        layout: PlanLayout::default(),
         created: at(2),
     }
 }
@@ -102,6 +103,7 @@ fn backup(number: u64, destination: &str) -> KnownBackup {
             counts: RunCounts { bytes: number * 7919 % 10_007, bytes_added: number % 977, ..RunCounts::default() },
             parent: None,
             verified: None,
+            archive: None,
         },
         destination: destination.into(),
     }
@@ -144,7 +146,12 @@ fn set_up_comes_back_as_it_was() {
     assert_eq!(names, ["This computer", "web-1"]);
     assert_eq!(store.destinations().unwrap().len(), 2);
 
-    let changed = plan("p", "weekly", "this-computer", &["d"]);
+    let mut changed = plan("p", "weekly", "this-computer", &["d"]);
+    changed.layout = PlanLayout::Archive(ArchiveSettings {
+        format: ArchiveFormat::Zip,
+        seal: Seal::OwnKey,
+        template: "{plan}_{id}".into(),
+    });
     store.put_plan(&changed).unwrap();
     assert_eq!(store.plans().unwrap(), [changed]);
 }
@@ -285,6 +292,46 @@ fn backups_come_back_whole_and_are_found_by_the_start_of_their_id() {
     assert_eq!(listed, [("d", backup(7, "d").record.id), ("e", id)]);
 }
 
+#[test]
+fn a_backup_is_one_row_with_all_its_copies() {
+    let store = filled();
+    let first = backup(1, "d");
+    store.put_backup(&first).unwrap();
+    let mut second = KnownBackup { destination: "e".into(), ..first.clone() };
+    second.record.verified = Some(at(77));
+    store.put_backup(&second).unwrap();
+    store.put_backup(&backup(2, "e")).unwrap();
+    let rows = |destination: Option<&str>| {
+        let destination = destination.map(DestinationId::from);
+        store.backup_rows(&BackupQuery { destination, limit: 10, ..BackupQuery::default() }).unwrap()
+    };
+    let all = rows(None);
+    assert_eq!((all.total, all.rows.len()), (2, 2));
+    assert_eq!(all.rows[1].destinations, ["d".into(), "e".into()]);
+    assert_eq!(all.rows[1].record.verified, Some(at(77)), "the newest proof of any copy");
+    let at_d = rows(Some("d"));
+    assert_eq!((at_d.total, at_d.rows[0].destinations.len()), (1, 2), "the filter picks rows, not copies");
+    assert_eq!(rows(Some("e")).total, 2);
+
+    store.delete_backup(&first.record.id, &"d".into()).unwrap();
+    store.delete_backup(&first.record.id, &"d".into()).unwrap();
+    assert_eq!(rows(None).rows[1].destinations, ["e".into()]);
+    store.delete_backup(&first.record.id, &"e".into()).unwrap();
+    assert_eq!(class(store.backup(&first.record.id)), ErrorClass::Missing);
+}
+
+#[test]
+fn what_a_transfer_needs_is_kept_until_it_is_over() {
+    let store = filled();
+    assert_eq!(store.transfer("up/1").unwrap(), None);
+    store.put_transfer("up/1", "{\"id\":1}").unwrap();
+    store.put_transfer("up/1", "{\"id\":2}").unwrap();
+    assert_eq!(store.transfer("up/1").unwrap().as_deref(), Some("{\"id\":2}"));
+    store.delete_transfer("up/1").unwrap();
+    store.delete_transfer("up/1").unwrap();
+    assert_eq!(store.transfer("up/1").unwrap(), None);
+}
+
 /// What a query must give, computed the plain way.
 fn expected(all: &[KnownBackup], query: &BackupQuery) -> (Vec<BackupId>, u64) {
     let text = query.text.to_lowercase();
@@ -363,6 +410,23 @@ fn ten_thousand_backups_are_filtered_sorted_and_paged_at_once() {
         slowest = slowest.max((start.elapsed(), format!("{query:?}")));
         let ids: Vec<_> = page.rows.iter().map(|row| row.record.id.clone()).collect();
         assert_eq!((ids, page.total), expected(&all, query), "{query:?}");
+    }
+    // Half of them have a second copy: still a row each.
+    store.put_destination(&destination("c", "usb")).unwrap();
+    let copies: Vec<_> =
+        all.iter().step_by(2).map(|row| KnownBackup { destination: "c".into(), ..row.clone() }).collect();
+    store.replace_backups(&"c".into(), &copies).unwrap();
+    for query in &queries {
+        let start = Instant::now();
+        let page = store.backup_rows(query).unwrap();
+        slowest = slowest.max((start.elapsed(), format!("rows of {query:?}")));
+        let ids: Vec<_> = page.rows.iter().map(|row| row.record.id.clone()).collect();
+        assert_eq!((ids, page.total), expected(&all, query), "{query:?}");
+        for row in &page.rows {
+            let two = copies.iter().any(|copy| copy.record.id == row.record.id);
+            let names: Vec<_> = row.destinations.iter().map(|id| id.as_str()).collect();
+            assert_eq!(names, if two { vec!["c", "d"] } else { vec!["d"] });
+        }
     }
     // Printed, not judged: a loaded machine must not fail the test.
     println!("slowest of {} queries over 10,000 backups: {:?} for {}", queries.len(), slowest.0, slowest.1);

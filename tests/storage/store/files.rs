@@ -2,6 +2,7 @@
 
 use super::audit_log::record;
 use super::{at, run, server};
+use backstay_core::config::{Place, PlanLayout};
 use backstay_core::run::RunState;
 use backstay_core::store::{RunQuery, Store};
 use backstay_core::{ErrorClass, RunId};
@@ -42,6 +43,27 @@ fn a_newer_schema_is_left_alone() {
     assert_eq!(error.class, ErrorClass::Unsupported);
     assert!(error.message.contains("schema 99") && error.hint.unwrap().contains("newer version"));
     assert!(file.exists());
+}
+
+#[test]
+fn what_an_older_version_kept_is_there_after_the_schema_grew() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("backstay.db");
+    let old = rusqlite::Connection::open(&file).unwrap();
+    old.execute_batch(include_str!("../../../src-tauri/crates/store/src/migrations/0001_first.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA user_version = 1;
+         INSERT INTO servers VALUES ('s', 'web-1', '{\"type\":\"local\",\"sudo\":\"none\"}', NULL, 0);
+         INSERT INTO destinations VALUES ('d', 'nas', '{\"type\":\"local\",\"path\":\"/mnt/nas\"}', 'v', 1, 0);
+         INSERT INTO plans VALUES ('p', 'nightly', 's', '[]', 0);
+         INSERT INTO plan_destinations VALUES ('p', 0, 'd');",
+    )
+    .unwrap();
+    drop(old);
+    let store = SqliteStore::open(&file).unwrap();
+    let plan = store.plan(&"p".into()).unwrap();
+    assert_eq!((plan.layout, plan.destinations), (PlanLayout::Vault, vec!["d".into()]));
+    assert_eq!(store.destination(&"d".into()).unwrap().place, Place::Local { path: "/mnt/nas".into() });
 }
 
 #[test]

@@ -382,6 +382,15 @@ pub struct KnownBackup {
     pub destination: DestinationId,
 }
 
+/// A backup in the local list with all places it is known to lie at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackupCopies {
+    /// What its destinations tell; the newest proof of any copy.
+    pub record: crate::layout::BackupRecord,
+    /// Where it lies, each destination once.
+    pub destinations: Vec<DestinationId>,
+}
+
 /// Which backups are wanted, and in which order.
 #[derive(Clone, Debug, Default)]
 pub struct BackupQuery {

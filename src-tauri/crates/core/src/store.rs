@@ -1,7 +1,7 @@
 //! The local database, as a trait: a cache of what destinations tell, plus set-up, runs and the audit log.
 
 use crate::config::{
-    AuditEntry, AuditRecord, BackupQuery, DestinationConfig, KnownBackup, PinnedHostKey, Plan, Server,
+    AuditEntry, AuditRecord, BackupCopies, BackupQuery, DestinationConfig, KnownBackup, PinnedHostKey, Plan, Server,
 };
 use crate::error::Result;
 use crate::ids::{BackupId, DestinationId, PlanId, RunId, ServerId};
@@ -89,7 +89,9 @@ pub trait Store: Send + Sync {
     fn replace_backups(&self, destination: &DestinationId, backups: &[KnownBackup]) -> Result<()>;
     /// Adds or replaces one cached backup.
     fn put_backup(&self, backup: &KnownBackup) -> Result<()>;
-    /// Backups, filtered, sorted, a page of them.
+    /// Backups, filtered, sorted, a page of them: one row each, however many copies it has.
+    fn backup_rows(&self, query: &BackupQuery) -> Result<Page<BackupCopies>>;
+    /// Copies of backups, filtered, sorted, a page of them: a backup at two destinations comes twice.
     fn backups(&self, query: &BackupQuery) -> Result<Page<KnownBackup>>;
     /// The copies of one backup; an id's unambiguous start of at least 6 digits is enough.
     fn backup(&self, id: &BackupId) -> Result<Vec<KnownBackup>>;

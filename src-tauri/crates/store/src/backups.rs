@@ -2,7 +2,7 @@
 
 use crate::errors::{Fault, Query};
 use crate::values::{begins, count, from_json, holds, int, missing, nanos, to_json};
-use backstay_core::config::{BackupQuery, BackupSort, KnownBackup};
+use backstay_core::config::{BackupCopies, BackupQuery, BackupSort, KnownBackup};
 use backstay_core::store::Page;
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
@@ -24,8 +24,50 @@ pub(crate) fn put(connection: &Connection, backup: &KnownBackup) -> Query<()> {
     insert(connection, &backup.destination, backup)
 }
 
+pub(crate) fn delete(connection: &Connection, id: &BackupId, destination: &DestinationId) -> Query<()> {
+    connection
+        .execute("DELETE FROM backups WHERE id = ?1 AND destination = ?2", [id.as_str(), destination.as_str()])?;
+    Ok(())
+}
+
+/// Copies of one backup tell the same, so its first copy stands for all of them. Of one destination there is one copy.
+const FIRST_COPY: &str = "NOT EXISTS (SELECT 1 FROM backups AS other WHERE other.id = backups.id AND other.destination < \
+                          backups.destination)";
+
+pub(crate) fn rows(connection: &Connection, query: &BackupQuery) -> Query<Page<BackupCopies>> {
+    let (mut condition, values) = filter(query);
+    if query.destination.is_none() {
+        condition = format!("{condition} AND {FIRST_COPY}");
+    }
+    let page = page_where(connection, query, &condition, values)?;
+    let mut places = connection.prepare_cached(
+        "SELECT destination, json_extract(record, '$.verified') FROM backups WHERE id = ?1 ORDER BY destination",
+    )?;
+    let mut rows = Vec::with_capacity(page.rows.len());
+    for known in page.rows {
+        let mut row = BackupCopies { record: known.record, destinations: Vec::new() };
+        let mut found = places.query([row.record.id.as_str()])?;
+        while let Some(place) = found.next()? {
+            row.destinations.push(DestinationId(place.get(0)?));
+            let verified: Option<String> = place.get(1)?;
+            row.record.verified = row.record.verified.max(verified.and_then(|text| text.parse().ok()));
+        }
+        rows.push(row);
+    }
+    Ok(Page { rows, total: page.total })
+}
+
 pub(crate) fn page(connection: &Connection, query: &BackupQuery) -> Query<Page<KnownBackup>> {
-    let (condition, mut values) = filter(query);
+    let (condition, values) = filter(query);
+    page_where(connection, query, &condition, values)
+}
+
+fn page_where(
+    connection: &Connection,
+    query: &BackupQuery,
+    condition: &str,
+    mut values: Vec<Box<dyn ToSql>>,
+) -> Query<Page<KnownBackup>> {
     let total = connection
         .prepare_cached(&format!("SELECT count(*) FROM backups WHERE {condition}"))?
         .query_row(rusqlite::params_from_iter(&values), |row| row.get(0))?;

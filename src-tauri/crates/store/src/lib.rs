@@ -18,6 +18,7 @@ mod runs;
 mod servers;
 mod settings;
 mod sqlite_store;
+mod transfers;
 mod values;
 
 pub use sqlite_store::SqliteStore;

@@ -6,7 +6,7 @@ use backstay_core::config::Plan;
 use backstay_core::{DestinationId, Error, ErrorClass, PlanId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-const COLUMNS: &str = "id, name, server, items, created_ns";
+const COLUMNS: &str = "id, name, server, items, created_ns, layout";
 
 pub(crate) fn all(connection: &Connection) -> Query<Vec<Plan>> {
     let mut statement =
@@ -43,9 +43,16 @@ pub(crate) fn put(connection: &Connection, plan: &Plan) -> Query<()> {
     }
     let id = plan.id.as_str();
     connection.execute(
-        "INSERT INTO plans (id, name, server, items, created_ns) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (id) DO UPDATE SET name = ?2, server = ?3, items = ?4, created_ns = ?5",
-        params![id, plan.name, plan.server.as_str(), to_json(&plan.items)?, nanos(plan.created)],
+        "INSERT INTO plans (id, name, server, items, created_ns, layout) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (id) DO UPDATE SET name = ?2, server = ?3, items = ?4, created_ns = ?5, layout = ?6",
+        params![
+            id,
+            plan.name,
+            plan.server.as_str(),
+            to_json(&plan.items)?,
+            nanos(plan.created),
+            to_json(&plan.layout)?
+        ],
     )?;
     connection.execute("DELETE FROM plan_destinations WHERE plan = ?1", [id])?;
     let mut insert =
@@ -86,6 +93,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Query<Plan> {
     let name: String = row.get(1)?;
     let server: String = row.get(2)?;
     let items: String = row.get(3)?;
+    let layout: String = row.get(5)?;
     let mut statement =
         connection.prepare_cached("SELECT destination FROM plan_destinations WHERE plan = ?1 ORDER BY position")?;
     let destinations = statement.query_map([&id], |row| row.get::<_, String>(0))?;
@@ -93,6 +101,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Query<Plan> {
     Ok(Plan {
         id: id.into(),
         items: from_json(&format!("plan \"{name}\""), &items)?,
+        layout: from_json(&format!("plan \"{name}\""), &layout)?,
         name,
         server: server.into(),
         destinations,

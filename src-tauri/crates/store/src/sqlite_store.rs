@@ -2,9 +2,11 @@
 
 use crate::errors::Query;
 use crate::owner::Owner;
-use crate::{audit, backups, database, destinations, host_keys, plans, problems, run_log, runs, servers, settings};
+use crate::{
+    audit, backups, database, destinations, host_keys, plans, problems, run_log, runs, servers, settings, transfers,
+};
 use backstay_core::config::{
-    AuditEntry, AuditRecord, BackupQuery, DestinationConfig, KnownBackup, PinnedHostKey, Plan, Server,
+    AuditEntry, AuditRecord, BackupCopies, BackupQuery, DestinationConfig, KnownBackup, PinnedHostKey, Plan, Server,
 };
 use backstay_core::context::{Clock, SystemClock};
 use backstay_core::run::{Problem, Run};
@@ -162,6 +164,9 @@ impl Store for SqliteStore {
     fn put_backup(&self, backup: &KnownBackup) -> Result<()> {
         self.write("Cannot save a backup in the list", |connection| backups::put(connection, backup))
     }
+    fn backup_rows(&self, query: &BackupQuery) -> Result<Page<BackupCopies>> {
+        self.read("Cannot list the backups", |connection| backups::rows(connection, query))
+    }
     fn backups(&self, query: &BackupQuery) -> Result<Page<KnownBackup>> {
         self.read("Cannot list the backups", |connection| backups::page(connection, query))
     }
@@ -177,6 +182,19 @@ impl Store for SqliteStore {
     }
     fn delete_host_key(&self, host: &str, port: u16) -> Result<()> {
         self.write("Cannot forget a pinned host key", |connection| host_keys::delete(connection, host, port))
+    }
+
+    fn transfer(&self, name: &str) -> Result<Option<String>> {
+        self.read("Cannot read how far a transfer came", |connection| transfers::one(connection, name))
+    }
+    fn put_transfer(&self, name: &str, state: &str) -> Result<()> {
+        self.write("Cannot save how far a transfer came", |connection| transfers::put(connection, name, state))
+    }
+    fn delete_transfer(&self, name: &str) -> Result<()> {
+        self.write("Cannot forget a transfer", |connection| transfers::delete(connection, name))
+    }
+    fn delete_backup(&self, id: &BackupId, destination: &DestinationId) -> Result<()> {
+        self.write("Cannot take a backup off the list", |connection| backups::delete(connection, id, destination))
     }
 
     fn audit(&self, at: DateTime<Utc>, record: &AuditRecord) -> Result<AuditEntry> {
