@@ -251,6 +251,31 @@ pub trait Layout: Send + Sync {
         backups: &[BackupId],
         journal: Arc<dyn TransferJournal>,
     ) -> Result<Synced>;
+    /// Returns the same layout at another destination that holds a copy, or will: with the same key, and without reading
+    /// anything. `None` where copies have nothing in common but their content.
+    fn over(&self, _other: Arc<dyn Destination>) -> Option<Arc<dyn Layout>> {
+        None
+    }
+    /// Tells whether everything backups here are made of lies at another destination too, so that a new one written to
+    /// both is whole at both. `Locked` while somebody holds the other for themselves.
+    async fn is_level_with(&self, _ctx: &RunContext, _other: Arc<dyn Destination>) -> Result<bool> {
+        Ok(true)
+    }
+    /// Frees the room of what no backup needs any more. Killed at any moment, every backup stays whole.
+    async fn prune(&self, _ctx: &RunContext) -> Result<Pruned> {
+        Ok(Pruned::default())
+    }
+}
+
+/// What pruning did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Objects removed.
+    pub objects: u64,
+    /// Bytes freed.
+    pub freed_bytes: u64,
+    /// Bytes written anew to free others that lay beside them.
+    pub moved_bytes: u64,
 }
 
 /// What removing a backup did.
