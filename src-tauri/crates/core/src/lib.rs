@@ -13,6 +13,7 @@ pub mod ids;
 pub mod kind;
 pub mod layout;
 pub mod path;
+pub mod remote;
 pub mod run;
 pub mod secret;
 pub mod store;

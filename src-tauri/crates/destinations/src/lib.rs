@@ -1,6 +1,8 @@
 //! Destinations: the places where backups lie. Each backend is a folder with the same file names.
 
+pub mod ftp;
 pub mod local;
+pub mod sftp;
 mod probe;
 
 pub use local::Local;

@@ -4,7 +4,9 @@
 //! `docs/adr` for the decision.
 
 mod session;
+mod source;
 pub mod session_files;
 mod wire;
 
 pub use session::SftpSession;
+pub use source::remote_files_source;
