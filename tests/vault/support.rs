@@ -104,7 +104,7 @@ pub fn manifest(plan: &str, started: DateTime<Utc>) -> BackupManifest {
 }
 
 pub fn start(manifest: &BackupManifest) -> BackupStart {
-    BackupStart { manifest: manifest.clone(), paths: vec![path("/srv")], parent: None }
+    BackupStart { manifest: manifest.clone(), paths: vec![path("/srv")], parent: None, archive: None }
 }
 
 pub fn file(at: &str, content: &[u8]) -> (RawPath, (Entry, Vec<u8>)) {

@@ -256,6 +256,15 @@ pub trait Layout: Send + Sync {
     fn over(&self, _other: Arc<dyn Destination>) -> Option<Arc<dyn Layout>> {
         None
     }
+    /// Returns the same layout with nothing remembered: what it reads, it reads from the destination.
+    fn afresh(&self) -> Option<Arc<dyn Layout>> {
+        None
+    }
+    /// Makes another destination ready to hold a copy: the same keys and settings, as yet without backups. `Invalid` where
+    /// something else lies.
+    async fn make_copy(&self, _other: Arc<dyn Destination>) -> Result<()> {
+        Ok(())
+    }
     /// Tells whether everything backups here are made of lies at another destination too, so that a new one written to
     /// both is whole at both. `Locked` while somebody holds the other for themselves.
     async fn is_level_with(&self, _ctx: &RunContext, _other: Arc<dyn Destination>) -> Result<bool> {

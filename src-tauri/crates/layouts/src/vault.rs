@@ -5,9 +5,11 @@
 //! docs/formats/vault.md describes every byte.
 
 mod backend;
+mod cache;
 mod check;
 mod chunker;
 mod collected;
+mod copy;
 mod crypto;
 mod diff;
 mod fetch;
@@ -18,19 +20,25 @@ mod node;
 mod pack;
 mod parent;
 mod pool;
+mod prune;
 mod reader;
 mod repo;
 mod snapshot;
 mod stream;
 mod tree;
+mod used;
 mod walk;
 mod writer;
 
 use async_trait::async_trait;
 use backstay_core::destination::{Destination, Key};
-use backstay_core::layout::{BackupDiff, BackupReader, BackupRecord, BackupStart, BackupWriter, Layout, LayoutCheck};
+use backstay_core::layout::{
+    BackupDiff, BackupReader, BackupRecord, BackupStart, BackupWriter, Deleted, Layout, LayoutCheck, Pruned, Synced,
+    TransferJournal,
+};
 use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext, Secret};
 use repo::{Access, Repo};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What lies at a destination.
@@ -40,9 +48,16 @@ pub enum Presence {
     Empty,
     /// A vault, ours or one restic made.
     Vault,
+    /// Archives of ours or copies of a configuration, and no vault: one can be made beside them.
+    Archives,
     /// Something else.
     Foreign,
 }
+
+/// Archives lie below this.
+const ARCHIVES: &str = "archives/";
+/// Copies of configurations lie below this.
+const OWN: &str = "backstay/";
 
 /// Tells what lies at a destination, without any key.
 pub async fn presence(destination: &dyn Destination) -> Result<Presence> {
@@ -54,10 +69,12 @@ pub async fn presence(destination: &dyn Destination) -> Result<Presence> {
         Err(error) => return Err(error),
     }
     let objects = destination.list("").await?;
-    let leftover = |key: &str| key.starts_with("keys/");
-    Ok(match objects.iter().all(|object| leftover(object.key.as_str())) {
-        true => Presence::Empty,
-        false => Presence::Foreign,
+    let below = |key: &str, folders: &[&str]| folders.iter().any(|folder| key.starts_with(folder));
+    let all = |folders: &[&str]| objects.iter().all(|object| below(object.key.as_str(), folders));
+    Ok(match (all(&["keys/"]), all(&["keys/", ARCHIVES, OWN])) {
+        (true, _) => Presence::Empty,
+        (_, true) => Presence::Archives,
+        _ => Presence::Foreign,
     })
 }
 
@@ -77,7 +94,7 @@ impl Vault {
             return Err(Error::new(ErrorClass::Invalid, text));
         }
         match presence(destination.as_ref()).await? {
-            Presence::Empty => {}
+            Presence::Empty | Presence::Archives => {}
             Presence::Vault => {
                 return Err(Error::new(
                     ErrorClass::Exists,
@@ -122,6 +139,23 @@ impl Vault {
         }
         let repo = Repo::start(destination, password, Access::Open).await?;
         Ok(Self { repo: Arc::new(repo) })
+    }
+
+    /// Keeps what is read of the vault below this folder of this computer, so that one far away opens fast. Everything
+    /// there lies as sealed as at the destination, and may be deleted at any time.
+    #[must_use]
+    pub fn with_cache(self, folder: &Path) -> Self {
+        let mut repo = self.repo.over(self.repo.destination.clone());
+        repo.cache = Some(Arc::new(cache::Cache::new(folder, &repo.id)));
+        Self { repo: Arc::new(repo) }
+    }
+
+    /// Makes `other` a copy of this vault, as yet without backups: the same keys, then the same config. One that is a
+    /// copy already stays as it is.
+    ///
+    /// Errors: `Invalid` where another vault or something else lies.
+    pub async fn found_copy(&self, other: &dyn Destination) -> Result<()> {
+        copy::found_copy(&self.repo, other).await
     }
 
     /// Returns the vault's own id, from its config: 64 hex digits.
@@ -173,6 +207,58 @@ impl Layout for Vault {
     }
 
     async fn used_bytes(&self) -> Result<u64> {
-        Ok(self.repo.destination.list("").await?.iter().map(|object| object.size_bytes).sum())
+        let objects = self.repo.destination.list("").await?;
+        let own = objects.iter().filter(|object| {
+            let key = object.key.as_str();
+            !key.starts_with(ARCHIVES) && !key.starts_with(OWN)
+        });
+        Ok(own.map(|object| object.size_bytes).sum())
+    }
+
+    async fn delete(&self, ctx: &RunContext, id: &BackupId) -> Result<Deleted> {
+        let (id, _) = ctx.or_cancel(self.repo.find_snapshot(id)).await?;
+        let key = repo::object_key("snapshots", &id)?;
+        let freed_bytes = ctx.or_cancel(self.repo.destination.head(&key)).await?.size_bytes;
+        self.repo.destination.delete(&key).await?;
+        self.repo.forget_snapshot(&id).await;
+        // The backup is gone; that it is not known what it leaves behind is no failure.
+        let unused_bytes = match prune::prunable_bytes(&self.repo, ctx).await {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                tracing::info!(%error, "what pruning would free is not known");
+                None
+            }
+        };
+        Ok(Deleted { freed_bytes, unused_bytes })
+    }
+
+    async fn sync_to(
+        &self,
+        ctx: &RunContext,
+        other: Arc<dyn Destination>,
+        backups: &[BackupId],
+        _: Arc<dyn TransferJournal>,
+    ) -> Result<Synced> {
+        copy::sync(&self.repo, ctx, other, backups).await
+    }
+
+    fn over(&self, other: Arc<dyn Destination>) -> Option<Arc<dyn Layout>> {
+        Some(Arc::new(Self { repo: Arc::new(self.repo.over(other)) }))
+    }
+
+    fn afresh(&self) -> Option<Arc<dyn Layout>> {
+        Some(Arc::new(Self { repo: Arc::new(self.repo.afresh()) }))
+    }
+
+    async fn is_level_with(&self, ctx: &RunContext, other: Arc<dyn Destination>) -> Result<bool> {
+        copy::is_level(&self.repo, ctx, other).await
+    }
+
+    async fn make_copy(&self, other: Arc<dyn Destination>) -> Result<()> {
+        copy::found_copy(&self.repo, other.as_ref()).await
+    }
+
+    async fn prune(&self, ctx: &RunContext) -> Result<Pruned> {
+        prune::prune(&self.repo, ctx).await
     }
 }

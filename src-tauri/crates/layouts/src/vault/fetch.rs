@@ -1,9 +1,11 @@
 //! Fetches chunks: neighbours in a pack come in one read, several reads at once, each chunk proved by its checksum.
 
+use super::cache;
 use super::id::Id;
 use super::index::{Index, Location};
 use super::repo::{Repo, internal, pack_key};
 use backstay_core::{Error, ErrorClass, Result};
+use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ pub(crate) type Fetched<T> = HashMap<Id, Result<T>>;
 
 struct Part {
     pack: Id,
+    pack_bytes: u64,
     start: u64,
     end: u64,
     blobs: Vec<(Id, Location)>,
@@ -40,13 +43,13 @@ impl Repo {
                 None => _ = fetched.insert(*id, Err(self.not_indexed(id))),
             }
         }
-        self.fetch_parts(plan(wanted), &decode, &mut fetched).await;
+        self.fetch_parts(plan(wanted), tree, &decode, &mut fetched).await;
         // Where a chunk lies twice, the second copy mends the first.
         let failed: Vec<Id> = fetched.iter().filter(|(_, result)| result.is_err()).map(|(id, _)| *id).collect();
         for id in failed {
             for location in index.find(&id, tree).skip(1) {
                 let mut second = HashMap::new();
-                self.fetch_parts(plan(vec![(id, location)]), &decode, &mut second).await;
+                self.fetch_parts(plan(vec![(id, location)]), tree, &decode, &mut second).await;
                 if let Some(Ok(value)) = second.remove(&id) {
                     fetched.insert(id, Ok(value));
                     break;
@@ -56,8 +59,13 @@ impl Repo {
         fetched
     }
 
-    async fn fetch_parts<T, F>(self: &Arc<Self>, parts: Vec<Part>, decode: &Arc<F>, fetched: &mut Fetched<T>)
-    where
+    async fn fetch_parts<T, F>(
+        self: &Arc<Self>,
+        parts: Vec<Part>,
+        tree: bool,
+        decode: &Arc<F>,
+        fetched: &mut Fetched<T>,
+    ) where
         T: Send + 'static,
         F: Fn(&Id, Vec<u8>) -> Result<T> + Send + Sync + 'static,
     {
@@ -66,6 +74,15 @@ impl Repo {
             let (repo, decode) = (self.clone(), decode.clone());
             tasks.spawn(async move {
                 let _permit = repo.fetches.clone().acquire_owned().await;
+                let part = Arc::new(part);
+                if tree && let Some(sealed) = repo.cached_part(&part).await {
+                    let results = repo.clone().open_part(part.clone(), sealed, decode.clone()).await;
+                    if results.iter().all(|(_, result)| result.is_ok()) {
+                        return results;
+                    }
+                    // The cache is damaged; the vault may well be whole.
+                    repo.forget_cached(&part.pack).await;
+                }
                 repo.fetch_part(part, decode).await
             });
         }
@@ -77,7 +94,32 @@ impl Repo {
         }
     }
 
-    async fn fetch_part<T, F>(self: Arc<Self>, part: Part, decode: Arc<F>) -> Vec<(Id, Result<T>)>
+    /// Returns a part of a pack of lists from the cache; such a pack is fetched whole, once.
+    async fn cached_part(&self, part: &Part) -> Option<Bytes> {
+        let cache = self.cache.as_ref().filter(|_| part.pack_bytes <= cache::PACK_LIMIT)?;
+        let range = part.start..part.end;
+        if let Some(found) = cache.range(&part.pack, range.clone()).await {
+            return Some(found);
+        }
+        let _turn = cache.turn(&part.pack).await;
+        if let Some(found) = cache.range(&part.pack, range.clone()).await {
+            return Some(found);
+        }
+        let whole = self.destination.get(&pack_key(&part.pack).ok()?, None).await.ok()?;
+        if Id::of(&whole) != part.pack {
+            return None;
+        }
+        cache.put(cache::PACKS, &part.pack, whole.clone()).await;
+        (whole.len() as u64 >= part.end).then(|| whole.slice(part.start as usize..part.end as usize))
+    }
+
+    async fn forget_cached(&self, pack: &Id) {
+        if let Some(cache) = &self.cache {
+            cache.remove(cache::PACKS, pack).await;
+        }
+    }
+
+    async fn fetch_part<T, F>(self: Arc<Self>, part: Arc<Part>, decode: Arc<F>) -> Vec<(Id, Result<T>)>
     where
         T: Send + 'static,
         F: Fn(&Id, Vec<u8>) -> Result<T> + Send + Sync + 'static,
@@ -89,6 +131,14 @@ impl Repo {
                 return part.blobs.iter().map(|(id, _)| (*id, Err(self.unreadable(&part.pack, &error)))).collect();
             }
         };
+        self.open_part(part, sealed, decode).await
+    }
+
+    async fn open_part<T, F>(self: Arc<Self>, part: Arc<Part>, sealed: Bytes, decode: Arc<F>) -> Vec<(Id, Result<T>)>
+    where
+        T: Send + 'static,
+        F: Fn(&Id, Vec<u8>) -> Result<T> + Send + Sync + 'static,
+    {
         let ids: Vec<Id> = part.blobs.iter().map(|(id, _)| *id).collect();
         let repo = self.clone();
         let work = move || {
@@ -172,7 +222,10 @@ fn plan(mut wanted: Vec<(Id, Location)>) -> Vec<Part> {
                 part.end = part.end.max(end);
                 part.blobs.push((id, location));
             }
-            _ => parts.push(Part { pack: location.pack, start, end, blobs: vec![(id, location)] }),
+            _ => {
+                let (pack, pack_bytes) = (location.pack, location.pack_bytes);
+                parts.push(Part { pack, pack_bytes, start, end, blobs: vec![(id, location)] });
+            }
         }
     }
     parts

@@ -16,6 +16,8 @@ const READS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Location {
     pub pack: Id,
+    /// The size of the whole pack.
+    pub pack_bytes: u64,
     pub offset: u32,
     /// Its sealed length.
     pub length: u32,
@@ -62,9 +64,25 @@ impl Index {
         let same = self.rows[start..].iter().take_while(|row| row.id == *id).filter(move |row| row.tree == tree);
         same.map(|row| Location {
             pack: self.packs[row.pack as usize].id,
+            pack_bytes: self.packs[row.pack as usize].size,
             offset: row.offset,
             length: row.length,
             raw: row.raw,
+        })
+    }
+    /// Tells whether it holds what this index file tells.
+    pub fn has_file(&self, id: &Id) -> bool {
+        self.files.contains(id)
+    }
+    /// Returns the index files it was made of.
+    pub fn files(&self) -> impl Iterator<Item = &Id> {
+        self.files.iter()
+    }
+    /// Returns all chunks with the number of their pack in [`Index::packs`].
+    pub fn chunks(&self) -> impl Iterator<Item = (PackedBlob, usize)> {
+        self.rows.iter().map(|row| {
+            let blob = PackedBlob { id: row.id, tree: row.tree, offset: row.offset, length: row.length, raw: row.raw };
+            (blob, row.pack as usize)
         })
     }
     /// Returns all packs.
@@ -82,7 +100,7 @@ impl Index {
     }
 
     /// Adds what these index files tell.
-    pub fn with(&self, files: Vec<(Id, IndexFile)>) -> Self {
+    pub fn with(&self, files: impl IntoIterator<Item = (Id, IndexFile)>) -> Self {
         let mut rows = self.rows.clone();
         let mut packs = self.packs.clone();
         let mut known = self.files.clone();
@@ -132,6 +150,10 @@ impl Repo {
             .await
             .map_err(|error| super::repo::internal("Cannot merge the index").source(error))?;
         *cached = Arc::new(merged);
+        if let Some(cache) = &self.cache {
+            let packs = cached.packs().iter().map(|pack| pack.id).collect();
+            cache.forget_old(names, packs);
+        }
         Ok(cached.clone())
     }
 }
@@ -173,7 +195,7 @@ fn is_zero(value: &u32) -> bool {
 }
 
 impl IndexBlob {
-    fn packed(&self) -> PackedBlob {
+    pub fn packed(&self) -> PackedBlob {
         PackedBlob {
             id: self.id,
             tree: self.kind == BlobKind::Tree,
@@ -185,6 +207,11 @@ impl IndexBlob {
 }
 
 impl IndexPack {
+    /// Returns the size of the pack.
+    pub fn bytes(&self) -> u64 {
+        let blobs: Vec<PackedBlob> = self.blobs.iter().map(IndexBlob::packed).collect();
+        pack_size(&blobs)
+    }
     /// Makes the entry of a stored pack.
     pub fn new(id: Id, blobs: &[PackedBlob]) -> Self {
         let blobs = blobs.iter().map(|blob| IndexBlob {

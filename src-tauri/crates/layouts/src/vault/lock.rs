@@ -8,14 +8,16 @@ use backstay_core::{Error, ErrorClass, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// A lock is written anew so often; restic takes one older than 30 minutes for dead.
 const REFRESH: Duration = Duration::from_secs(5 * 60);
 const STALE_MINUTES: i64 = 30;
+/// Who holds the vault for himself and could not renew his lock for so long must stop before others take it for dead.
+const RENEWED_WITHIN: Duration = Duration::from_secs(20 * 60);
 
 #[derive(Serialize, Deserialize, Debug)]
 struct LockFile {
@@ -35,8 +37,9 @@ fn write_time<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) -> std:
     serializer.serialize_str(&go_time(time))
 }
 
-/// A shared lock, held until dropped or released.
+/// A lock, held until dropped or released.
 pub(crate) struct Lock {
+    renewed: Arc<Mutex<Instant>>,
     end: Option<oneshot::Sender<()>>,
     task: Option<tokio::task::JoinHandle<()>>,
 }
@@ -44,13 +47,24 @@ pub(crate) struct Lock {
 impl Lock {
     /// Takes the lock. `Locked` while somebody alive holds it exclusively.
     pub async fn shared(repo: Arc<Repo>, clock: Arc<dyn Clock>) -> Result<Self> {
-        refuse_exclusive(&repo, clock.now()).await?;
-        let mut id = repo.save("locks", &LockFile::ours(clock.now())).await?;
+        Self::take(repo, clock, false).await
+    }
+
+    /// Takes the lock that nobody else may hold one beside. `Locked` while anybody alive holds any.
+    pub async fn exclusive(repo: Arc<Repo>, clock: Arc<dyn Clock>) -> Result<Self> {
+        Self::take(repo, clock, true).await
+    }
+
+    async fn take(repo: Arc<Repo>, clock: Arc<dyn Clock>, exclusive: bool) -> Result<Self> {
+        refuse_others(&repo, clock.now(), exclusive, None).await?;
+        let mut id = repo.save("locks", &LockFile::ours(clock.now(), exclusive)).await?;
         // Somebody may have locked between the look and the lock.
-        if let Err(error) = refuse_exclusive(&repo, clock.now()).await {
+        if let Err(error) = refuse_others(&repo, clock.now(), exclusive, Some(&id)).await {
             remove(&repo, &id).await;
             return Err(error);
         }
+        let renewed = Arc::new(Mutex::new(Instant::now()));
+        let stamp = renewed.clone();
         let (end, mut ended) = oneshot::channel();
         let task = Handle::current().spawn(async move {
             loop {
@@ -59,14 +73,25 @@ impl Lock {
                     () = tokio::time::sleep(REFRESH) => {}
                 }
                 // A refresh that fails is tried again at the next turn; the old lock holds for 30 minutes.
-                if let Ok(fresh) = repo.save("locks", &LockFile::ours(clock.now())).await {
+                if let Ok(fresh) = repo.save("locks", &LockFile::ours(clock.now(), exclusive)).await {
                     remove(&repo, &id).await;
                     id = fresh;
+                    *stamp.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 }
             }
             remove(&repo, &id).await;
         });
-        Ok(Self { end: Some(end), task: Some(task) })
+        Ok(Self { renewed, end: Some(end), task: Some(task) })
+    }
+
+    /// Fails once the lock could not be renewed for so long that others may soon take it for dead.
+    pub fn check(&self, label: &str) -> Result<()> {
+        let renewed = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        if renewed.elapsed() < RENEWED_WITHIN {
+            return Ok(());
+        }
+        Err(Error::new(ErrorClass::Offline, format!("Lost the lock of the vault at {label}: it could not be renewed"))
+            .hint("Check the connection, then start again; every backup is whole"))
     }
 
     /// Gives the lock back and waits until it is gone.
@@ -91,8 +116,12 @@ async fn remove(repo: &Repo, id: &Id) {
     }
 }
 
-async fn refuse_exclusive(repo: &Repo, now: DateTime<Utc>) -> Result<()> {
+/// Fails while somebody alive holds the vault exclusively, or, for who wants it so, in any way.
+pub(crate) async fn refuse_others(repo: &Repo, now: DateTime<Utc>, exclusive: bool, own: Option<&Id>) -> Result<()> {
     for id in repo.ids("locks").await? {
+        if own == Some(&id) {
+            continue;
+        }
         let lock = match repo.load::<LockFile>("locks", &id).await {
             Ok(lock) => lock,
             // Gone meanwhile, or half-written by a program without our care: it cannot be anybody's lock.
@@ -104,12 +133,13 @@ async fn refuse_exclusive(repo: &Repo, now: DateTime<Utc>) -> Result<()> {
             if lock.owner_died() || now - lock.time > TimeDelta::days(1) {
                 remove(repo, &id).await;
             }
-        } else if lock.exclusive {
+        } else if lock.exclusive || exclusive {
             let who = format!("{}@{}, process {}", lock.username, lock.hostname, lock.pid);
             let since = lock.time.format("%Y-%m-%d %H:%M UTC");
+            let how = if lock.exclusive { "holds it for itself" } else { "uses it" };
             return Err(Error::new(
                 ErrorClass::Locked,
-                format!("Cannot use the vault at {}: {who} holds it for itself since {since}", repo.label()),
+                format!("Cannot use the vault at {}: {who} {how} since {since}", repo.label()),
             )
             .hint("Wait until it has ended; a lock whose owner died counts for nothing after 30 minutes"));
         }
@@ -118,8 +148,8 @@ async fn refuse_exclusive(repo: &Repo, now: DateTime<Utc>) -> Result<()> {
 }
 
 impl LockFile {
-    fn ours(now: DateTime<Utc>) -> Self {
-        Self { time: now, exclusive: false, hostname: this_host(), username: this_user(), pid: std::process::id() }
+    fn ours(now: DateTime<Utc>, exclusive: bool) -> Self {
+        Self { time: now, exclusive, hostname: this_host(), username: this_user(), pid: std::process::id() }
     }
 
     fn is_dead(&self, now: DateTime<Utc>) -> bool {

@@ -21,8 +21,8 @@ pub(crate) const PACK_BYTES: usize = 16 << 20;
 const PACK_CHUNKS: usize = 16 << 10;
 /// Bytes of content read but not packed yet.
 const IN_FLIGHT: usize = 24 << 20;
-/// Packs stored at the same time.
-const UPLOADS: u32 = 2;
+/// Packs stored at the same time: at least so many, and at most, whatever the store is said to bear.
+const UPLOADS: (u32, u32) = (2, 5);
 /// The first index file is written after so many packs, each next one after twice as many, up to [`INDEX_PACKS_MAX`]:
 /// what a killed run stored serves the next one, and index files stay few.
 const INDEX_PACKS: usize = 4;
@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     written: Mutex<Written>,
     uploaded_bytes: AtomicU64,
     uploads: Arc<Semaphore>,
+    /// How many uploads may run at the same time.
+    at_once: u32,
     stored: Mutex<Stored>,
     failed: AtomicBool,
     failure: Mutex<Option<Error>>,
@@ -94,7 +96,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Pool {
     /// Starts the threads.
     pub fn start(repo: Arc<Repo>, index: Arc<Index>, lost: HashSet<Id>) -> Result<Self> {
+        let at_once = u32::from(repo.destination.capabilities().parallel_objects).clamp(UPLOADS.0, UPLOADS.1);
         let shared = Arc::new(Shared {
+            at_once,
             repo,
             index,
             lost,
@@ -103,7 +107,7 @@ impl Pool {
             packs: [Mutex::default(), Mutex::default()],
             written: Mutex::default(),
             uploaded_bytes: AtomicU64::new(0),
-            uploads: Arc::new(Semaphore::new(UPLOADS as usize)),
+            uploads: Arc::new(Semaphore::new(at_once as usize)),
             stored: Mutex::new(Stored { limit: INDEX_PACKS, ..Stored::default() }),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
@@ -146,7 +150,7 @@ impl Pool {
     pub async fn abandon(&mut self) {
         self.shared.fail(Error::cancelled());
         let _ = self.drain().await;
-        if self.shared.uploads.clone().acquire_many_owned(UPLOADS).await.is_ok()
+        if self.shared.uploads.clone().acquire_many_owned(self.shared.at_once).await.is_ok()
             && let Err(error) = self.shared.write_index(true).await
         {
             tracing::warn!(%error, "what was stored so far could not be indexed");
@@ -257,6 +261,11 @@ impl Shared {
         self.failed.store(true, Ordering::Release);
     }
 
+    /// Returns the index files that were there at the start.
+    pub fn index_files(&self) -> impl Iterator<Item = &Id> {
+        self.index.files()
+    }
+
     /// Tells whether the vault has a chunk, in a pack that is whole as far as its size tells.
     pub fn has(&self, id: &Id, tree: bool) -> bool {
         self.index.find(id, tree).any(|location| !self.lost.contains(&location.pack))
@@ -308,7 +317,12 @@ impl Shared {
     async fn store_pack(&self, pack: Pack) -> Result<()> {
         let size = pack.content.len() as u64;
         debug_assert_eq!(size, pack_size(&pack.blobs));
+        let lists = self.repo.cache.as_ref().filter(|_| pack.blobs.first().is_some_and(|blob| blob.tree));
+        let kept = lists.map(|cache| (cache, pack.content.clone()));
         self.repo.put(&pack_key(&pack.id)?, pack.content).await?;
+        if let Some((cache, content)) = kept {
+            cache.put(super::cache::PACKS, &pack.id, content).await;
+        }
         self.uploaded_bytes.fetch_add(size, Ordering::Relaxed);
         self.add_stored(pack.id, size, &pack.blobs);
         self.write_index(false).await
@@ -352,7 +366,7 @@ impl Shared {
 
     /// Waits for all uploads and writes the last index file.
     pub async fn settle(&self) -> Result<()> {
-        let all = self.uploads.clone().acquire_many_owned(UPLOADS).await;
+        let all = self.uploads.clone().acquire_many_owned(self.at_once).await;
         drop(all.map_err(|_| internal("The uploads ended"))?);
         self.check()?;
         self.write_index(true).await

@@ -1,13 +1,14 @@
 //! An opened vault: its key, its config, and the reading and writing of its sealed objects.
 
 use super::backend::Backend;
+use super::cache::Cache;
 use super::chunker::Chunker;
 use super::crypto::Cipher;
 use super::id::Id;
 use super::index::Index;
 use super::snapshot::Snapshot;
 use super::tree::TreeCache;
-use backstay_core::destination::{Destination, Key, WriteMode};
+use backstay_core::destination::{Destination, Key, ObjectInfo, WriteMode};
 use backstay_core::{Error, ErrorClass, Result, Secret};
 use bytes::Bytes;
 use rustic_core::repofile::MasterKey;
@@ -21,8 +22,8 @@ use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-/// Parts of packs fetched at the same time.
-const FETCHES: usize = 4;
+/// Parts of packs fetched at the same time: at least so many, and at most, whatever the store is said to bear.
+const FETCHES: (usize, usize) = (4, 16);
 /// zstd's level for everything; 3 is what restic uses too.
 pub(crate) const ZSTD_LEVEL: i32 = 3;
 /// The largest object but packs we are ready to unpack: an index of some 10 million chunks.
@@ -38,18 +39,20 @@ pub(crate) enum Access {
 /// An opened vault.
 pub(crate) struct Repo {
     pub destination: Arc<dyn Destination>,
-    pub cipher: Cipher,
-    pub chunker: Chunker,
+    pub cipher: Arc<Cipher>,
+    pub chunker: Arc<Chunker>,
     /// The id in its config file.
     pub id: String,
     /// The format's version: 1 knows no compression.
     pub version: u32,
     pub index: tokio::sync::Mutex<Arc<Index>>,
     pub snapshots: Mutex<HashMap<Id, Arc<Snapshot>>>,
-    pub trees: Mutex<TreeCache>,
+    pub trees: Arc<Mutex<TreeCache>>,
     /// (bytes, files) below each folder seen by `list`. Folders are named by their content: they never go stale.
     pub sizes: Mutex<HashMap<Id, (u64, u64)>>,
     pub fetches: Arc<Semaphore>,
+    /// What was read before of a vault far away, on this computer.
+    pub cache: Option<Arc<Cache>>,
 }
 
 struct Opened {
@@ -74,17 +77,53 @@ impl Repo {
             .and_then(Chunker::new)
             .ok_or_else(|| broken("its config has an impossible polynomial"))?;
         Ok(Self {
+            fetches: fetches(destination.as_ref()),
             destination,
-            cipher,
-            chunker,
+            cipher: Arc::new(cipher),
+            chunker: Arc::new(chunker),
             id: opened.id,
             version: opened.version,
             index: tokio::sync::Mutex::default(),
             snapshots: Mutex::default(),
-            trees: Mutex::default(),
+            trees: Arc::default(),
             sizes: Mutex::default(),
-            fetches: Arc::new(Semaphore::new(FETCHES)),
+            cache: None,
         })
+    }
+
+    /// Returns the same vault at another destination, which holds or will hold a copy of it. What was read here serves
+    /// there too: everything is named by its content.
+    pub fn over(&self, destination: Arc<dyn Destination>) -> Self {
+        Self {
+            fetches: fetches(destination.as_ref()),
+            destination,
+            cipher: self.cipher.clone(),
+            chunker: self.chunker.clone(),
+            id: self.id.clone(),
+            version: self.version,
+            index: tokio::sync::Mutex::new(self.index.try_lock().map(|known| known.clone()).unwrap_or_default()),
+            snapshots: Mutex::new(self.snapshots.lock().map(|known| known.clone()).unwrap_or_default()),
+            trees: self.trees.clone(),
+            sizes: Mutex::default(),
+            cache: self.cache.clone(),
+        }
+    }
+
+    /// Returns the same vault with nothing remembered: whatever it reads, it reads from the destination.
+    pub fn afresh(&self) -> Self {
+        Self {
+            fetches: self.fetches.clone(),
+            destination: self.destination.clone(),
+            cipher: self.cipher.clone(),
+            chunker: self.chunker.clone(),
+            id: self.id.clone(),
+            version: self.version,
+            index: tokio::sync::Mutex::default(),
+            snapshots: Mutex::default(),
+            trees: Arc::default(),
+            sizes: Mutex::default(),
+            cache: None,
+        }
     }
 
     /// Returns how messages name the vault.
@@ -98,9 +137,35 @@ impl Repo {
         Ok(objects.iter().filter_map(|object| Id::parse(object.key.as_str().rsplit('/').next()?)).collect())
     }
 
-    /// Reads, proves and opens an object of JSON.
+    /// Reads, proves and opens an object of JSON; one that was read before comes from the cache.
     pub async fn load<T: DeserializeOwned>(&self, folder: &str, id: &Id) -> Result<T> {
+        if let Some(sealed) = self.cached(folder, id).await {
+            return self.open_json(folder, id, &sealed);
+        }
+        self.load_there(folder, id).await
+    }
+
+    /// Reads, proves and opens an object of JSON as it lies at the destination now.
+    pub async fn load_there<T: DeserializeOwned>(&self, folder: &str, id: &Id) -> Result<T> {
         let sealed = self.destination.get(&object_key(folder, id)?, None).await?;
+        let value = self.open_json(folder, id, &sealed)?;
+        if let Some(cache) = self.cache.as_ref().filter(|_| Cache::takes(folder)) {
+            cache.put(folder, id, sealed).await;
+        }
+        Ok(value)
+    }
+
+    async fn cached(&self, folder: &str, id: &Id) -> Option<Bytes> {
+        let cache = self.cache.as_ref().filter(|_| Cache::takes(folder))?;
+        let sealed = cache.get(folder, id).await?;
+        if Id::of(&sealed) == *id {
+            return Some(sealed);
+        }
+        cache.remove(folder, id).await;
+        None
+    }
+
+    fn open_json<T: DeserializeOwned>(&self, folder: &str, id: &Id, sealed: &[u8]) -> Result<T> {
         let damaged = |what: &str| {
             Error::new(
                 ErrorClass::Corrupt,
@@ -108,10 +173,10 @@ impl Repo {
             )
             .hint("Check the destination; another copy of this file would mend it")
         };
-        if Id::of(&sealed) != *id {
+        if Id::of(sealed) != *id {
             return Err(damaged("it does not match its checksum"));
         }
-        let plain = self.cipher.open(&sealed).ok_or_else(|| damaged("it was not sealed with this vault's key"))?;
+        let plain = self.cipher.open(sealed).ok_or_else(|| damaged("it was not sealed with this vault's key"))?;
         let json = match plain.split_first() {
             Some((2, packed)) => unpack(packed, OBJECT_LIMIT).ok_or_else(|| damaged("it cannot be unpacked"))?,
             _ => plain,
@@ -140,6 +205,36 @@ impl Repo {
         Ok((Id::of(&sealed), Bytes::from(sealed)))
     }
 
+    /// Returns the packs there are, by the destination's own listing, with sizes.
+    pub async fn packs_there(&self) -> Result<HashMap<Id, u64>> {
+        let objects = self.destination.list("data/").await?;
+        let named =
+            |object: &ObjectInfo| Some((Id::parse(object.key.as_str().rsplit('/').next()?)?, object.size_bytes));
+        Ok(objects.iter().filter_map(named).collect())
+    }
+
+    /// Proves that an object lies there as it was written: by its size where the store checked its hash when it took it,
+    /// else by reading all of it back.
+    pub async fn prove_there(&self, key: &Key, id: &Id, size: u64) -> Result<()> {
+        let wrong = |text: String| {
+            let message = format!("What was written to {} is not what lies there", self.label());
+            Error::new(ErrorClass::Corrupt, message).detail(text)
+        };
+        if self.destination.capabilities().checks_hash {
+            let there = self.destination.head(key).await?.size_bytes;
+            let text = || format!("{key} has {there} bytes instead of {size}");
+            return if there == size { Ok(()) } else { Err(wrong(text())) };
+        }
+        let content = self.destination.get(key, None).await?;
+        let there = content.len() as u64;
+        let id = *id;
+        let same = tokio::task::spawn_blocking(move || Id::of(&content) == id).await;
+        match same.map_err(|error| internal("Cannot prove an object").source(error))? {
+            true => Ok(()),
+            false => Err(wrong(format!("{key} has {there} bytes, {size} were written, and the checksum differs"))),
+        }
+    }
+
     /// Stores an object named by its own checksum. What is there under that name with the same size is the same object:
     /// an earlier try that was thought lost.
     pub async fn put(&self, key: &Key, content: Bytes) -> Result<()> {
@@ -154,6 +249,11 @@ impl Repo {
             other => other,
         }
     }
+}
+
+fn fetches(destination: &dyn Destination) -> Arc<Semaphore> {
+    let asked = usize::from(destination.capabilities().parallel_objects);
+    Arc::new(Semaphore::new(asked.clamp(FETCHES.0, FETCHES.1)))
 }
 
 /// Makes an error of ours.

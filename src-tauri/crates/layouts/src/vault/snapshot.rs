@@ -153,6 +153,7 @@ impl Snapshot {
             },
             parent: self.parent.map(|parent| BackupId(parent.hex())),
             verified: None,
+            archive: None,
         }
     }
 }
@@ -191,6 +192,16 @@ impl Repo {
             cached.insert(*id, snapshot.clone());
         }
         Ok(snapshot)
+    }
+
+    /// Forgets a snapshot that was removed.
+    pub async fn forget_snapshot(&self, id: &Id) {
+        if let Ok(mut known) = self.snapshots.lock() {
+            known.remove(id);
+        }
+        if let Some(cache) = &self.cache {
+            cache.remove("snapshots", id).await;
+        }
     }
 
     /// Finds the backup the next one is compared with: the newest of this server and plan that none was compared with

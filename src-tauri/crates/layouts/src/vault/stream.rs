@@ -1,5 +1,5 @@
-//! Streams entries with content. Content is fetched in batches, a few ahead, and handed out in order; at most four
-//! batches are held.
+//! Streams entries with content. Content is fetched in batches, a few ahead, and handed out in order; at most
+//! [`BATCHES`] + 2 batches are held.
 
 use super::fetch::Fetched;
 use super::id::Id;
@@ -26,8 +26,8 @@ use tokio::sync::mpsc;
 const BATCH_BYTES: u64 = 8 << 20;
 /// Or when it holds so many pieces.
 const BATCH_PIECES: usize = 2048;
-/// Batches fetched at the same time.
-const BATCHES: usize = 2;
+/// Batches fetched at the same time: two where a read is quick, more where many may be under way.
+const BATCHES: (usize, usize) = (2, 4);
 /// Shorter runs of zeros are not worth a hole.
 const HOLE_BYTES: u64 = 4096;
 /// A chunk of zeros packs to less than this.
@@ -152,13 +152,15 @@ async fn drive(
     planner: Planner,
     sender: &mpsc::Sender<Vec<Message>>,
 ) -> Result<()> {
+    let parallel = usize::from(repo.destination.capabilities().parallel_objects);
+    let at_once = (parallel / 2).clamp(BATCHES.0, BATCHES.1);
     let fetches = batches(planner).map(|pieces| {
         let (repo, index) = (repo.clone(), index.clone());
         // Its own task, so that it goes on while an earlier batch is handed out.
         let task = tokio::spawn(async move { fetch(&repo, &index, pieces?).await });
         async move { task.await.map_err(|error| internal("A reading task ended by a fault").source(error))? }
     });
-    let mut fetches = std::pin::pin!(fetches.buffered(BATCHES));
+    let mut fetches = std::pin::pin!(fetches.buffered(at_once));
     while let Some(batch) = fetches.next().await {
         if sender.send(batch?).await.is_err() {
             break;
