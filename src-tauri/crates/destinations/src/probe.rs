@@ -1,5 +1,6 @@
 //! The test of a destination, offered to the user: the contract in a mild form, step by step.
 
+use backstay_core::config::{Place, S3Place};
 use backstay_core::destination::{Destination, Key, WriteMode};
 use backstay_core::{Error, ErrorClass};
 use bytes::Bytes;
@@ -20,13 +21,49 @@ pub struct ProbeStep {
     pub hint: Option<String>,
 }
 
+/// One thing a store can or cannot do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ability {
+    /// "conditional_writes", "object_lock", "lifecycle", "versioning", "ranges", "resume", "space", "links".
+    pub id: String,
+    /// In words: "Refuses to overwrite by accident".
+    pub title: String,
+    /// "yes", "no" or "unknown".
+    pub state: String,
+    /// What that means for backups.
+    pub text: String,
+}
+
+/// What a destination's test found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Probed {
+    /// The steps, in order.
+    pub steps: Vec<ProbeStep>,
+    /// What it can and cannot do.
+    pub abilities: Vec<Ability>,
+    /// What it costs to know.
+    pub cost_notes: Vec<String>,
+    /// The bucket with what the test found out filled in.
+    pub settled: Option<S3Place>,
+}
+
 /// Less room than this is worth a note.
 const LITTLE_ROOM_BYTES: u64 = 1024 * 1024 * 1024;
 const CONTENT_BYTES: usize = 64 * 1024;
 
 /// Tests a destination: list, room, write, read back, read a part, refuse to overwrite, delete. Leaves nothing behind.
 /// Never fails itself: what failed is a step.
-pub async fn probe(destination: &dyn Destination) -> Vec<ProbeStep> {
+pub async fn probe(
+    _place: &Place,
+    destination: &dyn Destination,
+    on_step: &(dyn Fn(ProbeStep) + Send + Sync),
+) -> Probed {
+    let steps = general(destination).await;
+    steps.iter().cloned().for_each(on_step);
+    Probed { steps, ..Probed::default() }
+}
+
+async fn general(destination: &dyn Destination) -> Vec<ProbeStep> {
     let mut steps = Vec::new();
     match destination.list("").await {
         Ok(objects) => steps.push(passed(

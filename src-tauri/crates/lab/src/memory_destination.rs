@@ -1,16 +1,19 @@
 //! A destination in memory: records every call, and fails, fills up, goes offline or dawdles when told to.
 
 use async_trait::async_trait;
-use backstay_core::destination::{Destination, DestinationCapabilities, Key, ObjectInfo, WriteMode};
+use backstay_core::destination::{
+    Destination, DestinationCapabilities, Direction, FreeTraffic, Key, ObjectInfo, PIECE, PartUpload, StoredPart,
+    Swept, Traffic, WriteMode,
+};
 use backstay_core::entry::ByteStream;
 use backstay_core::host::Space;
-use backstay_core::{Error, ErrorClass, Result};
+use backstay_core::{Error, ErrorClass, Result, transfer};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, ReadBuf};
 
 /// What was asked of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,18 @@ pub enum Operation {
     Delete,
     /// `space`.
     Space,
+    /// `begin_upload` or `resume_upload`.
+    Begin,
+    /// `put_part`.
+    Part,
+    /// `stored`.
+    Stored,
+    /// `complete`.
+    Complete,
+    /// `abort`.
+    Abort,
+    /// `sweep`.
+    Sweep,
 }
 
 /// One call, as it was recorded.
@@ -38,21 +53,53 @@ pub struct Call {
     pub key: String,
 }
 
+/// An upload under way.
+#[derive(Clone, Default)]
+struct Upload {
+    key: String,
+    parts: BTreeMap<u32, (u64, Bytes)>,
+}
+
+/// A fault still to come.
+struct Fault {
+    /// Of which operation; `None`: any.
+    operation: Option<Operation>,
+    /// After how many more of them.
+    left: u64,
+    /// It comes again each time so many more passed; `None`: once.
+    every: Option<u64>,
+    class: ErrorClass,
+    /// What was asked is done all the same: only the answer is lost.
+    answer_only: bool,
+}
+
 #[derive(Default)]
 struct State {
     objects: BTreeMap<String, Bytes>,
+    uploads: BTreeMap<String, Upload>,
+    next_upload: u64,
     calls: Vec<Call>,
-    /// Faults still to come: which operation (`None`: any), after how many more of them, with which class.
-    faults: Vec<(Option<Operation>, u64, ErrorClass)>,
+    faults: Vec<Fault>,
     room_bytes: Option<u64>,
     offline: bool,
     delay: Option<Duration>,
+    bytes_per_second: Option<u64>,
+    cut_streams_after: Option<u64>,
+    capabilities: Option<DestinationCapabilities>,
 }
 
 /// A destination in memory. Clones share their objects, as two computers share one cloud.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct MemoryDestination {
     state: Arc<Mutex<State>>,
+    traffic: Arc<dyn Traffic>,
+    part_bytes: u64,
+}
+
+impl Default for MemoryDestination {
+    fn default() -> Self {
+        Self { state: Arc::default(), traffic: Arc::new(FreeTraffic), part_bytes: 256 << 10 }
+    }
 }
 
 impl MemoryDestination {
@@ -60,13 +107,32 @@ impl MemoryDestination {
     pub fn new() -> Self {
         Self::default()
     }
+    /// Returns the same destination as somebody sees it whose bytes pass `traffic`.
+    #[must_use]
+    pub fn with_traffic(&self, traffic: Arc<dyn Traffic>) -> Self {
+        Self { traffic, ..self.clone() }
+    }
+    /// Returns the same destination with parts of this size.
+    #[must_use]
+    pub fn with_part_bytes(&self, part_bytes: u64) -> Self {
+        Self { part_bytes, ..self.clone() }
+    }
     /// Makes the `n`-th call from now (1 = the next) fail with `class`, once.
     pub fn fail_call(&self, n: u64, class: ErrorClass) {
-        self.state().faults.push((None, n, class));
+        self.add_fault(Fault { operation: None, left: n, every: None, class, answer_only: false });
     }
     /// Makes the `n`-th call of this operation from now (1 = the next) fail with `class`, once.
     pub fn fail_operation(&self, operation: Operation, n: u64, class: ErrorClass) {
-        self.state().faults.push((Some(operation), n, class));
+        self.add_fault(Fault { operation: Some(operation), left: n, every: None, class, answer_only: false });
+    }
+    /// Makes every `n`-th call from now fail with `class`, until [`Self::clear_faults`].
+    pub fn fail_every(&self, n: u64, class: ErrorClass) {
+        self.add_fault(Fault { operation: None, left: n, every: Some(n), class, answer_only: false });
+    }
+    /// Makes the `n`-th call of this operation from now do what it is asked and then fail with `class` all the same, as
+    /// if the answer had been lost.
+    pub fn lose_answer(&self, operation: Operation, n: u64, class: ErrorClass) {
+        self.add_fault(Fault { operation: Some(operation), left: n, every: None, class, answer_only: true });
     }
     /// Takes away faults that have not come yet.
     pub fn clear_faults(&self) {
@@ -76,13 +142,25 @@ impl MemoryDestination {
     pub fn set_room(&self, bytes: Option<u64>) {
         self.state().room_bytes = bytes;
     }
-    /// Makes every call fail as `Offline`, or ends that.
+    /// Makes every call fail as `Offline`, those under way too, or ends that.
     pub fn set_offline(&self, offline: bool) {
         self.state().offline = offline;
     }
     /// Makes every call take so long; `None`: at once.
     pub fn set_delay(&self, delay: Option<Duration>) {
         self.state().delay = delay;
+    }
+    /// Lets each call move so many bytes a second; `None`: no limit.
+    pub fn set_rate(&self, bytes_per_second: Option<u64>) {
+        self.state().bytes_per_second = bytes_per_second;
+    }
+    /// Makes every stream read from it break off after so many bytes; `None`: none does.
+    pub fn cut_streams_after(&self, bytes: Option<u64>) {
+        self.state().cut_streams_after = bytes;
+    }
+    /// Makes it tell other capabilities than its own.
+    pub fn set_capabilities(&self, capabilities: DestinationCapabilities) {
+        self.state().capabilities = Some(capabilities);
     }
     /// Returns all calls so far.
     pub fn calls(&self) -> Vec<Call> {
@@ -104,6 +182,10 @@ impl MemoryDestination {
     pub fn object(&self, key: &str) -> Option<Bytes> {
         self.state().objects.get(key).cloned()
     }
+    /// Counts the uploads that were begun and neither completed nor aborted.
+    pub fn open_uploads(&self) -> usize {
+        self.state().uploads.len()
+    }
     /// Sets (`Some`) or removes (`None`) an object behind everybody's back: damage.
     pub fn tamper(&self, key: &str, content: Option<Bytes>) {
         let mut state = self.state();
@@ -113,12 +195,16 @@ impl MemoryDestination {
         };
     }
 
+    fn add_fault(&self, fault: Fault) {
+        self.state().faults.push(fault);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records a call, waits, and fails if it is to fail.
-    async fn enter(&self, operation: Operation, key: &str) -> Result<()> {
+    /// Records a call, waits, and fails if it is to fail. Returns the failure that is to come after the work is done.
+    async fn enter(&self, operation: Operation, key: &str) -> Result<Option<Error>> {
         let (delay, fault) = {
             let mut state = self.state();
             state.calls.push(Call { operation, key: key.to_owned() });
@@ -127,10 +213,35 @@ impl MemoryDestination {
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
+        let failed = |class| Error::new(class, format!("Cannot {operation:?} {key} on memory: told to fail"));
         match fault {
-            Some(class) => Err(Error::new(class, format!("Cannot {operation:?} {key} on memory: told to fail"))),
-            None => Ok(()),
+            Some((class, false)) => Err(failed(class)),
+            Some((class, true)) => Ok(Some(failed(class))),
+            None => Ok(None),
         }
+    }
+
+    /// Moves so many bytes: at the set rate, past the traffic, until it goes offline.
+    async fn travel(&self, direction: Direction, bytes: usize) -> Result<()> {
+        let mut left = bytes;
+        while left > 0 {
+            let piece = left.min(PIECE);
+            let rate = self.state().bytes_per_second;
+            if direction == Direction::Up {
+                self.traffic.pass(direction, piece).await;
+            }
+            if let Some(rate) = rate {
+                tokio::time::sleep(Duration::from_secs_f64(piece as f64 / rate.max(1) as f64)).await;
+            }
+            if self.state().offline {
+                return Err(Error::new(ErrorClass::Offline, "Cannot go on with memory: the line is cut"));
+            }
+            if direction == Direction::Down {
+                self.traffic.pass(direction, piece).await;
+            }
+            left -= piece;
+        }
+        Ok(())
     }
 
     fn store(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
@@ -155,24 +266,27 @@ impl MemoryDestination {
 
 impl State {
     fn used_bytes(&self) -> u64 {
-        self.objects.values().map(|object| object.len() as u64).sum()
+        let parts = self.uploads.values().flat_map(|upload| upload.parts.values());
+        let parts: u64 = parts.map(|(_, content)| content.len() as u64).sum();
+        parts + self.objects.values().map(|object| object.len() as u64).sum::<u64>()
     }
 
-    fn next_fault(&mut self, operation: Operation) -> Option<ErrorClass> {
+    fn next_fault(&mut self, operation: Operation) -> Option<(ErrorClass, bool)> {
         if self.offline {
-            return Some(ErrorClass::Offline);
+            return Some((ErrorClass::Offline, false));
         }
         let mut hit = None;
-        self.faults.retain_mut(|(of, left, class)| {
-            if of.is_some_and(|of| of != operation) {
+        self.faults.retain_mut(|fault| {
+            if fault.operation.is_some_and(|of| of != operation) {
                 return true;
             }
-            *left = left.saturating_sub(1);
-            if *left == 0 && hit.is_none() {
-                hit = Some(*class);
-                return false;
+            fault.left = fault.left.saturating_sub(1);
+            if fault.left > 0 || hit.is_some() {
+                return true;
             }
-            true
+            hit = Some((fault.class, fault.answer_only));
+            fault.left = fault.every.unwrap_or(0);
+            fault.every.is_some()
         });
         hit
     }
@@ -186,6 +300,10 @@ fn cut_short(key: &Key) -> Error {
     Error::new(ErrorClass::Corrupt, format!("Cannot read {key} on memory: it ends before the bytes asked for"))
 }
 
+fn answer<T>(lost: Option<Error>, result: T) -> Result<T> {
+    lost.map_or(Ok(result), Err)
+}
+
 #[async_trait]
 impl Destination for MemoryDestination {
     fn label(&self) -> &str {
@@ -193,30 +311,64 @@ impl Destination for MemoryDestination {
     }
 
     fn capabilities(&self) -> DestinationCapabilities {
-        DestinationCapabilities { atomic_create: true, ranges: true, space: true }
+        self.state().capabilities.unwrap_or(DestinationCapabilities {
+            atomic_create: true,
+            ranges: true,
+            space: true,
+            parallel_parts: 4,
+            parallel_objects: 8,
+            checks_hash: false,
+            links: false,
+        })
     }
 
     async fn put(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
-        self.enter(Operation::Put, key.as_str()).await?;
-        self.store(key, content, mode)
+        let lost = self.enter(Operation::Put, key.as_str()).await?;
+        self.travel(Direction::Up, content.len()).await?;
+        answer(lost, self.store(key, content, mode)?)
     }
 
     async fn put_stream(&self, key: &Key, mut content: ByteStream, mode: WriteMode) -> Result<u64> {
-        self.enter(Operation::Put, key.as_str()).await?;
+        let lost = self.enter(Operation::Put, key.as_str()).await?;
         let mut all = Vec::new();
-        content
-            .read_to_end(&mut all)
-            .await
-            .map_err(|error| Error::io(format!("Cannot write {key} on memory"), error))?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = content.read(&mut piece).await;
+            let read = read.map_err(|error| Error::io(format!("Cannot write {key} on memory"), error))?;
+            if read == 0 {
+                break;
+            }
+            self.travel(Direction::Up, read).await?;
+            all.extend_from_slice(&piece[..read]);
+        }
         let size_bytes = all.len() as u64;
         self.store(key, all.into(), mode)?;
-        Ok(size_bytes)
+        answer(lost, size_bytes)
+    }
+
+    async fn begin_upload(&self, key: &Key, _: Option<u64>) -> Result<Arc<dyn PartUpload>> {
+        let lost = self.enter(Operation::Begin, key.as_str()).await?;
+        let token = {
+            let mut state = self.state();
+            state.next_upload += 1;
+            let token = format!("upload-{}", state.next_upload);
+            state.uploads.insert(token.clone(), Upload { key: key.as_str().to_owned(), ..Upload::default() });
+            token
+        };
+        answer(lost, Arc::new(MemoryUpload { destination: self.clone(), key: key.clone(), token }))
+    }
+
+    async fn resume_upload(&self, key: &Key, _: Option<u64>, token: &str) -> Result<Arc<dyn PartUpload>> {
+        let lost = self.enter(Operation::Begin, key.as_str()).await?;
+        let upload = MemoryUpload { destination: self.clone(), key: key.clone(), token: token.to_owned() };
+        upload.with(|_| ())?;
+        answer(lost, Arc::new(upload))
     }
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Bytes> {
-        self.enter(Operation::Get, key.as_str()).await?;
+        let lost = self.enter(Operation::Get, key.as_str()).await?;
         let object = self.load(key)?;
-        let Some(range) = range else { return Ok(object) };
+        let range = range.unwrap_or(0..object.len() as u64);
         if range.start > range.end {
             return Err(Error::new(
                 ErrorClass::Invalid,
@@ -226,40 +378,176 @@ impl Destination for MemoryDestination {
         if range.end > object.len() as u64 {
             return Err(cut_short(key));
         }
-        Ok(object.slice(range.start as usize..range.end as usize))
+        let content = object.slice(range.start as usize..range.end as usize);
+        self.travel(Direction::Down, content.len()).await?;
+        answer(lost, content)
     }
 
     async fn get_stream(&self, key: &Key, offset: u64) -> Result<ByteStream> {
-        self.enter(Operation::Get, key.as_str()).await?;
+        let lost = self.enter(Operation::Get, key.as_str()).await?;
         let object = self.load(key)?;
         if offset > object.len() as u64 {
             return Err(cut_short(key));
         }
-        Ok(Box::new(std::io::Cursor::new(object.slice(offset as usize..))))
+        let content = std::io::Cursor::new(object.slice(offset as usize..));
+        let stream = Breaking { content, left: self.state().cut_streams_after };
+        answer(lost, transfer::paced(Box::new(stream), Arc::clone(&self.traffic), Direction::Down))
     }
 
     async fn head(&self, key: &Key) -> Result<ObjectInfo> {
-        self.enter(Operation::Head, key.as_str()).await?;
-        Ok(info(key, &self.load(key)?))
+        let lost = self.enter(Operation::Head, key.as_str()).await?;
+        answer(lost, info(key, &self.load(key)?))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
-        self.enter(Operation::List, prefix).await?;
+        let lost = self.enter(Operation::List, prefix).await?;
         let state = self.state();
         let matching = state.objects.iter().filter(|(key, _)| key.starts_with(prefix));
-        matching.map(|(key, object)| Ok(info(&Key::new(key.as_str())?, object))).collect()
+        let listed: Result<_> = matching.map(|(key, object)| Ok(info(&Key::new(key.as_str())?, object))).collect();
+        answer(lost, listed?)
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {
-        self.enter(Operation::Delete, key.as_str()).await?;
+        let lost = self.enter(Operation::Delete, key.as_str()).await?;
         self.state().objects.remove(key.as_str());
-        Ok(())
+        answer(lost, ())
     }
 
     async fn space(&self) -> Result<Space> {
-        self.enter(Operation::Space, "").await?;
+        let lost = self.enter(Operation::Space, "").await?;
         let state = self.state();
         let total_bytes = state.room_bytes.unwrap_or(1 << 50);
-        Ok(Space { total_bytes, free_bytes: total_bytes.saturating_sub(state.used_bytes()) })
+        answer(lost, Space { total_bytes, free_bytes: total_bytes.saturating_sub(state.used_bytes()) })
+    }
+
+    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
+        let lost = self.enter(Operation::Sweep, "").await?;
+        let mut state = self.state();
+        let open = state.uploads.len() as u64;
+        // Nothing ages here: everything is old enough only when no age is asked for.
+        if !older_than.is_zero() {
+            return answer(lost, Swept { removed: 0, left: open });
+        }
+        state.uploads.clear();
+        answer(lost, Swept { removed: open, left: 0 })
+    }
+}
+
+/// A stream that breaks off when it is told to.
+struct Breaking {
+    content: std::io::Cursor<Bytes>,
+    left: Option<u64>,
+}
+
+impl tokio::io::AsyncRead for Breaking {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        let Some(left) = self.left else { return std::pin::Pin::new(&mut self.content).poll_read(cx, out) };
+        if left == 0 {
+            return std::task::Poll::Ready(Err(std::io::ErrorKind::ConnectionReset.into()));
+        }
+        let at = usize::try_from(self.content.position()).unwrap_or(usize::MAX);
+        let rest = self.content.get_ref().get(at..).unwrap_or(&[]);
+        let count = rest.len().min(out.remaining()).min(usize::try_from(left).unwrap_or(usize::MAX));
+        out.put_slice(&rest[..count]);
+        self.content.set_position((at + count) as u64);
+        self.left = Some(left - count as u64);
+        std::task::Poll::Ready(Ok(()))
+    }
+}
+
+/// An upload in parts into memory.
+struct MemoryUpload {
+    destination: MemoryDestination,
+    key: Key,
+    token: String,
+}
+
+impl MemoryUpload {
+    fn with<T>(&self, work: impl FnOnce(&mut Upload) -> T) -> Result<T> {
+        let mut state = self.destination.state();
+        match state.uploads.get_mut(&self.token) {
+            Some(upload) if upload.key == self.key.as_str() => Ok(work(upload)),
+            _ => Err(Error::new(ErrorClass::Missing, format!("The upload of {} on memory is no more", self.key))),
+        }
+    }
+
+    fn assemble(&self, parts: &[StoredPart], mode: WriteMode) -> Result<()> {
+        let stored = self.with(|upload| upload.parts.clone())?;
+        let broken = |why: &str| Error::new(ErrorClass::Corrupt, format!("Cannot write {} on memory: {why}", self.key));
+        let mut whole = Vec::new();
+        for (number, part) in (1..).zip(parts) {
+            let Some((offset, content)) = stored.get(&part.number) else { return Err(broken("a part is missing")) };
+            let fits = part.number == number && *offset == whole.len() as u64 && part.tag == tag(content);
+            // As S3 does: all but the last part have the size they were to have.
+            let full = content.len() as u64 == self.part_bytes(number) || number as usize == parts.len();
+            if !fits || !full {
+                return Err(broken("its parts do not fit together"));
+            }
+            whole.extend_from_slice(content);
+        }
+        self.destination.store(&self.key, whole.into(), mode)?;
+        self.destination.state().uploads.remove(&self.token);
+        Ok(())
+    }
+}
+
+/// What this store calls a part: something of its content.
+fn tag(content: &Bytes) -> String {
+    transfer::Sha256Sum::of(content)[..16].to_owned()
+}
+
+#[async_trait]
+impl PartUpload for MemoryUpload {
+    fn token(&self) -> String {
+        self.token.clone()
+    }
+
+    fn part_bytes(&self, _: u32) -> u64 {
+        self.destination.part_bytes
+    }
+
+    async fn stored(&self) -> Result<Vec<StoredPart>> {
+        let lost = self.destination.enter(Operation::Stored, self.key.as_str()).await?;
+        let parts = self.with(|upload| upload.parts.clone())?;
+        let parts = parts.into_iter().map(|(number, (offset, content))| StoredPart {
+            number,
+            offset,
+            size_bytes: content.len() as u64,
+            tag: tag(&content),
+        });
+        answer(lost, parts.collect())
+    }
+
+    async fn put_part(&self, number: u32, offset: u64, content: Bytes) -> Result<StoredPart> {
+        let lost = self.destination.enter(Operation::Part, self.key.as_str()).await?;
+        self.destination.travel(Direction::Up, content.len()).await?;
+        let part = StoredPart { number, offset, size_bytes: content.len() as u64, tag: tag(&content) };
+        {
+            let state = self.destination.state();
+            let used = state.used_bytes();
+            if state.room_bytes.is_some_and(|room| used + content.len() as u64 > room) {
+                return Err(Error::new(
+                    ErrorClass::Full,
+                    format!("Cannot write {} on memory: there is no room left", self.key),
+                ));
+            }
+        }
+        self.with(|upload| upload.parts.insert(number, (offset, content)))?;
+        answer(lost, part)
+    }
+
+    async fn complete(&self, parts: &[StoredPart], mode: WriteMode) -> Result<()> {
+        let lost = self.destination.enter(Operation::Complete, self.key.as_str()).await?;
+        answer(lost, self.assemble(parts, mode)?)
+    }
+
+    async fn abort(&self) -> Result<()> {
+        let lost = self.destination.enter(Operation::Abort, self.key.as_str()).await?;
+        self.destination.state().uploads.remove(&self.token);
+        answer(lost, ())
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{config, errors};
 use async_trait::async_trait;
-use backstay_core::destination::{Destination, DestinationCapabilities, Key, ObjectInfo, WriteMode};
+use backstay_core::destination::{
+    Destination, DestinationCapabilities, Key, ObjectInfo, PartUpload, Swept, Traffic, WriteMode,
+};
 use backstay_core::entry::ByteStream;
 use backstay_core::host::Space;
 use backstay_core::{Error, ErrorClass, Result};
@@ -11,6 +13,7 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A folder as a destination. Objects are files; a key's `/` are folders.
 ///
@@ -18,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// that vanishes, or turns into another one (a disk unmounted, so that the bare mount point shows), is `Offline`.
 pub struct Local {
     pub(super) folder: Arc<Folder>,
+    pub(super) traffic: Arc<dyn Traffic>,
 }
 
 /// What all calls share.
@@ -39,10 +43,10 @@ pub(super) enum Presence {
 
 impl Local {
     /// Opens a folder; it need not exist yet.
-    pub async fn open(label: &str, path: &str) -> Result<Self> {
+    pub async fn open(label: &str, path: &str, traffic: Arc<dyn Traffic>) -> Result<Self> {
         let root = config::folder(label, path)?;
         let folder = Arc::new(Folder { label: format!("{label} ({path})"), root, seen: Mutex::new(None) });
-        let local = Self { folder };
+        let local = Self { folder, traffic };
         local
             .blocking(|folder| {
                 let tried = format!("Cannot open {}", folder.label);
@@ -57,11 +61,19 @@ impl Local {
         &self,
         work: impl FnOnce(&Folder) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let folder = Arc::clone(&self.folder);
-        tokio::task::spawn_blocking(move || work(&folder))
-            .await
-            .map_err(|error| Error::new(ErrorClass::Internal, "A file operation ended unexpectedly").source(error))?
+        blocking(&self.folder, work).await
     }
+}
+
+/// Runs `work` on the folder where it may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    folder: &Arc<Folder>,
+    work: impl FnOnce(&Folder) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let folder = Arc::clone(folder);
+    tokio::task::spawn_blocking(move || work(&folder))
+        .await
+        .map_err(|error| Error::new(ErrorClass::Internal, "A file operation ended unexpectedly").source(error))?
 }
 
 impl Folder {
@@ -170,7 +182,15 @@ impl Destination for Local {
     }
 
     fn capabilities(&self) -> DestinationCapabilities {
-        DestinationCapabilities { atomic_create: true, ranges: true, space: true }
+        DestinationCapabilities {
+            atomic_create: true,
+            ranges: true,
+            space: true,
+            parallel_parts: 4,
+            parallel_objects: 8,
+            checks_hash: false,
+            links: false,
+        }
     }
 
     async fn put(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
@@ -179,6 +199,14 @@ impl Destination for Local {
 
     async fn put_stream(&self, key: &Key, content: ByteStream, mode: WriteMode) -> Result<u64> {
         self.write_stream(key, content, mode).await
+    }
+
+    async fn begin_upload(&self, key: &Key, _: Option<u64>) -> Result<Arc<dyn PartUpload>> {
+        Ok(Arc::new(self.begin_parts(key).await?))
+    }
+
+    async fn resume_upload(&self, key: &Key, _: Option<u64>, token: &str) -> Result<Arc<dyn PartUpload>> {
+        Ok(Arc::new(self.resume_parts(key, token).await?))
     }
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Bytes> {
@@ -214,5 +242,9 @@ impl Destination for Local {
             Ok(Space { total_bytes: stats.total_space(), free_bytes: stats.available_space() })
         })
         .await
+    }
+
+    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
+        self.blocking(move |folder| folder.sweep(older_than)).await
     }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// How half-written files are named until they are whole. Never listed, and no key may look like it.
 pub(super) const PART_PREFIX: &str = ".backstay-part-";
+/// How the file of an upload in parts is named: it outlives the process, so that the upload can go on.
+pub(super) const UPLOAD_PREFIX: &str = ".backstay-part-up-";
 
 /// Reads the folder a user gave.
 pub(super) fn folder(label: &str, path: &str) -> Result<PathBuf> {

@@ -1,10 +1,10 @@
 //! Listing objects, and sweeping parts that a killed process left.
 
 use super::client::{Folder, Presence};
-use super::config::{self, PART_PREFIX};
+use super::config::{self, PART_PREFIX, UPLOAD_PREFIX};
 use super::reader::{info, is_absent};
 use backstay_core::Result;
-use backstay_core::destination::{Key, ObjectInfo};
+use backstay_core::destination::{Key, ObjectInfo, Swept};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -53,7 +53,11 @@ impl Folder {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { return Ok(()) };
         if name.starts_with(PART_PREFIX) {
-            sweep(&entry.path());
+            // What an upload stored waits to be gone on with; only `Destination::sweep` ends that.
+            if !name.starts_with(UPLOAD_PREFIX) && is_older(&entry.path(), PART_AGE_LIMIT) {
+                // If that fails, the next listing tries again.
+                let _ = std::fs::remove_file(entry.path());
+            }
             return Ok(());
         }
         let text = format!("{base}{name}");
@@ -79,14 +83,48 @@ impl Folder {
     }
 }
 
-/// Removes a part if it is old. If that fails, the next listing tries again.
-fn sweep(part: &Path) {
+/// Tells whether nobody wrote to a part for so long.
+fn is_older(part: &Path, limit: Duration) -> bool {
     let age = part
         .symlink_metadata()
         .and_then(|metadata| metadata.modified())
         .ok()
         .and_then(|modified| SystemTime::now().duration_since(modified).ok());
-    if age.is_some_and(|age| age > PART_AGE_LIMIT) {
-        let _ = std::fs::remove_file(part);
+    age.is_some_and(|age| age > limit)
+}
+
+impl Folder {
+    /// Removes all parts nobody wrote to for so long, those of uploads too.
+    pub(super) fn sweep(&self, older_than: Duration) -> Result<Swept> {
+        let tried = format!("Cannot clear away leftovers on {}", self.label);
+        let mut swept = Swept::default();
+        if self.presence(&tried)? == Presence::NeverSeen {
+            return Ok(swept);
+        }
+        let mut folders = vec![self.root.clone()];
+        while let Some(folder) = folders.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if is_absent(&error) => continue,
+                Err(error) => return Err(self.error(&tried, error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(|error| self.error(&tried, error))?;
+                let Ok(file_type) = entry.file_type() else { continue };
+                if file_type.is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                if !entry.file_name().to_str().is_some_and(|name| name.starts_with(PART_PREFIX)) {
+                    continue;
+                }
+                if is_older(&entry.path(), older_than) && std::fs::remove_file(entry.path()).is_ok() {
+                    swept.removed += 1;
+                } else {
+                    swept.left += 1;
+                }
+            }
+        }
+        Ok(swept)
     }
 }

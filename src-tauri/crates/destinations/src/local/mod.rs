@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod errors;
 mod list;
+mod parts;
 mod reader;
 mod writer;
 

@@ -2,13 +2,15 @@
 
 use super::client::{Folder, Local};
 use super::config;
-use backstay_core::destination::{Key, ObjectInfo};
+use backstay_core::destination::{Direction, Key, ObjectInfo};
 use backstay_core::entry::ByteStream;
+use backstay_core::transfer;
 use backstay_core::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -16,7 +18,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 impl Local {
     pub(super) async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Bytes> {
         let key = key.clone();
-        self.blocking(move |folder| {
+        let content = self.blocking(move |folder| {
             let (mut file, metadata) = folder.open_object(&key)?;
             let range = range.unwrap_or(0..metadata.len());
             if range.start > range.end {
@@ -42,7 +44,9 @@ impl Local {
                 Err(error) => Err(folder.error(&tried, error)),
             }
         })
-        .await
+        .await?;
+        transfer::pass(&*self.traffic, Direction::Down, content.len()).await;
+        Ok(content)
     }
 
     pub(super) async fn read_stream(&self, key: &Key, offset: u64) -> Result<ByteStream> {
@@ -58,7 +62,8 @@ impl Local {
                 Ok(file)
             })
             .await?;
-        Ok(Box::new(tokio::io::BufReader::with_capacity(BUFFER_BYTES, tokio::fs::File::from_std(file))))
+        let stream = tokio::io::BufReader::with_capacity(BUFFER_BYTES, tokio::fs::File::from_std(file));
+        Ok(transfer::paced(Box::new(stream), Arc::clone(&self.traffic), Direction::Down))
     }
 
     pub(super) async fn look_at(&self, key: &Key) -> Result<ObjectInfo> {

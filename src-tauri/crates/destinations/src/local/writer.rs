@@ -3,8 +3,9 @@
 use super::client::{Folder, Local, make_folder, sync_folder};
 use super::config::{self, PART_PREFIX};
 use super::reader::is_absent;
-use backstay_core::destination::{Key, WriteMode};
+use backstay_core::destination::{Direction, Key, WriteMode};
 use backstay_core::entry::ByteStream;
+use backstay_core::transfer;
 use backstay_core::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use std::io::{ErrorKind, Write};
@@ -16,14 +17,33 @@ const BUFFER_BYTES: usize = 1024 * 1024;
 
 impl Local {
     pub(super) async fn write(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
+        let tried = format!("Cannot write {key} on {}", self.folder.label);
         let key = key.clone();
-        self.blocking(move |folder| {
-            let tried = format!("Cannot write {key} on {}", folder.label);
-            let (mut part, target) = folder.begin(&tried, &key, mode)?;
-            part.write_all(&content).map_err(|error| folder.error(&tried, error))?;
-            folder.finish(&tried, part, &target, mode)
-        })
-        .await
+        if content.len() <= BUFFER_BYTES {
+            transfer::pass(&*self.traffic, Direction::Up, content.len()).await;
+            let work = move |folder: &Folder| {
+                let (mut part, target) = folder.begin(&tried, &key, mode)?;
+                part.write_all(&content).map_err(|error| folder.error(&tried, error))?;
+                folder.finish(&tried, part, &target, mode)
+            };
+            return self.blocking(work).await;
+        }
+        let (mut part, target) = {
+            let tried = tried.clone();
+            self.blocking(move |folder| folder.begin(&tried, &key, mode)).await?
+        };
+        let mut left = content;
+        while !left.is_empty() {
+            let block = left.split_to(left.len().min(BUFFER_BYTES));
+            transfer::pass(&*self.traffic, Direction::Up, block.len()).await;
+            let tried = tried.clone();
+            let write = move |folder: &Folder| {
+                part.write_all(&block).map_err(|error| folder.error(&tried, error))?;
+                Ok(part)
+            };
+            part = self.blocking(write).await?;
+        }
+        self.blocking(move |folder| folder.finish(&tried, part, &target, mode)).await
     }
 
     pub(super) async fn write_stream(&self, key: &Key, mut content: ByteStream, mode: WriteMode) -> Result<u64> {
@@ -44,6 +64,7 @@ impl Local {
             if read == 0 {
                 break;
             }
+            transfer::pass(&*self.traffic, Direction::Up, read).await;
             file.write_all(&buffer[..read]).await.map_err(|error| self.folder.error(&tried, error))?;
             size_bytes += read as u64;
         }
@@ -90,7 +111,7 @@ impl Folder {
     }
 
     /// Makes the folders between the root and `parent`. Never the root itself: it may have been unmounted meanwhile.
-    fn make_folders(&self, parent: &Path) -> std::io::Result<()> {
+    pub(super) fn make_folders(&self, parent: &Path) -> std::io::Result<()> {
         if parent.is_dir() {
             return Ok(());
         }
@@ -140,6 +161,6 @@ impl Folder {
     }
 }
 
-fn taken(tried: &str) -> Error {
+pub(super) fn taken(tried: &str) -> Error {
     Error::new(ErrorClass::Exists, format!("{tried}: it is there already"))
 }

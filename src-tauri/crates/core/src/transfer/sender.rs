@@ -1,0 +1,90 @@
+//! Sends the parts of one upload: a few at the same time, within the budget.
+
+use super::BUDGET_BYTES;
+use crate::context::RunContext;
+use crate::destination::{PartUpload, StoredPart};
+use crate::error::{Error, ErrorClass, Result};
+use bytes::Bytes;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Parts on their way. Dropping it ends them.
+pub(super) struct Sender<'a> {
+    upload: Arc<dyn PartUpload>,
+    ctx: &'a RunContext,
+    at_once: usize,
+    under_way: JoinSet<Result<StoredPart>>,
+    under_way_bytes: u64,
+    arrived: Vec<StoredPart>,
+}
+
+impl<'a> Sender<'a> {
+    pub(super) fn new(upload: Arc<dyn PartUpload>, at_once: usize, ctx: &'a RunContext) -> Self {
+        Self { upload, ctx, at_once, under_way: JoinSet::new(), under_way_bytes: 0, arrived: Vec::new() }
+    }
+
+    /// Waits until a part of so many bytes may be read into memory.
+    pub(super) async fn room_for(&mut self, bytes: u64) -> Result<()> {
+        while !self.under_way.is_empty() && self.under_way_bytes.saturating_add(bytes) > BUDGET_BYTES {
+            self.next().await?;
+        }
+        Ok(())
+    }
+
+    /// Awaits `work`, while parts arrive. A part that fails ends the work.
+    pub(super) async fn during<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = pin!(work);
+        loop {
+            let idle = self.under_way.is_empty();
+            tokio::select! {
+                biased;
+                () = self.ctx.cancel.cancelled() => return Err(Error::cancelled()),
+                result = &mut work => return result,
+                Some(sent) = self.under_way.join_next(), if !idle => self.take(sent)?,
+            }
+        }
+    }
+
+    /// Sends a part as soon as it is its turn.
+    pub(super) async fn send(&mut self, number: u32, offset: u64, content: Bytes) -> Result<()> {
+        while self.under_way.len() >= self.at_once {
+            self.next().await?;
+        }
+        self.under_way_bytes += content.len() as u64;
+        let upload = Arc::clone(&self.upload);
+        self.under_way.spawn(async move { upload.put_part(number, offset, content).await });
+        Ok(())
+    }
+
+    /// Waits until all parts have arrived.
+    pub(super) async fn all(&mut self) -> Result<()> {
+        while !self.under_way.is_empty() {
+            self.next().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the parts that arrived since it was asked last.
+    pub(super) fn arrived(&mut self) -> Vec<StoredPart> {
+        std::mem::take(&mut self.arrived)
+    }
+
+    async fn next(&mut self) -> Result<()> {
+        let sent = tokio::select! {
+            biased;
+            () = self.ctx.cancel.cancelled() => return Err(Error::cancelled()),
+            sent = self.under_way.join_next() => sent,
+        };
+        sent.map_or(Ok(()), |sent| self.take(sent))
+    }
+
+    fn take(&mut self, sent: Result<Result<StoredPart>, tokio::task::JoinError>) -> Result<()> {
+        let part =
+            sent.map_err(|error| Error::new(ErrorClass::Internal, "Sending a part ended unexpectedly").source(error))??;
+        self.under_way_bytes = self.under_way_bytes.saturating_sub(part.size_bytes);
+        self.arrived.push(part);
+        Ok(())
+    }
+}
