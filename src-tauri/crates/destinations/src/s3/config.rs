@@ -1,0 +1,211 @@
+//! What the admin gave, checked once: bucket, prefix, address, certificates.
+
+use super::wire::{ContentMd5, Paced, Sight};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    SharedHttpClient, StalledStreamProtectionConfig,
+};
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use backstay_core::config::S3Place;
+use backstay_core::destination::{Key, Traffic};
+use backstay_core::{Error, ErrorClass, Result, Secret};
+use http::Uri;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than this no store takes to answer the first packet.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Stores close what idles longer; a connection they closed costs a failed request.
+const IDLE_LIMIT: Duration = Duration::from_secs(20);
+
+/// The store's address, taken apart.
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) encrypted: bool,
+}
+
+/// Checks a place and brings it into the one form everything else relies on.
+pub(super) fn check(label: &str, place: &S3Place) -> Result<(S3Place, Address)> {
+    let mut place = place.clone();
+    let address = address(label, &place.endpoint)?;
+    place.endpoint = place.endpoint.trim().trim_end_matches('/').to_owned();
+    place.bucket = place.bucket.trim().to_owned();
+    place.access_key = place.access_key.trim().to_owned();
+    place.region = place.region.trim().to_owned();
+    if place.region.is_empty() {
+        "us-east-1".clone_into(&mut place.region);
+    }
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !(3..=255).contains(&place.bucket.len()) || !place.bucket.chars().all(good) {
+        return Err(invalid(label, format!("\"{}\" cannot be a bucket's name", place.bucket.escape_debug())).hint(
+            "A bucket's name has 3 to 63 small letters, digits, dots and hyphens. Give a folder in it as the folder",
+        ));
+    }
+    if place.access_key.is_empty() || place.access_key.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(invalid(label, "the access key id is missing or holds blanks".to_owned())
+            .hint("Copy the access key id again from your provider's console"));
+    }
+    place.prefix = prefix(label, &place.prefix)?;
+    place.path_style = needs_path_style(&place, &address);
+    Ok((place, address))
+}
+
+fn prefix(label: &str, prefix: &str) -> Result<String> {
+    let prefix = prefix.trim().trim_matches('/');
+    if prefix.is_empty() {
+        return Ok(String::new());
+    }
+    match Key::new(prefix) {
+        // A key of 900 bytes must fit behind it: S3 takes 1,024.
+        Ok(key) if key.as_str().len() <= 123 => Ok(prefix.to_owned()),
+        _ => Err(invalid(label, format!("\"{}\" cannot be a folder in a bucket", prefix.escape_debug()))
+            .hint("Use at most 123 letters, digits and slashes")),
+    }
+}
+
+fn address(label: &str, endpoint: &str) -> Result<Address> {
+    let wrong = || {
+        invalid(label, format!("\"{}\" is no address of a store", endpoint.escape_debug()))
+            .hint("An address looks like https://s3.eu-central-1.amazonaws.com, without the bucket and without a path")
+    };
+    let uri: Uri = endpoint.trim().parse().map_err(|_| wrong())?;
+    let encrypted = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => return Err(wrong()),
+    };
+    let authority = uri.authority().ok_or_else(wrong)?;
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    if host.is_empty() || authority.as_str().contains('@') || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        return Err(wrong());
+    }
+    let port = authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+    Ok(Address { host, port, encrypted })
+}
+
+/// The bucket cannot be a part of the host name where the host is a number, and where the certificate would not match.
+fn needs_path_style(place: &S3Place, address: &Address) -> bool {
+    let plain_host = address.host.parse::<IpAddr>().is_ok() || address.host == "localhost";
+    let odd_bucket = place.bucket.contains(['.', '_']) || place.bucket.chars().any(|c| c.is_ascii_uppercase());
+    place.path_style || plain_host || odd_bucket || place.bucket.len() > 63
+}
+
+fn invalid(label: &str, why: String) -> Error {
+    Error::new(ErrorClass::Invalid, format!("Cannot use {label}: {why}"))
+}
+
+/// Makes the HTTP client, which trusts the system's authorities and the given certificates.
+pub(super) fn http_client(label: &str, ca_pem: Option<&str>) -> Result<SharedHttpClient> {
+    let mut trust = TrustStore::default();
+    if let Some(pem) = ca_pem.map(str::trim).filter(|pem| !pem.is_empty()) {
+        check_certificates(label, pem)?;
+        trust = trust.with_pem_certificate(pem.as_bytes());
+    }
+    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| {
+        Error::new(ErrorClass::Internal, format!("Cannot use {label}: its certificates cannot be loaded")).source(error)
+    })?;
+    Ok(aws_smithy_http_client::Builder::new()
+        .pool_idle_timeout(IDLE_LIMIT)
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context)
+        .build_https())
+}
+
+/// The client ends the program over a certificate it cannot read, so that each is tried before.
+fn check_certificates(label: &str, pem: &str) -> Result<()> {
+    let wrong = |why: String| {
+        invalid(label, format!("the given certificate cannot be read: {why}"))
+            .hint("Paste the whole text from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----")
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(wrong("there is none in it".to_owned())) } else { Ok(()) }
+}
+
+/// Makes the SDK's client. Its own retries are off: the wrapper retries, and sees why.
+pub(super) fn client(
+    place: &S3Place,
+    secret: &Secret,
+    http: SharedHttpClient,
+    traffic: Arc<dyn Traffic>,
+    sight: Arc<Sight>,
+) -> Client {
+    let (requests, responses) = if place.checksums {
+        (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported)
+    } else {
+        (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
+    };
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(place.region.clone()))
+        .credentials_provider(Credentials::new(&place.access_key, secret.expose().trim(), None, None, "backstay"))
+        .endpoint_url(&place.endpoint)
+        .force_path_style(place.path_style)
+        .request_checksum_calculation(requests)
+        .response_checksum_validation(responses)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).build())
+        // A limit may hold a body for hours; the wrapper ends what is silent too long.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .interceptor(ContentMd5)
+        .http_client(Paced { inner: http, traffic, sight })
+        .build();
+    Client::from_conf(config)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn place(endpoint: &str, bucket: &str) -> S3Place {
+        S3Place {
+            endpoint: endpoint.into(),
+            bucket: bucket.into(),
+            access_key: "AK".into(),
+            prefix: "/a/b/".into(),
+            ..S3Place::default()
+        }
+    }
+
+    #[test]
+    fn places_are_checked_and_settled() {
+        let (settled, address) = check("x", &place("https://s3.example.com/", "backups")).unwrap();
+        assert_eq!((settled.endpoint.as_str(), settled.prefix.as_str()), ("https://s3.example.com", "a/b"));
+        assert_eq!((address.host.as_str(), address.port, address.encrypted), ("s3.example.com", 443, true));
+        assert!(!settled.path_style);
+        for (endpoint, bucket) in
+            [("https://s3.example.com", "my.bucket"), ("http://127.0.0.1:9", "backups"), ("http://[::1]:9", "backups")]
+        {
+            assert!(check("x", &place(endpoint, bucket)).unwrap().0.path_style, "{endpoint} {bucket}");
+        }
+        for endpoint in ["s3.example.com", "ftp://x", "https://u:p@x", "https://x/bucket", "https://x?y", ""] {
+            assert_eq!(check("x", &place(endpoint, "backups")).err().unwrap().class, ErrorClass::Invalid, "{endpoint}");
+        }
+        for bucket in ["", "a", "a/b", "a b", "ä-bucket"] {
+            assert_eq!(check("x", &place("https://s3.example.com", bucket)).err().unwrap().class, ErrorClass::Invalid);
+        }
+    }
+
+    #[test]
+    fn a_broken_certificate_is_refused_not_fatal() {
+        for pem in [
+            "nothing",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+            "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----",
+        ] {
+            assert_eq!(http_client("x", Some(pem)).err().unwrap().class, ErrorClass::Invalid);
+        }
+        assert!(http_client("x", Some("  ")).is_ok());
+    }
+}
