@@ -2,12 +2,15 @@
 
 use crate::ftp::Ftp;
 use crate::local::Local;
+use crate::s3::S3;
 use crate::sftp::Sftp;
+use crate::wrap::{Meter, OnRetry, Patience, Quiet, Retry};
 use backstay_core::config::{DestinationLogin, Place};
 use backstay_core::destination::{Destination, FreeTraffic, Traffic};
 use backstay_core::remote::RemoteFilesSource;
 use backstay_core::{Error, ErrorClass, Result};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What opening a place needs besides the place.
 #[derive(Clone)]
@@ -18,20 +21,43 @@ pub struct Opening {
     pub traffic: Arc<dyn Traffic>,
     /// The way to the files, for a place over SFTP.
     pub ssh: Option<Arc<dyn RemoteFilesSource>>,
+    /// How long calls are tried again.
+    pub patience: Patience,
+    /// A call during which nothing moves for so long has failed.
+    pub silence: Duration,
+    /// Told before each wait for another try.
+    pub on_retry: Option<OnRetry>,
 }
 
 impl Default for Opening {
+    /// Enough for a folder of this computer.
     fn default() -> Self {
-        Self { login: DestinationLogin::default(), traffic: Arc::new(FreeTraffic), ssh: None }
+        Self {
+            login: DestinationLogin::default(),
+            traffic: Arc::new(FreeTraffic),
+            ssh: None,
+            patience: Patience::default(),
+            silence: Duration::from_secs(60),
+            on_retry: None,
+        }
     }
 }
 
-/// Opens the destination at a place. `label` is how messages name it. Nothing is written before the first `put`.
+/// Opens the destination at a place, with another try and an end to silence around it. `label` is how messages name it.
+/// Nothing is written before the first `put`.
 pub async fn open(label: &str, place: &Place, opening: Opening) -> Result<Arc<dyn Destination>> {
-    open_bare(label, place, &opening, Arc::clone(&opening.traffic)).await
+    let meter = Meter::new(Arc::clone(&opening.traffic));
+    let traffic: Arc<dyn Traffic> = Arc::<Meter>::clone(&meter);
+    let bare = open_bare(label, place, &opening, traffic).await?;
+    let quiet = Quiet::new(bare, meter, opening.silence);
+    let retry = Retry::new(Arc::new(quiet), opening.patience);
+    Ok(match opening.on_retry {
+        Some(on_retry) => Arc::new(retry.on_retry(on_retry)),
+        None => Arc::new(retry),
+    })
 }
 
-/// Opens the backend alone, without wrappers.
+/// Opens the backend alone, without wrappers: for tests of a place, which must not wait.
 pub async fn open_bare(
     label: &str,
     place: &Place,
@@ -40,6 +66,7 @@ pub async fn open_bare(
 ) -> Result<Arc<dyn Destination>> {
     Ok(match place {
         Place::Local { path } => Arc::new(Local::open(label, path, traffic).await?),
+        Place::S3(place) => Arc::new(S3::open(label, place, &opening.login, traffic)?),
         Place::Sftp(place) => {
             let ssh = opening.ssh.clone().ok_or_else(|| {
                 Error::new(ErrorClass::Internal, format!("Cannot open {label}: the way to its server is not known"))
@@ -47,8 +74,5 @@ pub async fn open_bare(
             Arc::new(Sftp::open(label, place, ssh, traffic).await?)
         }
         Place::Ftp(place) => Arc::new(Ftp::open(label, place, &opening.login, traffic).await?),
-        Place::S3(_) => {
-            return Err(Error::new(ErrorClass::Unsupported, format!("Cannot open {label}: S3 is not built in")));
-        }
     })
 }

@@ -7,6 +7,8 @@ pub mod fake_host;
 pub mod host_contract;
 pub mod memory_destination;
 pub mod proxy;
+#[cfg(feature = "s3")]
+pub mod s3;
 #[cfg(unix)]
 pub mod ssh;
 

@@ -1,0 +1,10 @@
+//! S3 servers for tests: one in this process that can misbehave, and real ones from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod faults;
+mod outside;
+mod server;
+
+pub use faults::{Does, Reply, Seen};
+pub use outside::{Garage, Moto};
+pub use server::S3Server;

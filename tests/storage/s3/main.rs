@@ -1,0 +1,5 @@
+//! The S3 destination against servers of its own kind: the contract, and everything a store may do wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod contract;
+mod support;

@@ -1,0 +1,21 @@
+//! What all S3 tests need.
+
+use backstay_core::config::S3Place;
+use backstay_core::destination::{FreeTraffic, Key};
+use backstay_destinations::s3::S3;
+use backstay_lab::s3::S3Server;
+use std::sync::Arc;
+
+pub fn key(text: &str) -> Key {
+    Key::new(text).unwrap()
+}
+
+pub fn open(server: &S3Server) -> S3 {
+    open_with(server, |_| {})
+}
+
+pub fn open_with(server: &S3Server, change: impl FnOnce(&mut S3Place)) -> S3 {
+    let mut place = server.place();
+    change(&mut place);
+    S3::open("store", &place, &server.login(), Arc::new(FreeTraffic)).unwrap()
+}
