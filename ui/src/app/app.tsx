@@ -1,4 +1,6 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
+import { prefetchBackups } from '../features/backups';
 import { Routes, navigate, usePlace } from '../shared/router';
 import { EmptyState, Page, Toasts } from '../shared/ui';
 import { Boundary } from './boundary';
@@ -19,10 +21,20 @@ export function App() {
     // A new page: screen readers and the Tab key begin at its title.
     document.querySelector<HTMLElement>('[data-page-title]')?.focus({ preventScroll: true });
   }, [path]);
+  const client = useQueryClient();
   useEffect(() => {
-    const timer = setTimeout(fetchPages, 500);
-    return () => clearTimeout(timer);
-  }, []);
+    // The list most gone to is there when it is asked for.
+    prefetchBackups(client);
+    // A task of its own behind the first frame: the first paint does not wait for it.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const frame = requestAnimationFrame(() => {
+      timer = setTimeout(fetchPages);
+    });
+    return () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+    };
+  }, [client]);
   return (
     <div className="app">
       <Sidebar path={path} />

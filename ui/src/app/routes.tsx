@@ -1,28 +1,45 @@
 import { Skeleton } from '@mantine/core';
-import { Suspense, lazy, type ComponentType, type ReactNode } from 'react';
+import { createElement, useEffect, useState, type ComponentType, type ReactNode } from 'react';
 import { ActivityPage, RunPage } from '../features/activity';
+import { BackupPage, BackupsPage } from '../features/backups';
 import { OverviewPage } from '../features/overview';
 import { AddServerPage, EditServerPage, ServersPage } from '../features/servers';
 import { SettingsPage } from '../features/settings';
 import type { Route } from '../shared/router';
 
-/** Pages that are not on the first screen come in their own chunk, so that the first paint does not wait for them. */
+/**
+ * A page that is not on the first screen comes in its own chunk, so that the first paint does not wait for it. One that
+ * is there already is drawn at once: a suspended page would first show its stand-in, and React leaves that up for a while.
+ */
 function later(load: () => Promise<ComponentType>): ReactNode {
-  const Lazy = lazy(async () => ({ default: await load() }));
-  return (
-    <Suspense fallback={<div style={{ padding: 24 }} aria-busy="true"><Skeleton height={20} width={180} /></div>}>
-      <Lazy />
-    </Suspense>
-  );
+  let page: ReactNode = null;
+  const fetch = async () => {
+    page ??= createElement(await load());
+  };
+  loads.push(fetch);
+  return <LaterPage page={() => page} fetch={fetch} />;
 }
 
-/** Fetches the other pages' chunks while nothing else is to do, so that going there waits for nothing. */
+const loads: (() => Promise<void>)[] = [];
+
+function LaterPage({ page, fetch }: { page: () => ReactNode; fetch: () => Promise<void> }) {
+  const [, setReady] = useState(false);
+  const [fault, setFault] = useState<unknown>(null);
+  const ready = page();
+  const waits = ready === null;
+  useEffect(() => {
+    if (waits) fetch().then(() => setReady(true), setFault);
+  }, [waits, fetch]);
+  if (fault !== null) throw fault;
+  return ready ?? <div style={{ padding: 24 }} aria-busy="true"><Skeleton height={20} width={180} /></div>;
+}
+
+/** Fetches the other pages while nothing else is to do, so that going there waits for nothing. */
 export function fetchPages(): void {
-  for (const load of [backups, plans, destinations, restore]) void load();
+  for (const load of loads) load().catch(() => {});
 }
 
 const plans = () => import('../features/plans');
-const backups = () => import('../features/backups');
 const destinations = () => import('../features/destinations');
 const restore = () => import('../features/restore');
 
@@ -37,12 +54,14 @@ export const routes: Route[] = [
   { pattern: '/plans/new', element: later(async () => (await plans()).PlanWizardPage) },
   { pattern: '/plans/:id', element: later(async () => (await plans()).PlanPage) },
   { pattern: '/plans/:id/edit', element: later(async () => (await plans()).PlanWizardPage) },
-  { pattern: '/backups', element: later(async () => (await backups()).BackupsPage) },
-  { pattern: '/backups/:id', element: later(async () => (await backups()).BackupPage) },
+  { pattern: '/backups', element: <BackupsPage /> },
+  { pattern: '/backups/:id', element: <BackupPage /> },
   { pattern: '/restore/:backup', element: later(async () => (await restore()).RestorePage) },
   { pattern: '/destinations', element: later(async () => (await destinations()).DestinationsPage) },
   { pattern: '/destinations/new', element: later(async () => (await destinations()).AddDestinationPage) },
+  { pattern: '/destinations/open', element: later(async () => (await destinations()).OpenExistingPage) },
   { pattern: '/destinations/:id', element: later(async () => (await destinations()).DestinationPage) },
+  { pattern: '/destinations/:id/edit', element: later(async () => (await destinations()).EditDestinationPage) },
   { pattern: '/activity', element: <ActivityPage /> },
   { pattern: '/activity/:id', element: <RunPage /> },
   { pattern: '/settings', element: <SettingsPage /> },

@@ -1,9 +1,9 @@
 import { Button, Select } from '@mantine/core';
 import { IconArchive, IconArrowBackUp, IconDownload, IconExternalLink, IconShieldCheck } from '@tabler/icons-react';
 import { useDebouncedValue, useMediaQuery } from '@mantine/hooks';
-import { useCallback, useState } from 'react';
+import { useCallback, useDeferredValue, useState } from 'react';
 import type { BackupRow } from '../../ipc';
-import { dayGroup, formatExact, plural } from '../../shared/format';
+import { dayGroup, formatCount, formatExact, plural } from '../../shared/format';
 import { useDestinations, usePlans, useServers } from '../../shared/query';
 import { navigate, usePlace } from '../../shared/router';
 import { Card, DataTable, EmptyState, FilterBox, Page, Size, StateBadge, useNow, type Column } from '../../shared/ui';
@@ -116,8 +116,10 @@ function Filters({ filter, onChange }: { filter: ListFilter; onChange: (part: Pa
   const servers = useServers();
   const plans = usePlans();
   const destinations = useDestinations();
+  // The list comes first, then its filters: they hold their place until there is time to make them.
+  const made = useDeferredValue(true, false);
   const named = (rows: { id: string; name: string }[] | undefined) => (rows ?? []).map((row) => ({ value: row.id, label: row.name }));
-  const pick = (field: keyof ListFilter, label: string, all: string, data: { value: string; label: string }[]) => (
+  const pick = (field: keyof ListFilter, label: string, all: string, data: { value: string; label: string }[]) => !made ? <div className="filter-place" /> : (
     <Select
       w={118}
       aria-label={label}
@@ -167,7 +169,7 @@ function columns(now: number): Column<BackupRow>[] {
     { key: 'state', title: 'State', width: '126px', cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text || undefined} />; } },
     { key: 'size', title: 'Size', width: '84px', right: true, sortValue: (row) => row.bytes, cell: (row) => <Size bytes={row.bytes} /> },
     { key: 'added', title: 'Added', width: '84px', right: true, hideBelow: 600, sortValue: (row) => row.added_bytes, cell: (row) => <span className="mute"><Size bytes={row.added_bytes} /></span> },
-    { key: 'files', title: 'Files', width: '84px', right: true, hideBelow: 940, cell: (row) => <span className="mute">{row.files.toLocaleString('en-GB')}</span> },
+    { key: 'files', title: 'Files', width: '84px', right: true, hideBelow: 940, cell: (row) => <span className="mute">{formatCount(row.files)}</span> },
     { key: 'where', title: 'Where', width: 'minmax(70px, 0.7fr)', hideBelow: 690, cell: (row) => <span className="mute">{row.destinations.join(' · ')}</span> },
   ];
 }

@@ -37,9 +37,21 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
   } else window.location.hash = to;
 }
 
+// One listener on the window for all who follow the place: between two of the window's own, React would draw those that
+// know the new place already, and a page would be made twice.
+const followers = new Set<() => void>();
+
+function tellAll(): void {
+  for (const follower of followers) follower();
+}
+
 function listen(onChange: () => void): () => void {
-  window.addEventListener('hashchange', onChange);
-  return () => window.removeEventListener('hashchange', onChange);
+  if (followers.size === 0) window.addEventListener('hashchange', tellAll);
+  followers.add(onChange);
+  return () => {
+    followers.delete(onChange);
+    if (followers.size === 0) window.removeEventListener('hashchange', tellAll);
+  };
 }
 
 /** Returns where the window is, and follows it. */

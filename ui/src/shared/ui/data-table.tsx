@@ -1,8 +1,9 @@
 import { IconArrowDown, IconArrowUp, IconDots } from '@tabler/icons-react';
-import { ActionIcon, Button, Checkbox, Menu, Skeleton } from '@mantine/core';
+import { Button, Checkbox, Menu, Skeleton } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { memo, useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { flushSync } from 'react-dom';
 import type { IpcError } from '../../ipc';
 import { plural } from '../format';
 import { layLines, moveActive, sortRows, togglePick, type Line, type Sort } from './data-table-rules';
@@ -66,6 +67,10 @@ type DataTableProps<T> = {
 const ROW = 36;
 const GROUP = 28;
 const VIRTUAL_FROM = 200;
+/** A list that scrolls by itself draws only what is in sight from so many rows on. */
+const VIRTUAL_FROM_FILLED = 60;
+/** What is taken for the list's size until it has been measured, so that its first rows need no second drawing. */
+const FIRST_SIZE = { width: 800, height: 640 };
 
 /** THE table: sticky header, sorting, groups, keyboard, row menu, multi-select, virtual rows, and all four empty states. */
 export function DataTable<T>(props: DataTableProps<T>) {
@@ -82,19 +87,20 @@ export function DataTable<T>(props: DataTableProps<T>) {
     [rows, columns, localSort, props.onSort],
   );
   const lines = useMemo(() => layLines(sorted, props.groupOf), [sorted, props.groupOf]);
-  const shown = columns.filter((column) => !column.hideBelow || width === 0 || width >= column.hideBelow);
+  const shown = useMemo(() => columns.filter((column) => !column.hideBelow || width === 0 || width >= column.hideBelow), [columns, width]);
   const grid = [
     ...(props.onPick ? ['30px'] : []),
     ...shown.map((column) => column.width ?? 'minmax(0, 1fr)'),
     ...(props.menu ? ['34px'] : []),
   ].join(' ');
 
-  const virtual = sorted.length >= VIRTUAL_FROM;
+  const virtual = sorted.length >= (fill ? VIRTUAL_FROM_FILLED : VIRTUAL_FROM);
   const virtualizer = useVirtualizer({
     count: virtual ? lines.length : 0,
     getScrollElement: () => scrollRef.current,
     estimateSize: (i) => (lines[i]?.kind === 'group' ? GROUP : ROW),
-    overscan: 12,
+    overscan: 8,
+    initialRect: FIRST_SIZE,
     getItemKey: (i) => lineKey(lines[i], i, rowKey),
   });
   const items = virtualizer.getVirtualItems();
@@ -126,12 +132,11 @@ export function DataTable<T>(props: DataTableProps<T>) {
     event.preventDefault();
   };
 
-  const drawLine = (line: Line<T>, index: number, style?: React.CSSProperties) => (
-    <TableLine
+  const drawLine = (line: Line<T>, index: number, start: number | null) => (
+    <DrawnLine<T>
       key={lineKey(line, index, rowKey)}
-      {...{ line, index, grid, id, table: props, columns: shown, last: index === lines.length - 1 && !onMore }}
+      {...{ line, index, grid, id, start, table: props, columns: shown, last: index === lines.length - 1 && !onMore }}
       active={index === activeIndex}
-      style={style}
       onActive={setActiveKey}
     />
   );
@@ -166,12 +171,11 @@ export function DataTable<T>(props: DataTableProps<T>) {
               <div role="rowgroup" style={{ height: virtualizer.getTotalSize(), position: 'relative' }}>
                 {items.map((item) => {
                   const line = lines[item.index];
-                  const style = { position: 'absolute', top: 0, left: 0, right: 0, transform: `translateY(${item.start}px)` } as const;
-                  return line && drawLine(line, item.index, style);
+                  return line && drawLine(line, item.index, item.start);
                 })}
               </div>
             ) : (
-              <div role="rowgroup">{lines.map((line, index) => drawLine(line, index))}</div>
+              <div role="rowgroup">{lines.map((line, index) => drawLine(line, index, null))}</div>
             )}
             {!virtual && onMore && <MoreRow onMore={onMore} busy={props.loadingMore ?? false} />}
           </>
@@ -256,10 +260,15 @@ function TableHead<T>({ columns, grid, sort, table, sorted, onSort }: HeadProps<
 
 type LineProps<T> = {
   line: Line<T>; index: number; grid: string; id: string; table: DataTableProps<T>; columns: Column<T>[]; active: boolean; last: boolean;
-  style: React.CSSProperties | undefined; onActive: (key: string) => void;
+  /** Where it stands in a list of which only a part is drawn. */
+  start: number | null; onActive: (key: string) => void;
 };
 
-function TableLine<T>({ line, index, grid, id, table, columns, active, last, style, onActive }: LineProps<T>) {
+/** A line is drawn anew only when something of it changed, not for every step of a scroll. */
+const DrawnLine = memo(TableLine) as typeof TableLine;
+
+function TableLine<T>({ line, index, grid, id, table, columns, active, last, start, onActive }: LineProps<T>) {
+  const style = start === null ? undefined : ({ position: 'absolute', top: 0, left: 0, right: 0, transform: `translateY(${start}px)` } as const);
   if (line.kind === 'group') {
     return (
       <div role="row" className="dt-group" style={style}>
@@ -304,13 +313,29 @@ function TableLine<T>({ line, index, grid, id, table, columns, active, last, sty
   );
 }
 
+/** A plain button until it is pointed at or pressed: a menu for each of many rows would make the list slow to appear. */
 function RowMenu({ name, entries }: { name: string; entries: MenuEntry[] }) {
+  const [made, setMade] = useState(false);
+  const [opened, setOpened] = useState(false);
+  const words = { 'aria-label': `Actions for ${name}`, 'aria-haspopup': 'menu' } as const;
+  const press = () => {
+    // The menu takes the focus when it opens, not when it is made open.
+    flushSync(() => setMade(true));
+    setOpened(true);
+  };
+  if (!made) {
+    return (
+      <button type="button" className="dt-menu-button" tabIndex={-1} {...words} aria-expanded={false} onPointerEnter={() => setMade(true)} onClick={press}>
+        <IconDots size={16} aria-hidden />
+      </button>
+    );
+  }
   return (
-    <Menu>
+    <Menu opened={opened} onChange={setOpened}>
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={`Actions for ${name}`} tabIndex={-1}>
-          <IconDots size={16} />
-        </ActionIcon>
+        <button type="button" className="dt-menu-button" tabIndex={-1} {...words}>
+          <IconDots size={16} aria-hidden />
+        </button>
       </Menu.Target>
       <Menu.Dropdown>
         {entries.map((entry) => (
