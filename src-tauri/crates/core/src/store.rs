@@ -93,6 +93,9 @@ pub trait Store: Send + Sync {
     fn backup_rows(&self, query: &BackupQuery) -> Result<Page<BackupCopies>>;
     /// Copies of backups, filtered, sorted, a page of them: a backup at two destinations comes twice.
     fn backups(&self, query: &BackupQuery) -> Result<Page<KnownBackup>>;
+    /// Backups of a plan that lie elsewhere and not at this destination, though they could: archives, and those in a vault
+    /// this destination holds a copy of. Newest first.
+    fn missing_backups(&self, plan: &PlanId, destination: &DestinationId) -> Result<Vec<BackupId>>;
     /// The copies of one backup; an id's unambiguous start of at least 6 digits is enough.
     fn backup(&self, id: &BackupId) -> Result<Vec<KnownBackup>>;
 

@@ -1,13 +1,14 @@
 //! The handle everyone holds, and what all areas of the engine share.
 
+use crate::destinations::Limiters;
 use crate::parts::{OpenVault, Parts};
 use crate::restore::KeptPreview;
 use crate::run::{Registry, RunLocks};
 use crate::servers::{OpenHost, StorePins};
 use backstay_contract::{Event, Settings};
-use backstay_core::config::{AuditRecord, DestinationConfig, Place, Server, ServerFacts};
+use backstay_core::config::{AuditRecord, DestinationConfig, Place, S3Place, Server, ServerFacts};
 use backstay_core::context::Clock;
-use backstay_core::destination::Destination;
+use backstay_core::destination::{Destination, Traffic};
 use backstay_core::host::Host;
 use backstay_core::kind::Kind;
 use backstay_core::layout::BackupDiff;
@@ -42,13 +43,21 @@ pub(crate) struct Inner {
     pub previews: Mutex<HashMap<String, Arc<KeptPreview>>>,
     /// What a draft's server was found to be, until the draft is saved. Keyed by the connection as JSON.
     pub discovered: Mutex<HashMap<String, ServerFacts>>,
+    /// What a bucket's test found out, until the draft is saved. Keyed by the place's identity.
+    pub settled: Mutex<HashMap<String, S3Place>>,
     /// Comparisons of backups, the few newest.
     pub diffs: Mutex<Vec<(BackupId, BackupId, Arc<BackupDiff>)>>,
     /// Bytes used at destinations, until something is written there.
     pub used: Mutex<HashMap<DestinationId, u64>>,
     /// Connections kept open for browsing.
     pub hosts: tokio::sync::Mutex<HashMap<ServerId, OpenHost>>,
+    /// Which copy of the configuration lies at a destination, by its hash; only what this process wrote.
+    pub configurations: Mutex<HashMap<DestinationId, [u8; 32]>>,
+    /// What holds back bytes on their way to and from destinations.
+    pub limiters: Limiters,
     vaults: tokio::sync::Mutex<HashMap<DestinationId, OpenVault>>,
+    /// Places reached over a network: opening one anew takes a log-in.
+    places: tokio::sync::Mutex<HashMap<DestinationId, Arc<dyn Destination>>>,
 }
 
 /// Locks a mutex; a panic of another holder does not spread.
@@ -60,6 +69,7 @@ impl Backstay {
     /// Opens the application over its parts, with its state in `home`. Needs a Tokio runtime.
     pub async fn open(home: PathBuf, parts: Arc<dyn Parts>) -> Result<Self> {
         let locks = RunLocks::open(&home)?;
+        let limiters = Limiters::new(parts.as_ref())?;
         let inner = Arc::new(Inner {
             home,
             store: parts.store(),
@@ -70,10 +80,14 @@ impl Backstay {
             locks,
             previews: Mutex::default(),
             discovered: Mutex::default(),
+            settled: Mutex::default(),
             diffs: Mutex::default(),
             used: Mutex::default(),
             hosts: tokio::sync::Mutex::default(),
+            configurations: Mutex::default(),
+            limiters,
             vaults: tokio::sync::Mutex::default(),
+            places: tokio::sync::Mutex::default(),
         });
         inner.sweep_interrupted()?;
         Ok(Self { inner })
@@ -181,15 +195,44 @@ impl Inner {
         let pins = Arc::new(StorePins::new(self.store.clone(), &server.connection));
         self.parts.connect(&server.name, &server.connection, login, pins).await
     }
-    /// Opens the place of a destination.
+    /// Opens the place of a destination, or returns it when it is open already.
     pub async fn place(&self, config: &DestinationConfig) -> Result<Arc<dyn Destination>> {
-        self.parts.open_destination(&destination_label(&config.name, &config.place), &config.place).await
+        if matches!(config.place, Place::Local { .. }) {
+            return self.open_place(config, None).await;
+        }
+        let open = self.places.lock().await.get(&config.id).cloned();
+        if let Some(place) = open {
+            return Ok(place);
+        }
+        // Not under the lock: a place that does not answer must not hold up the others.
+        let place = self.open_place(config, None).await?;
+        self.places.lock().await.insert(config.id.clone(), place.clone());
+        Ok(place)
+    }
+    /// Opens the place of a destination for one purpose, whose bytes pass this traffic too.
+    pub async fn open_place(
+        &self,
+        config: &DestinationConfig,
+        watched: Option<Arc<dyn Traffic>>,
+    ) -> Result<Arc<dyn Destination>> {
+        let login = self.stored_destination_login(&config.id, &config.place).await?;
+        let traffic = self.limiters.traffic(self.parts.as_ref(), &config.id, watched);
+        let access = self.access(&config.place, login, traffic).await?;
+        self.parts.open_destination(&self.destination_label(&config.name, &config.place), &config.place, access).await
+    }
+    /// Returns how messages name a destination: "nas (/mnt/backup)".
+    pub fn destination_label(&self, name: &str, place: &Place) -> String {
+        format!("{name} ({})", self.place_text(place))
     }
     /// Opens a destination's vault, or returns it when it is open already.
     pub async fn vault(&self, config: &DestinationConfig) -> Result<OpenVault> {
         let mut vaults = self.vaults.lock().await;
         if let Some(vault) = vaults.get(&config.id) {
             return Ok(vault.clone());
+        }
+        if config.vault_id.is_empty() {
+            return Err(Error::new(ErrorClass::Missing, format!("There is no vault at {}", config.name))
+                .hint("It holds archives only; use it in a plan together with a destination that has a vault"));
         }
         let password = self.vault_password(config).await?;
         let destination = self.place(config).await?;
@@ -212,9 +255,10 @@ impl Inner {
     pub async fn keep_vault(&self, id: &DestinationId, vault: OpenVault) {
         self.vaults.lock().await.insert(id.clone(), vault);
     }
-    /// Closes a vault.
+    /// Closes a vault, and the place it lies at.
     pub async fn drop_vault(&self, id: &DestinationId) {
         self.vaults.lock().await.remove(id);
+        self.places.lock().await.remove(id);
     }
     /// Returns the password of a destination's vault.
     pub async fn vault_password(&self, config: &DestinationConfig) -> Result<Secret> {
@@ -226,10 +270,4 @@ impl Inner {
             .hint("Remove the destination and add it again with the password from its recovery kit")
         })
     }
-}
-
-/// Returns how messages name a destination: "nas (/mnt/backup)".
-pub(crate) fn destination_label(name: &str, place: &Place) -> String {
-    let Place::Local { path } = place;
-    format!("{name} ({path})")
 }

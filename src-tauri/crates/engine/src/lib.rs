@@ -16,5 +16,8 @@ mod system;
 mod words;
 
 pub use backstay::Backstay;
-pub use parts::{HostLogin, OpenVault, Parts, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence};
+pub use parts::{
+    DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed,
+    ProbedAbility, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, SshWay, VaultPresence,
+};
 pub use words::{count_text, grouped, ipc_error, size_text};

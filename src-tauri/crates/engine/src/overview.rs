@@ -5,7 +5,7 @@ use crate::plans::run_words;
 use crate::servers::address_of;
 use crate::words::{count_text, millis};
 use backstay_contract::{Counts, FirstSteps, Need, Overview, ServerRow};
-use backstay_core::config::{BackupQuery, Connection, KnownBackup, Plan, Server};
+use backstay_core::config::{BackupCopies, BackupQuery, Connection, Plan, Server};
 use backstay_core::run::{Run, RunKind, RunState};
 use backstay_core::store::RunQuery;
 use backstay_core::{BackupId, Result, ServerId};
@@ -31,7 +31,7 @@ impl Backstay {
         let servers = self.inner.server_rows()?;
         let plans = self.inner.store.plans()?;
         let destinations = self.inner.store.destinations()?;
-        let backups = self.inner.store.backups(&BackupQuery { limit: 1, ..BackupQuery::default() })?.total;
+        let backups = self.inner.store.backup_rows(&BackupQuery { limit: 1, ..BackupQuery::default() })?.total;
         let mut protected_bytes = 0_u64;
         for plan in &plans {
             let newest = self.inner.newest_backup(&plan.id)?;
@@ -103,16 +103,15 @@ impl Inner {
 
     fn row_of(&self, server: &Server, facts: &Facts) -> Result<ServerRow> {
         let query = BackupQuery { server: Some(server.id.clone()), limit: PROOFS_LOOKED_AT, ..BackupQuery::default() };
-        let backups = self.store.backups(&query)?.rows;
+        let backups = self.store.backup_rows(&query)?.rows;
         let newest = backups.first();
         let plans: Vec<&Plan> = facts.plans.iter().filter(|plan| plan.server == server.id).collect();
-        let proof = |known: &KnownBackup| known.record.verified.max(facts.restored.get(&known.record.id).copied());
+        let proof = |known: &BackupCopies| known.record.verified.max(facts.restored.get(&known.record.id).copied());
         let (state, state_text) = self.protection(server, &plans, newest, facts);
         let mut kinds: Vec<String> =
             server.facts.iter().flat_map(|found| &found.found).map(|found| found.kind.clone()).collect();
         kinds.sort();
         kinds.dedup();
-        let places: HashSet<_> = newest.iter().map(|known| &known.destination).collect();
         Ok(ServerRow {
             id: server.id.to_string(),
             name: server.name.clone(),
@@ -123,7 +122,7 @@ impl Inner {
             plans: plans.len() as u64,
             last_backup: newest.map(|known| millis(known.record.started)),
             last_bytes: newest.map(|known| known.record.counts.bytes),
-            places: places.len() as u64,
+            places: newest.map_or(0, |known| known.destinations.len() as u64),
             last_proof: backups.iter().filter_map(proof).max().map(millis),
             state: state.into(),
             state_text,
@@ -134,7 +133,7 @@ impl Inner {
         &self,
         server: &Server,
         plans: &[&Plan],
-        newest: Option<&KnownBackup>,
+        newest: Option<&BackupCopies>,
         facts: &Facts,
     ) -> (&'static str, String) {
         if facts.busy.contains(&server.id) {
@@ -168,7 +167,7 @@ impl Inner {
         let mut added = 0_u64;
         let mut offset = 0;
         loop {
-            let page = self.store.backups(&BackupQuery { offset, limit: 500, ..BackupQuery::default() })?.rows;
+            let page = self.store.backup_rows(&BackupQuery { offset, limit: 500, ..BackupQuery::default() })?.rows;
             let fresh: Vec<_> = page.iter().filter(|known| known.record.started >= since).collect();
             added += fresh.iter().map(|known| known.record.counts.bytes_added).sum::<u64>();
             // Newest first: the first old one ends it.

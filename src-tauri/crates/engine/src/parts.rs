@@ -1,13 +1,15 @@
 //! What the engine needs from the outside: everything concrete, behind one trait that `assembly` implements.
 
 use async_trait::async_trait;
-use backstay_contract::SecretsStatus;
-use backstay_core::config::{Connection, Place, ServerFacts, SshConnection};
+use backstay_contract::{S3Provider, SecretsStatus};
+use backstay_core::config::{
+    ArchiveSettings, Bandwidth, Connection, DestinationLogin, Place, S3Place, ServerFacts, SshConnection,
+};
 use backstay_core::context::{Clock, SystemClock};
-use backstay_core::destination::Destination;
+use backstay_core::destination::{Destination, Traffic};
 use backstay_core::host::{Host, HostKeyPins};
 use backstay_core::kind::Kind;
-use backstay_core::layout::{Exporter, Layout};
+use backstay_core::layout::{ArchiveKey, ArchiveKeys, BackupManifest, Exporter, Layout};
 use backstay_core::secret::{Secret, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Result, RunContext};
@@ -67,6 +69,76 @@ pub struct ProbedStep {
     pub hint: Option<String>,
 }
 
+/// What a store can or cannot do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbedAbility {
+    /// "conditional_writes", "object_lock", "lifecycle", "versioning", "ranges", "resume", "space" or "links".
+    pub id: String,
+    /// In words.
+    pub title: String,
+    /// Yes, no, or `None` where it could not be found out.
+    pub can: Option<bool>,
+    /// What that means for backups.
+    pub text: String,
+}
+
+/// What a destination's test found.
+#[derive(Clone, Debug, Default)]
+pub struct Probed {
+    /// The steps.
+    pub steps: Vec<ProbedStep>,
+    /// What it can and cannot do.
+    pub abilities: Vec<ProbedAbility>,
+    /// What it costs to know.
+    pub cost_notes: Vec<String>,
+    /// The place with what was found out filled in.
+    pub settled: Option<S3Place>,
+}
+
+/// Hears of each step of a test as it ends.
+pub type OnStep<'a> = &'a (dyn Fn(ProbedStep) + Send + Sync);
+
+/// A certificate no authority vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbedCertificate {
+    /// Its SHA-256, 64 hex digits.
+    pub sha256: String,
+    /// Whose it is and how long it holds, in words.
+    pub text: String,
+}
+
+/// The way to the SSH server of an SFTP destination.
+#[derive(Clone)]
+pub struct SshWay {
+    /// How messages name the server.
+    pub name: String,
+    /// How it is reached.
+    pub connection: SshConnection,
+    /// What logs in there.
+    pub login: HostLogin,
+    /// The host keys to be met.
+    pub pins: Arc<dyn HostKeyPins>,
+}
+
+/// What opening a destination takes beside its place.
+#[derive(Clone)]
+pub struct DestinationAccess {
+    /// What logs in.
+    pub login: DestinationLogin,
+    /// Whom all bytes pass.
+    pub traffic: Arc<dyn Traffic>,
+    /// For SFTP.
+    pub ssh: Option<SshWay>,
+}
+
+/// Traffic held back by a limit that may change while bytes go.
+pub trait LimitedTraffic: Traffic {
+    /// Changes the limit; it holds at once.
+    fn set(&self, bandwidth: &Bandwidth);
+    /// Bytes a second that may go now; `None` is no limit.
+    fn limit_now(&self) -> Option<u64>;
+}
+
 /// What lies at a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VaultPresence {
@@ -74,9 +146,23 @@ pub enum VaultPresence {
     Empty,
     /// A vault: its password opens it.
     Vault,
+    /// Archives, and no vault.
+    Archives,
     /// Something else.
     Foreign,
 }
+
+/// One of several destinations that are to get the same bytes.
+#[derive(Clone)]
+pub struct MirrorLeg {
+    /// Its name.
+    pub name: String,
+    /// The destination.
+    pub destination: Arc<dyn Destination>,
+}
+
+/// Hears when a leg of a mirror failed for good, and why: its name and the error.
+pub type OnLegFailed = Arc<dyn Fn(&str, &backstay_core::Error) + Send + Sync>;
 
 /// A vault opened with its key.
 #[derive(Clone)]
@@ -117,6 +203,8 @@ pub trait Parts: Send + Sync {
     fn notify(&self, title: &str, body: &str) -> Result<()>;
     /// The user's home folder on this computer.
     fn user_home(&self) -> PathBuf;
+    /// What this computer is called.
+    fn computer_name(&self) -> String;
     /// The user's name on this computer.
     fn user_name(&self) -> String;
     /// The hosts of `~/.ssh/config`; empty when there is none.
@@ -139,9 +227,33 @@ pub trait Parts: Send + Sync {
     /// Finds out what a server is; `found` stays empty.
     async fn facts(&self, ctx: &RunContext, host: &dyn Host) -> Result<ServerFacts>;
     /// Opens a destination.
-    async fn open_destination(&self, label: &str, place: &Place) -> Result<Arc<dyn Destination>>;
+    async fn open_destination(
+        &self,
+        label: &str,
+        place: &Place,
+        access: DestinationAccess,
+    ) -> Result<Arc<dyn Destination>>;
     /// Tests a destination step by step.
-    async fn probe_destination(&self, destination: &dyn Destination) -> Vec<ProbedStep>;
+    async fn probe_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed;
+    /// Looks at the certificate of an FTPS server; `None` if it is trusted, or pinned, or there is none.
+    async fn untrusted_certificate(&self, place: &Place) -> Result<Option<ProbedCertificate>>;
+    /// Makes a bucket fit for backups; the steps tell what was done.
+    async fn make_bucket(&self, place: &S3Place, login: &DestinationLogin, on_step: OnStep<'_>) -> Vec<ProbedStep>;
+    /// The providers of S3-compatible storage we know.
+    fn s3_providers(&self) -> Vec<S3Provider>;
+    /// Makes traffic held back by a limit.
+    fn limited_traffic(&self, bandwidth: &Bandwidth) -> Arc<dyn LimitedTraffic>;
+    /// Makes several destinations one: what is written goes to all of them at the same time, what is read comes from the
+    /// first that works. A leg that fails is left out from then on; it is an error only once none is left.
+    fn mirror(&self, label: &str, legs: Vec<MirrorLeg>, on_failed: OnLegFailed) -> Arc<dyn Destination>;
+    /// The archives at a destination, as a layout.
+    fn archives(&self, destination: Arc<dyn Destination>, keys: Arc<dyn ArchiveKeys>) -> Arc<dyn Layout>;
+    /// Counts archives there that no key at hand opens.
+    async fn locked_archives(&self, archives: &dyn Layout) -> Result<u64>;
+    /// Returns the file name, with its ending, an archive of these settings would get; or why the template is no good.
+    fn archive_name(&self, settings: &ArchiveSettings, manifest: &BackupManifest) -> Result<String>;
+    /// Returns the id archives sealed by a key carry; `None` where it differs from archive to archive.
+    fn archive_key_id(&self, key: &ArchiveKey) -> Option<String>;
     /// Looks what lies at a destination.
     async fn vault_presence(&self, destination: &dyn Destination) -> Result<VaultPresence>;
     /// Makes a vault.

@@ -1,14 +1,18 @@
 //! Plans: the list, one of them, adding, changing, removing, leaving things out.
 
+mod copies;
+mod layout;
+
 use crate::backstay::{Backstay, Inner};
 use crate::words::{checked_name, count_text, invalid, millis, run_state_word};
-use backstay_contract::{ItemDraft, ItemSettings, PlanDraft, PlanRow, PlanView};
-use backstay_core::config::{BackupQuery, KnownBackup, Plan};
+use backstay_contract::{ItemDraft, ItemSettings, PlanDraft, PlanRow, PlanSaved, PlanView};
+use backstay_core::config::{BackupQuery, KnownBackup, Plan, PlanLayout};
 use backstay_core::kind::Item;
 use backstay_core::run::{Run, RunKind, RunState};
 use backstay_core::secret::{Secret, SecretName};
 use backstay_core::store::RunQuery;
-use backstay_core::{DestinationId, Error, ErrorClass, PlanId, RawPath, Result, ServerId};
+use backstay_core::{Error, ErrorClass, PlanId, RawPath, Result, ServerId};
+use layout::{draft_of_layout, layout_of, layout_words};
 
 impl Backstay {
     /// Returns all plans.
@@ -30,19 +34,22 @@ impl Backstay {
             server: plan.server.to_string(),
             items: items.collect::<Result<_>>()?,
             destinations: plan.destinations.iter().map(ToString::to_string).collect(),
+            layout: draft_of_layout(&plan.layout),
         };
         Ok(PlanView { row: self.inner.plan_row(&plan)?, draft })
     }
 
     /// Adds a plan, or changes it when `id` is set.
-    pub async fn save_plan(&self, draft: PlanDraft) -> Result<PlanRow> {
+    pub async fn save_plan(&self, draft: PlanDraft) -> Result<PlanSaved> {
         let action = if draft.id.is_some() { "plan.change" } else { "plan.add" };
         let name = draft.name.trim().to_owned();
         let result = self.inner.store_plan(draft).await;
-        let plan = self.inner.audited(action, &name, result)?;
+        let (plan, new_key) = self.inner.audited(action, &name, result)?;
+        self.inner.store_configuration_copies().await;
         self.inner.changed("plans");
         self.inner.changed("servers");
-        self.inner.plan_row(&plan)
+        let kit = if new_key { self.inner.kit_of_plan(&plan).await? } else { None };
+        Ok(PlanSaved { row: self.inner.plan_row(&plan)?, kit })
     }
 
     /// Removes a plan; its backups stay.
@@ -59,6 +66,8 @@ impl Backstay {
             .hint("Wait for it to end, or cancel it in Activity")),
         };
         self.inner.audited("plan.remove", &plan.name, result)?;
+        // Its archives stay, and so must what opens them.
+        self.inner.retire_archive_key(Some(&plan)).await?;
         for item in plan.items.iter().filter(|item| has_login(&item.kind)) {
             self.inner.forget_secret(SecretName::item_password(&plan.id, &item.name)).await;
         }
@@ -79,7 +88,8 @@ impl Backstay {
 }
 
 impl Inner {
-    async fn store_plan(&self, draft: PlanDraft) -> Result<Plan> {
+    /// Stores a plan; tells too whether its archives got a new key.
+    async fn store_plan(&self, draft: PlanDraft) -> Result<(Plan, bool)> {
         let name = checked_name(&draft.name, "plan")?;
         let known = draft.id.as_deref().map(|id| self.store.plan(&PlanId::from(id))).transpose()?;
         let server = self.store.server(&ServerId::from(draft.server.as_str()))?;
@@ -97,6 +107,12 @@ impl Inner {
         for item in &items {
             self.kind(&item.kind)?.validate(item)?;
         }
+        let layout = layout_of(&draft.layout)?;
+        match &layout {
+            PlanLayout::Vault => self.make_copies(&destinations).await?,
+            PlanLayout::Archive(settings) => drop(self.name_now(&draft, settings)?),
+        }
+        let new_key = self.store_archive_key(&id, known.as_ref(), &layout, draft.layout.key.as_deref()).await?;
         for (item, draft) in items.iter().zip(&draft.items) {
             let secret = SecretName::item_password(&id, &item.name);
             match draft.password.as_deref() {
@@ -106,25 +122,15 @@ impl Inner {
             }
         }
         let created = known.as_ref().map_or_else(|| self.clock.now(), |plan| plan.created);
-        let plan = Plan { id, name, server: server.id, items, destinations, created };
+        let destinations = destinations.into_iter().map(|config| config.id).collect();
+        let plan = Plan { id, name, server: server.id, items, destinations, layout, created };
         self.store.put_plan(&plan)?;
         let gone =
             known.iter().flat_map(|known| &known.items).filter(|old| !plan.items.iter().any(|i| i.name == old.name));
         for item in gone.filter(|item| has_login(&item.kind)) {
             self.forget_secret(SecretName::item_password(&plan.id, &item.name)).await;
         }
-        Ok(plan)
-    }
-
-    fn checked_destinations(&self, ids: &[String]) -> Result<Vec<DestinationId>> {
-        let [id] = ids else {
-            let message = match ids {
-                [] => "The plan has no destination",
-                _ => "A plan writes to exactly one destination in this version",
-            };
-            return Err(invalid(message).hint("Choose one destination"));
-        };
-        Ok(vec![self.store.destination(&DestinationId::from(id.as_str()))?.id])
+        Ok((plan, new_key))
     }
 
     fn exclude(&self, plan: &mut Plan, paths: &[String]) -> Result<()> {
@@ -163,6 +169,10 @@ impl Inner {
             Err(_) => id.to_string(),
         });
         let (state, state_text) = run_words(last.as_ref());
+        let mut missing_copies = 0;
+        for destination in &plan.destinations {
+            missing_copies += self.missing_at(&plan.id, destination)?;
+        }
         Ok(PlanRow {
             id: plan.id.to_string(),
             name: plan.name.clone(),
@@ -171,6 +181,8 @@ impl Inner {
             what: what.collect::<Vec<_>>().join(" · "),
             kinds,
             destinations: names.collect(),
+            layout: layout_words(&plan.layout),
+            missing_copies,
             last_run: last.as_ref().map(|run| millis(run.started.unwrap_or(run.created))),
             last_run_id: last.as_ref().map(|run| run.id.to_string()),
             state,

@@ -75,6 +75,8 @@ pub(crate) fn run_kind_word(kind: RunKind) -> &'static str {
         RunKind::Restore => "restore",
         RunKind::Download => "download",
         RunKind::Verify => "verify",
+        RunKind::Sync => "sync",
+        RunKind::Prune => "prune",
     }
 }
 
@@ -84,6 +86,8 @@ pub(crate) fn parse_run_kind(word: &str) -> Result<RunKind> {
         "restore" => Ok(RunKind::Restore),
         "download" => Ok(RunKind::Download),
         "verify" => Ok(RunKind::Verify),
+        "sync" => Ok(RunKind::Sync),
+        "prune" => Ok(RunKind::Prune),
         other => Err(invalid(format!("There is no sort of run called \"{other}\""))),
     }
 }
@@ -115,6 +119,9 @@ pub(crate) fn phase_word(phase: Phase) -> &'static str {
         Phase::Restoring => "restoring",
         Phase::Deleting => "deleting",
         Phase::Packing => "packing",
+        Phase::Copying => "copying",
+        Phase::Thawing => "thawing",
+        Phase::Pruning => "pruning",
     }
 }
 

@@ -4,7 +4,7 @@ use crate::errors::{Fault, Query};
 use crate::values::{begins, count, from_json, holds, int, missing, nanos, to_json};
 use backstay_core::config::{BackupCopies, BackupQuery, BackupSort, KnownBackup};
 use backstay_core::store::Page;
-use backstay_core::{BackupId, DestinationId, Error, ErrorClass};
+use backstay_core::{BackupId, DestinationId, Error, ErrorClass, PlanId};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 /// Fewer digits of an id name too many backups.
@@ -87,6 +87,22 @@ fn page_where(
         rows.push(read(row)?);
     }
     Ok(Page { rows, total: count(total) })
+}
+
+pub(crate) fn missing_at(connection: &Connection, plan: &PlanId, destination: &DestinationId) -> Query<Vec<BackupId>> {
+    // Only what another destination of the plan has: a copy that was taken away on purpose elsewhere is no loss.
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT backups.id, started_ns FROM backups
+         JOIN destinations ON destinations.id = destination
+         JOIN plan_destinations ON plan_destinations.plan = ?1 AND plan_destinations.destination = backups.destination
+         WHERE backups.plan = ?1 AND backups.destination <> ?2
+         AND NOT EXISTS (SELECT 1 FROM backups AS other WHERE other.id = backups.id AND other.destination = ?2)
+         AND (json_extract(record, '$.archive') IS NOT NULL
+              OR vault_id = (SELECT vault_id FROM destinations WHERE id = ?2))
+         ORDER BY started_ns DESC, backups.id",
+    )?;
+    let ids = statement.query_map([plan.as_str(), destination.as_str()], |row| row.get::<_, String>(0))?;
+    Ok(ids.map(|id| id.map(BackupId)).collect::<Result<_, _>>()?)
 }
 
 pub(crate) fn copies(connection: &Connection, id: &BackupId) -> Query<Vec<KnownBackup>> {

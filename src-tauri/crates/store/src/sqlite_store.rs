@@ -170,6 +170,9 @@ impl Store for SqliteStore {
     fn backups(&self, query: &BackupQuery) -> Result<Page<KnownBackup>> {
         self.read("Cannot list the backups", |connection| backups::page(connection, query))
     }
+    fn missing_backups(&self, plan: &PlanId, destination: &DestinationId) -> Result<Vec<BackupId>> {
+        self.read("Cannot list the missing backups", |connection| backups::missing_at(connection, plan, destination))
+    }
     fn backup(&self, id: &BackupId) -> Result<Vec<KnownBackup>> {
         self.read("Cannot read a backup in the list", |connection| backups::copies(connection, id))
     }

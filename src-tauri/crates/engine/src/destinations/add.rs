@@ -1,12 +1,13 @@
-//! Adding a destination: a new vault, or one that is there already.
+//! Adding a destination: a new vault, one that is there already, or a place without one.
 
-use super::kit::{ask_word, make_kit, new_password};
-use super::place_of;
-use crate::backstay::{Backstay, Inner};
+use super::draft::identity;
+use super::kit::{ask_word, new_password};
+use super::limits::bandwidth_of;
+use crate::backstay::{Backstay, Inner, locked};
 use crate::parts::{OpenVault, VaultPresence};
 use crate::words::{checked_name, invalid};
 use backstay_contract::{DestinationAdded, DestinationDraft};
-use backstay_core::config::DestinationConfig;
+use backstay_core::config::{Bandwidth, DestinationConfig, DestinationLogin, Place};
 use backstay_core::destination::Destination;
 use backstay_core::secret::{Secret, SecretName};
 use backstay_core::{DestinationId, Error, ErrorClass, Result};
@@ -16,31 +17,44 @@ use std::sync::Arc;
 const SHORTEST_PASSWORD: usize = 12;
 
 /// A destination just set up.
-struct Added {
-    config: DestinationConfig,
-    vault: OpenVault,
-    password: Secret,
-    created: bool,
+pub(super) struct Added {
+    pub config: DestinationConfig,
+    pub vault: Option<(OpenVault, Secret)>,
+    pub created: bool,
+}
+
+/// A place checked and open, before it becomes a destination.
+pub(super) struct Opened {
+    pub id: DestinationId,
+    pub name: String,
+    pub place: Place,
+    pub login: DestinationLogin,
+    pub bandwidth: Bandwidth,
+    pub destination: Arc<dyn Destination>,
+    pub presence: VaultPresence,
 }
 
 impl Backstay {
-    /// Adds a destination: makes a vault there or opens the one that is there.
+    /// Adds a destination: makes a vault there, opens the one that is there, or leaves the place without.
     pub async fn add_destination(&self, draft: DestinationDraft) -> Result<DestinationAdded> {
         let name = draft.name.trim().to_owned();
         let result = self.inner.set_up_destination(draft).await;
         let action =
             if matches!(&result, Ok(added) if !added.created) { "destination.open" } else { "destination.add" };
         let added = self.inner.audited(action, &name, result)?;
-        let backups = self.inner.read_backups(&added.config.id, added.vault.layout.as_ref()).await?;
-        self.inner.keep_vault(&added.config.id, added.vault).await;
-        let kit = make_kit(&added.config, &added.password);
+        let kit = added.vault.as_ref().map(|(_, password)| self.inner.kit_of(&added.config, password));
+        if let Some((vault, _)) = added.vault {
+            self.inner.keep_vault(&added.config.id, vault).await;
+        }
+        let backups = self.inner.read_backups(&added.config).await?;
+        self.inner.store_configuration_copies().await;
         self.inner.changed("destinations");
         self.inner.changed("backups");
         Ok(DestinationAdded {
             destination: self.inner.destination_row(&added.config).await?,
             created: added.created,
             backups,
-            ask_word: ask_word(&kit),
+            ask_word: kit.as_ref().map_or(0, ask_word),
             kit,
         })
     }
@@ -48,42 +62,127 @@ impl Backstay {
 
 impl Inner {
     async fn set_up_destination(&self, draft: DestinationDraft) -> Result<Added> {
-        let name = checked_name(&draft.name, "destination")?;
-        let place = place_of(&draft)?;
-        let known = self.store.destinations()?;
-        if known.iter().any(|config| config.name == name) {
-            return Err(Error::new(ErrorClass::Exists, format!("There is a destination called {name} already"))
-                .hint("Choose another name"));
-        }
-        self.secrets_ready().await?;
-        let destination =
-            self.parts.open_destination(&crate::backstay::destination_label(&name, &place), &place).await?;
-        let presence = self.parts.vault_presence(destination.as_ref()).await?;
+        let for_vault = match draft.use_for.as_str() {
+            "" | "vault" => true,
+            "none" => false,
+            other => return Err(invalid(format!("A destination cannot be used for \"{other}\""))),
+        };
+        let opened = self.open_new(&draft).await?;
         let given = draft.vault_password.filter(|text| !text.is_empty()).map(Secret::new);
-        let id = DestinationId::random();
-        let created = presence == VaultPresence::Empty;
-        let (vault, password) = match presence {
-            VaultPresence::Empty => self.new_vault(&id, destination, given).await?,
-            VaultPresence::Vault => self.existing_vault(&id, &known, destination, given).await?,
+        if !for_vault {
+            let config = self.keep_destination(opened, String::new(), true).await?;
+            return Ok(Added { config, vault: None, created: true });
+        }
+        let created = !matches!(opened.presence, VaultPresence::Vault);
+        let (vault, password) = match opened.presence {
+            VaultPresence::Empty | VaultPresence::Archives => {
+                self.new_vault(&opened.id, opened.destination.clone(), given).await?
+            }
+            VaultPresence::Vault => self.existing_vault(&opened.id, opened.destination.clone(), given).await?,
             VaultPresence::Foreign => {
                 return Err(invalid(format!(
                     "Cannot make a vault at {}: the folder holds other files",
-                    destination.label()
+                    opened.destination.label()
                 ))
                 .hint("Choose an empty folder, or a new one inside this folder"));
             }
         };
+        // Who opens a vault by its password has the password.
+        let config = self.keep_destination(opened, vault.id.clone(), !created).await?;
+        Ok(Added { config, vault: Some((vault, password)), created })
+    }
+
+    /// Checks a draft of a new destination and opens its place.
+    pub(super) async fn open_new(&self, draft: &DestinationDraft) -> Result<Opened> {
+        let name = checked_name(&draft.name, "destination")?;
+        let mut place = self.place_of(draft)?;
+        let bandwidth = bandwidth_of(&draft.bandwidth)?;
+        let login = self.login_of_destination(draft, &place).await?;
+        for config in self.store.destinations()? {
+            if config.name == name {
+                return Err(Error::new(ErrorClass::Exists, format!("There is a destination called {name} already"))
+                    .hint("Choose another name"));
+            }
+            if identity(&config.place) == identity(&place) {
+                return Err(Error::new(
+                    ErrorClass::Exists,
+                    format!("{} is set up already: it is the destination {}", self.place_text(&place), config.name),
+                )
+                .hint("Use that destination, or remove it first"));
+            }
+        }
+        self.secrets_ready().await?;
+        let mut destination = self.open_draft(&name, &place, login.clone()).await?;
+        if let Some(settled) = self.settle(&place, destination.as_ref()).await? {
+            place = settled;
+            destination = self.open_draft(&name, &place, login.clone()).await?;
+        }
+        let presence = self.parts.vault_presence(destination.as_ref()).await?;
+        Ok(Opened { id: DestinationId::random(), name, place, login, bandwidth, destination, presence })
+    }
+
+    /// What a bucket can do decides how it is written to: what its test found out, or a test made now.
+    pub(super) async fn settle(&self, place: &Place, destination: &dyn Destination) -> Result<Option<Place>> {
+        let Place::S3(wanted) = place else { return Ok(None) };
+        let known = locked(&self.settled).get(&identity(place)).cloned();
+        let found = match known {
+            Some(found) => found,
+            None => {
+                let probed = self.parts.probe_destination(place, destination, &|_| {}).await;
+                if let Some(failed) = probed.steps.iter().find(|step| !step.ok && !step.note) {
+                    let error = Error::new(
+                        ErrorClass::Refused,
+                        format!("Cannot use {}: {}: {}", destination.label(), failed.title, failed.text),
+                    );
+                    return Err(match &failed.hint {
+                        Some(hint) => error.hint(hint.clone()),
+                        None => error,
+                    });
+                }
+                match probed.settled {
+                    Some(found) => found,
+                    None => return Ok(None),
+                }
+            }
+        };
+        // What was filled in since the test stays as it is filled in.
+        let mut settled = wanted.clone();
+        settled.path_style = found.path_style;
+        settled.checksums = found.checksums;
+        settled.list_v1 = found.list_v1;
+        settled.conditional_writes = found.conditional_writes;
+        settled.checks_md5 = found.checks_md5;
+        if !found.region.is_empty() {
+            settled.region = found.region;
+        }
+        Ok(Some(Place::S3(settled)))
+    }
+
+    /// Stores a new destination with what logs in there.
+    pub(super) async fn keep_destination(
+        &self,
+        opened: Opened,
+        vault_id: String,
+        kit_confirmed: bool,
+    ) -> Result<DestinationConfig> {
         let config = DestinationConfig {
-            id,
-            name,
-            place,
-            vault_id: vault.id.clone(),
-            // Who opens a vault by its password has the password.
-            kit_confirmed: !created,
+            id: opened.id,
+            name: opened.name,
+            place: opened.place,
+            vault_id,
+            kit_confirmed,
             created: self.clock.now(),
         };
-        self.store.put_destination(&config)?;
-        Ok(Added { config, vault, password, created })
+        self.store_destination_login(&config.id, &config.place, &opened.login).await?;
+        let stored = self
+            .store
+            .put_destination(&config)
+            .and_then(|()| self.put_limits(None, &[(config.id.clone(), opened.bandwidth)]));
+        if let Err(error) = stored {
+            self.forget_destination_secrets(&config.id).await;
+            return Err(error);
+        }
+        Ok(config)
     }
 
     /// Makes a vault. Its password rests in the secret store, read back, before the vault exists.
@@ -114,31 +213,43 @@ impl Inner {
         }
     }
 
+    /// Opens a vault that is there. It may be a copy of one we know: then its password is known too.
     async fn existing_vault(
         &self,
         id: &DestinationId,
-        known: &[DestinationConfig],
         destination: Arc<dyn Destination>,
         given: Option<Secret>,
     ) -> Result<(OpenVault, Secret)> {
         let Some(password) = given else {
+            if let Some((vault, password)) = self.known_vault(destination.clone()).await {
+                self.put_secret(SecretName::vault_password(id), password.clone()).await?;
+                return Ok((vault, password));
+            }
             return Err(invalid(format!(
                 "There is a vault at {} already: its password is needed",
                 destination.label()
             ))
             .hint("Give the password from its recovery kit"));
         };
-        let label = destination.label().to_owned();
         let vault = self.parts.open_vault(destination, &password).await?;
-        if let Some(same) = known.iter().find(|config| config.vault_id == vault.id) {
-            return Err(Error::new(
-                ErrorClass::Exists,
-                format!("The vault at {label} is set up already: it is the destination {}", same.name),
-            )
-            .hint("Use that destination, or remove it first"));
-        }
         self.put_secret(SecretName::vault_password(id), password.clone()).await?;
         Ok((vault, password))
+    }
+
+    /// Tries the passwords of the vaults we know.
+    async fn known_vault(&self, destination: Arc<dyn Destination>) -> Option<(OpenVault, Secret)> {
+        let mut tried: Vec<Secret> = Vec::new();
+        for config in self.store.destinations().ok()?.iter().filter(|config| !config.vault_id.is_empty()) {
+            let Ok(password) = self.vault_password(config).await else { continue };
+            if tried.contains(&password) {
+                continue;
+            }
+            if let Ok(vault) = self.parts.open_vault(destination.clone(), &password).await {
+                return Some((vault, password));
+            }
+            tried.push(password);
+        }
+        None
     }
 
     /// Fails with what to do when secrets cannot be kept now.

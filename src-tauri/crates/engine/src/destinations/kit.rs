@@ -1,9 +1,11 @@
 //! The recovery kit: all that is needed to restore without Backstay, on one printable page.
 
+use super::kit_page::{Page, commands_for_archives, commands_for_vault, repository};
 use crate::backstay::{Backstay, Inner};
 use crate::words::invalid;
 use backstay_contract::RecoveryKit;
-use backstay_core::config::{DestinationConfig, Place};
+use backstay_core::config::{Connection, DestinationConfig, Place, Plan, PlanLayout, Seal, SftpPlace, SftpVia};
+use backstay_core::layout::ArchiveKey;
 use backstay_core::secret::Secret;
 use backstay_core::{DestinationId, Error, ErrorClass, Result};
 use diceware_wordlists::EFF_LONG_WORDLIST;
@@ -55,7 +57,69 @@ impl Backstay {
 
 impl Inner {
     async fn kit(&self, config: &DestinationConfig) -> Result<RecoveryKit> {
-        Ok(make_kit(config, &self.vault_password(config).await?))
+        if config.vault_id.is_empty() {
+            return Err(invalid(format!("{} has no recovery kit: there is no vault", config.name))
+                .hint("The keys of archives are in the recovery kits of their plans"));
+        }
+        Ok(self.kit_of(config, &self.vault_password(config).await?))
+    }
+
+    /// Makes the kit of a destination's vault.
+    pub(crate) fn kit_of(&self, config: &DestinationConfig, password: &Secret) -> RecoveryKit {
+        // A server we know may be gone on the day the kit is needed: its address is on the page.
+        let mut place = config.place.clone();
+        if let Place::Sftp(SftpPlace { via, .. }) = &mut place
+            && let SftpVia::Server { server } = via
+            && let Ok(server) = self.store.server(server)
+            && let Connection::Ssh(ssh) = server.connection
+        {
+            *via = SftpVia::Own(ssh);
+        }
+        make_kit(&DestinationConfig { place, ..config.clone() }, password)
+    }
+
+    /// Makes the kit of a plan's archive key; `None` for plain archives and vaults.
+    pub(crate) async fn kit_of_plan(&self, plan: &Plan) -> Result<Option<RecoveryKit>> {
+        let PlanLayout::Archive(settings) = &plan.layout else { return Ok(None) };
+        let Some(key) = self.archive_key(plan).await? else { return Ok(None) };
+        let configs = plan.destinations.iter().filter_map(|id| self.store.destination(id).ok());
+        let places: Vec<String> = configs.map(|config| self.destination_label(&config.name, &config.place)).collect();
+        let key_id = self.parts.archive_key_id(&key).unwrap_or_default();
+        let (secret, words) = match &key {
+            ArchiveKey::Key(secret) => (secret, groups_of(secret.expose())),
+            ArchiveKey::Passphrase(secret) => (secret, words_of(secret)),
+        };
+        let what = match settings.seal {
+            Seal::Passphrase => "Passphrase",
+            _ => "Key (64 hex digits)",
+        };
+        let mut kit = RecoveryKit {
+            destination: plan.name.clone(),
+            repository: places.join(", "),
+            vault_id: key_id,
+            password: secret.expose().to_owned(),
+            words,
+            created: plan.created.timestamp_millis(),
+            html: String::new(),
+            text: String::new(),
+        };
+        let page = Page {
+            what: WHAT_ARCHIVES,
+            facts: vec![
+                ("Plan", kit.destination.clone()),
+                ("Archives lie at", kit.repository.clone()),
+                ("Key id", if kit.vault_id.is_empty() { "differs by file".into() } else { kit.vault_id.clone() }),
+                ("Made", plan.created.format("%-d %B %Y").to_string()),
+            ],
+            secret_title: what,
+            kit: &kit,
+            joined_by: if matches!(key, ArchiveKey::Key(_)) { "Its groups, joined by nothing" } else { JOINED },
+            how: HOW_ARCHIVES,
+            commands: commands_for_archives(settings),
+            end: DUMPS,
+        };
+        (kit.text, kit.html) = (page.text(), page.html());
+        Ok(Some(kit))
     }
 
     async fn save_kit(&self, config: &DestinationConfig, file: &Path, format: &str) -> Result<()> {
@@ -105,120 +169,61 @@ pub(super) fn ask_word(kit: &RecoveryKit) -> u32 {
     numbers.choose(&mut rand::rng()).copied().unwrap_or(1)
 }
 
-/// Makes the kit of a destination.
-pub(super) fn make_kit(config: &DestinationConfig, password: &Secret) -> RecoveryKit {
-    let Place::Local { path } = &config.place;
+/// Takes a password apart into its words; one the user chose stays whole.
+fn words_of(password: &Secret) -> Vec<String> {
     let split: Vec<String> = password.expose().split('-').map(str::to_owned).collect();
     let by_words = split.len() >= FEWEST_WORDS
         && split.iter().all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()));
-    let words = if by_words { split } else { vec![password.expose().to_owned()] };
+    if by_words { split } else { vec![password.expose().to_owned()] }
+}
+
+/// Takes a key apart into groups that can be compared by eye.
+fn groups_of(key: &str) -> Vec<String> {
+    key.as_bytes().chunks(8).map(|group| String::from_utf8_lossy(group).into_owned()).collect()
+}
+
+/// Makes the kit of a vault.
+fn make_kit(config: &DestinationConfig, password: &Secret) -> RecoveryKit {
     let mut kit = RecoveryKit {
         destination: config.name.clone(),
-        repository: path.clone(),
+        repository: repository(&config.place),
         vault_id: config.vault_id.clone(),
         password: password.expose().to_owned(),
-        words,
+        words: words_of(password),
         created: config.created.timestamp_millis(),
         html: String::new(),
         text: String::new(),
     };
-    let made = config.created.format("%-d %B %Y").to_string();
-    kit.text = text_page(&kit, &made);
-    kit.html = html_page(&kit, &made);
+    let page = Page {
+        what: WHAT_VAULT,
+        facts: vec![
+            ("Destination", kit.destination.clone()),
+            ("Repository", kit.repository.clone()),
+            ("Vault id", kit.vault_id.clone()),
+            ("Made", config.created.format("%-d %B %Y").to_string()),
+        ],
+        secret_title: "Password",
+        kit: &kit,
+        joined_by: JOINED,
+        how: HOW_VAULT,
+        commands: commands_for_vault(&config.place),
+        end: DUMPS,
+    };
+    (kit.text, kit.html) = (page.text(), page.html());
     kit
 }
 
-/// The restic commands of the page, with the words that say what each does.
-fn commands(kit: &RecoveryKit) -> Vec<(&'static str, String)> {
-    let repository = shell_quoted(&kit.repository);
-    vec![
-        ("Say where it is (restic asks for the password)", format!("export RESTIC_REPOSITORY={repository}")),
-        ("See every backup", "restic snapshots".into()),
-        ("See what is in the newest one", "restic ls latest".into()),
-        ("Restore the newest one into a folder", "restic restore latest --target /restored".into()),
-        ("Restore one folder of it", "restic restore latest --target /restored --include /etc".into()),
-        ("Check that all is whole", "restic check --read-data".into()),
-    ]
-}
-
-fn shell_quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-const WHAT: &str = "With this page, anyone can read every backup in this vault; without it, and without the computer \
+const JOINED: &str = "Its words, joined by hyphens";
+const WHAT_VAULT: &str = "With this page, anyone can read every backup in this vault; without it, and without the computer \
 that runs Backstay, nobody can. Print it, and keep it where the computer is not.";
-const HOW: &str = "Backstay is not needed: the vault is a restic repository. Install restic 0.14 or newer \
-(https://restic.net, or your system's packages), make the folder reachable, and run:";
+const WHAT_ARCHIVES: &str = "With this page, anyone can read every sealed archive of this plan; without it, and without the \
+computer that runs Backstay, nobody can. Print it, and keep it where the computer is not.";
+const HOW_VAULT: &str = "Backstay is not needed: the vault is a restic repository. Install restic 0.14 or newer \
+(https://restic.net, or your system's packages), make the place reachable, and run:";
+const HOW_ARCHIVES: &str = "Backstay is not needed: how a sealed archive is built is told to the byte in \
+docs/formats/archive.md of Backstay's source, with a reader in Python (it needs the package cryptography). Copy a file that \
+ends in .sealed to a computer, and run:";
 const DUMPS: &str = "Databases lie below .backstay in each backup, as dumps their own tools can load.";
-
-fn text_page(kit: &RecoveryKit, made: &str) -> String {
-    let mut page = format!(
-        "BACKSTAY RECOVERY KIT\n=====================\n\n{WHAT}\n\nDestination:  {}\nRepository:   {}\nVault id:     {}\n\
-         Made:         {made}\n\nPassword:\n\n    {}\n\n",
-        kit.destination, kit.repository, kit.vault_id, kit.password
-    );
-    if kit.words.len() > 1 {
-        page.push_str("Its words, joined by hyphens:\n\n");
-        for (at, word) in kit.words.iter().enumerate() {
-            page.push_str(&format!("    {:>2}  {word}\n", at + 1));
-        }
-        page.push('\n');
-    }
-    page.push_str(&format!("HOW TO RESTORE\n--------------\n\n{HOW}\n\n"));
-    for (what, command) in commands(kit) {
-        page.push_str(&format!("  # {what}\n  {command}\n\n"));
-    }
-    page.push_str(DUMPS);
-    page.push('\n');
-    page
-}
-
-fn html_page(kit: &RecoveryKit, made: &str) -> String {
-    let words = match kit.words.len() {
-        1 => String::new(),
-        _ => {
-            let items: String = kit.words.iter().map(|word| format!("<li>{}</li>", escaped(word))).collect();
-            format!("<p>Its words, joined by hyphens:</p><ol>{items}</ol>")
-        }
-    };
-    let commands: String = commands(kit)
-        .into_iter()
-        .map(|(what, command)| format!("<dt>{}</dt><dd><code>{}</code></dd>", escaped(what), escaped(&command)))
-        .collect();
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Backstay recovery kit: {name}</title>\n\
-         <style>{STYLE}</style></head>\n<body><h1>Backstay recovery kit</h1>\n<p>{WHAT}</p>\n<table>\
-         <tr><th>Destination</th><td>{name}</td></tr><tr><th>Repository</th><td><code>{repository}</code></td></tr>\
-         <tr><th>Vault id</th><td><code>{id}</code></td></tr><tr><th>Made</th><td>{made}</td></tr></table>\n\
-         <h2>Password</h2>\n<p class=\"password\">{password}</p>\n{words}\n<h2>How to restore</h2>\n<p>{HOW}</p>\n\
-         <dl>{commands}</dl>\n<p>{DUMPS}</p>\n</body></html>\n",
-        name = escaped(&kit.destination),
-        repository = escaped(&kit.repository),
-        id = escaped(&kit.vault_id),
-        password = escaped(&kit.password),
-    )
-}
-
-const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;color:#111;background:#fff;max-width:44em;margin:2em auto;\
-padding:0 1em}h1{font-size:22px}h2{font-size:16px;margin-top:1.6em}th{text-align:left;padding-right:1.5em;\
-font-weight:600;vertical-align:top}code,.password{font-family:ui-monospace,monospace;word-break:break-all}\
-.password{font-size:20px;border:1px solid #999;border-radius:6px;padding:12px}ol{columns:2;font-size:16px}\
-dt{margin-top:.6em}dd{margin:0}@media print{body{margin:0}}";
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 #[cfg(test)]
 mod tests {

@@ -115,7 +115,7 @@ pub(super) fn connection_key(connection: &Connection) -> String {
 }
 
 /// Reads a draft.
-pub(super) fn connection_of(draft: &ServerDraft) -> Result<Connection> {
+pub(crate) fn connection_of(draft: &ServerDraft) -> Result<Connection> {
     let sudo = match draft.sudo.as_str() {
         "" | "none" => Sudo::None,
         "without_password" => Sudo::WithoutPassword,
@@ -202,7 +202,7 @@ pub(super) fn draft_of(server: &Server) -> ServerDraft {
 }
 
 /// Returns a connection as the wizard shows it.
-pub(super) fn draft_of_connection(name: &str, connection: &Connection) -> ServerDraft {
+pub(crate) fn draft_of_connection(name: &str, connection: &Connection) -> ServerDraft {
     let sudo = match sudo_of(connection) {
         Sudo::None => "none",
         Sudo::WithoutPassword => "without_password",

@@ -6,7 +6,7 @@ mod facts;
 mod test;
 
 pub(crate) use browse::OpenHost;
-pub(crate) use draft::{StorePins, address_of};
+pub(crate) use draft::{StorePins, address_of, connection_of, draft_of_connection};
 
 use crate::backstay::{Backstay, Inner, locked};
 use crate::words::{checked_name, invalid};
@@ -15,7 +15,7 @@ use backstay_contract::{
 };
 use backstay_core::config::{Connection, PinnedHostKey, Server, ServerFacts, Sudo};
 use backstay_core::{Result, RunContext, ServerId};
-use draft::{connection_key, connection_of, draft_of, has_password, route_of, summary_of};
+use draft::{connection_key, draft_of, has_password, route_of, summary_of};
 use std::sync::Arc;
 
 impl Backstay {

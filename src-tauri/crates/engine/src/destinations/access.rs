@@ -1,0 +1,178 @@
+//! What logs in to a destination, and the way there.
+
+use crate::backstay::Inner;
+use crate::parts::{DestinationAccess, HostLogin, SshWay};
+use crate::servers::StorePins;
+use crate::words::invalid;
+use backstay_contract::DestinationDraft;
+use backstay_core::config::{Connection, DestinationLogin, FtpTls, Place, SftpPlace, SftpVia, SshAuth, SshConnection};
+use backstay_core::destination::Traffic;
+use backstay_core::secret::{Secret, SecretName};
+use backstay_core::{DestinationId, Error, ErrorClass, Result};
+use std::sync::Arc;
+
+/// Which secrets a place logs in with.
+struct Needs {
+    secret: bool,
+    key_passphrase: bool,
+}
+
+fn needs(place: &Place) -> Needs {
+    let key = |ssh: &SshConnection| {
+        let is_key = |auth: &SshAuth| matches!(auth, SshAuth::KeyFile { .. });
+        is_key(&ssh.auth) || ssh.jumps.iter().any(|jump| jump.auth.as_ref().is_some_and(is_key))
+    };
+    match place {
+        Place::Local { .. } | Place::Sftp(SftpPlace { via: SftpVia::Server { .. }, .. }) => {
+            Needs { secret: false, key_passphrase: false }
+        }
+        Place::S3(_) | Place::Ftp(_) => Needs { secret: true, key_passphrase: false },
+        Place::Sftp(SftpPlace { via: SftpVia::Own(ssh), .. }) => {
+            Needs { secret: ssh.auth == SshAuth::Password, key_passphrase: key(ssh) }
+        }
+    }
+}
+
+/// Returns what was typed into a draft.
+fn typed(draft: &DestinationDraft, place: &Place) -> DestinationLogin {
+    let secret = |text: Option<&String>| text.filter(|text| !text.is_empty()).map(|text| Secret::new(text.as_str()));
+    let ssh = draft.sftp.ssh.as_ref();
+    match place {
+        Place::Local { .. } => DestinationLogin::default(),
+        Place::S3(_) => DestinationLogin { secret: secret(draft.s3.secret_key.as_ref()), key_passphrase: None },
+        Place::Ftp(_) => DestinationLogin { secret: secret(draft.ftp.password.as_ref()), key_passphrase: None },
+        Place::Sftp(_) => DestinationLogin {
+            secret: secret(ssh.and_then(|ssh| ssh.password.as_ref())),
+            key_passphrase: secret(ssh.and_then(|ssh| ssh.key_passphrase.as_ref())),
+        },
+    }
+}
+
+impl Inner {
+    /// Returns what is stored to log in to a place.
+    pub(crate) async fn stored_destination_login(&self, id: &DestinationId, place: &Place) -> Result<DestinationLogin> {
+        let needs = needs(place);
+        let mut login = DestinationLogin::default();
+        if needs.secret {
+            login.secret = self.secret(SecretName::destination_login(id)).await?;
+        }
+        if needs.key_passphrase {
+            // Many keys have no passphrase; a locked store must not stop those.
+            login.key_passphrase = match self.secret(SecretName::destination_key_passphrase(id)).await {
+                Err(error) if error.class == ErrorClass::Locked => None,
+                other => other?,
+            };
+        }
+        Ok(login)
+    }
+
+    /// Returns what logs in to a draft's place: what was typed, else what is stored for the destination it changes.
+    pub(super) async fn login_of_destination(
+        &self,
+        draft: &DestinationDraft,
+        place: &Place,
+    ) -> Result<DestinationLogin> {
+        let mut login = typed(draft, place);
+        let needs = needs(place);
+        let complete =
+            (!needs.secret || login.secret.is_some()) && (!needs.key_passphrase || login.key_passphrase.is_some());
+        if let (Some(id), false) = (&draft.id, complete) {
+            let stored = self.stored_destination_login(&DestinationId::from(id.as_str()), place).await?;
+            login.secret = login.secret.or(stored.secret);
+            login.key_passphrase = login.key_passphrase.or(stored.key_passphrase);
+        }
+        match place {
+            Place::S3(_) if login.secret.is_none() => {
+                Err(invalid("The secret key is missing").hint("It is shown once, when the access key is made"))
+            }
+            Place::Sftp(_) if needs.secret && login.secret.is_none() => Err(invalid("The SSH password is missing")),
+            _ => Ok(login),
+        }
+    }
+
+    /// Stores what logs in, read back, and removes what the place no longer needs.
+    pub(super) async fn store_destination_login(
+        &self,
+        id: &DestinationId,
+        place: &Place,
+        login: &DestinationLogin,
+    ) -> Result<()> {
+        let needs = needs(place);
+        let both = [
+            (SecretName::destination_login(id), login.secret.clone().filter(|_| needs.secret)),
+            (SecretName::destination_key_passphrase(id), login.key_passphrase.clone().filter(|_| needs.key_passphrase)),
+        ];
+        for (name, secret) in both {
+            match secret {
+                Some(secret) => self.put_secret(name, secret).await?,
+                None => self.forget_secret(name).await,
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets all secrets of a destination.
+    pub(super) async fn forget_destination_secrets(&self, id: &DestinationId) {
+        self.forget_secret(SecretName::vault_password(id)).await;
+        self.forget_secret(SecretName::destination_login(id)).await;
+        self.forget_secret(SecretName::destination_key_passphrase(id)).await;
+    }
+
+    /// Puts together what opening a place takes.
+    pub(crate) async fn access(
+        &self,
+        place: &Place,
+        login: DestinationLogin,
+        traffic: Arc<dyn Traffic>,
+    ) -> Result<DestinationAccess> {
+        let ssh = match place {
+            Place::Sftp(place) => Some(self.ssh_way(place, &login).await?),
+            _ => None,
+        };
+        Ok(DestinationAccess { login, traffic, ssh })
+    }
+
+    async fn ssh_way(&self, place: &SftpPlace, login: &DestinationLogin) -> Result<SshWay> {
+        match &place.via {
+            SftpVia::Own(ssh) => Ok(SshWay {
+                name: ssh.host.clone(),
+                login: HostLogin {
+                    password: login.secret.clone(),
+                    key_passphrase: login.key_passphrase.clone(),
+                    sudo_password: None,
+                },
+                pins: Arc::new(StorePins::new(self.store.clone(), &Connection::Ssh(ssh.clone()))),
+                connection: ssh.clone(),
+            }),
+            SftpVia::Server { server } => {
+                let server = self.store.server(server)?;
+                let Connection::Ssh(ssh) = &server.connection else {
+                    return Err(Error::new(ErrorClass::Invalid, format!("{} is not reached over SSH", server.name)));
+                };
+                Ok(SshWay {
+                    name: server.name.clone(),
+                    login: self.login_of(&server).await?,
+                    pins: Arc::new(StorePins::new(self.store.clone(), &server.connection)),
+                    connection: ssh.clone(),
+                })
+            }
+        }
+    }
+}
+
+/// Says what is worth a warning about a place; `None` if nothing is.
+pub(super) fn warning(place: &Place) -> Option<String> {
+    match place {
+        Place::S3(place) if place.endpoint.starts_with("http://") => Some(
+            "The address begins with http://: the way there is not encrypted. Vaults and sealed archives stay secret, but \
+             plain archives and names can be read on the way"
+                .into(),
+        ),
+        Place::Ftp(place) if place.tls == FtpTls::None => Some(
+            "FTP without TLS sends the password and all data readable for everyone on the way. Use FTPS or SFTP if the \
+             server has it"
+                .into(),
+        ),
+        _ => None,
+    }
+}

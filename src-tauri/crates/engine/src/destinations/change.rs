@@ -1,0 +1,76 @@
+//! Changing a destination: its name, what logs in there, its limits; never another place.
+
+use super::draft::identity;
+use super::limits::bandwidth_of;
+use crate::backstay::{Backstay, Inner};
+use crate::words::{checked_name, invalid};
+use backstay_contract::{DestinationDraft, DestinationRow};
+use backstay_core::config::{DestinationConfig, Place};
+use backstay_core::{DestinationId, Error, ErrorClass, Result};
+
+impl Backstay {
+    /// Changes a destination's name, log-in and limits.
+    pub async fn change_destination(&self, draft: DestinationDraft) -> Result<DestinationRow> {
+        let Some(id) = draft.id.clone() else { return Err(invalid("The destination to change is not named")) };
+        let known = self.inner.store.destination(&DestinationId::from(id.as_str()))?;
+        let result = self.inner.change(&known, &draft).await;
+        let config = self.inner.audited("destination.change", &known.name, result)?;
+        self.inner.store_configuration_copies().await;
+        self.inner.changed("destinations");
+        self.inner.destination_row(&config).await
+    }
+}
+
+impl Inner {
+    async fn change(&self, known: &DestinationConfig, draft: &DestinationDraft) -> Result<DestinationConfig> {
+        let name = checked_name(&draft.name, "destination")?;
+        let bandwidth = bandwidth_of(&draft.bandwidth)?;
+        let mut place = self.place_of(draft)?;
+        if identity(&place) != identity(&known.place) {
+            return Err(invalid(format!(
+                "Cannot change {} into another place: its backups lie at {}",
+                known.name,
+                self.place_text(&known.place)
+            ))
+            .hint("Add the other place as a destination of its own; a plan can write to both"));
+        }
+        keep_what_was_found(&known.place, &mut place);
+        let login = self.login_of_destination(draft, &place).await?;
+        let changed = place != known.place || login.secret.is_some() || login.key_passphrase.is_some();
+        if changed {
+            self.check_log_in(&name, &place, login.clone()).await?;
+            self.store_destination_login(&known.id, &place, &login).await?;
+        }
+        let config = DestinationConfig { name, place, ..known.clone() };
+        self.store.put_destination(&config)?;
+        self.put_limits(None, &[(config.id.clone(), bandwidth)])?;
+        self.drop_vault(&config.id).await;
+        Ok(config)
+    }
+
+    /// A log-in that is refused is not stored; a place that cannot be reached now may come back.
+    async fn check_log_in(
+        &self,
+        name: &str,
+        place: &Place,
+        login: backstay_core::config::DestinationLogin,
+    ) -> Result<()> {
+        let look = async {
+            let destination = self.open_draft(name, place, login).await?;
+            destination.list("backstay/").await.map(|_| ())
+        };
+        match look.await {
+            Err(Error { class: ErrorClass::Offline | ErrorClass::TimedOut, .. }) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// What a bucket's test found out is not in the wizard's draft, and stays.
+fn keep_what_was_found(known: &Place, place: &mut Place) {
+    if let (Place::S3(known), Place::S3(place)) = (known, place) {
+        place.list_v1 = known.list_v1;
+        place.conditional_writes = known.conditional_writes;
+        place.checks_md5 = known.checks_md5;
+    }
+}

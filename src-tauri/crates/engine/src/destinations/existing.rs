@@ -1,0 +1,454 @@
+//! Opening a place with backups on a computer that knows nothing of them, and taking over what another kept there.
+
+use super::add::Opened;
+use super::configuration::Configuration;
+use super::draft::identity;
+use super::seal::key_bytes;
+use crate::backstay::{Backstay, Inner};
+use crate::parts::{OpenVault, VaultPresence};
+use crate::words::{invalid, millis};
+use backstay_contract::{Adopted, ConfigurationCopy, DestinationDraft, ExistingFound};
+use backstay_core::config::{Connection, DestinationConfig, Place, Plan, Server, SftpPlace, SftpVia, SshAuth};
+use backstay_core::layout::ArchiveKey;
+use backstay_core::secret::{Secret, SecretName};
+use backstay_core::{DestinationId, Error, ErrorClass, Result, ServerId};
+use std::collections::HashMap;
+
+impl Backstay {
+    /// Opens a place with existing backups by its vault's password or kit words, an archive key or a passphrase, makes it
+    /// a destination, and tells what is there. Needs nothing of the database that made them.
+    pub async fn open_existing(&self, draft: DestinationDraft, key: &str) -> Result<ExistingFound> {
+        let name = draft.name.trim().to_owned();
+        let keys = keys_of_text(key);
+        let result = self.inner.open_with(&draft, &keys).await;
+        let config = self.inner.audited("destination.open", &name, result)?;
+        let backups = self.inner.read_backups(&config).await?;
+        let place = self.inner.place(&config).await?;
+        let locked = self.inner.parts.locked_archives(self.inner.archives(&config).await?.as_ref()).await?;
+        let configurations = self.inner.read_configurations(place.as_ref(), &self.inner.all_keys(&keys).await).await?;
+        let own = self.inner.installation()?;
+        let others = configurations.iter().filter(|configuration| configuration.installation != own);
+        let configurations = others.map(|other| self.inner.copy_view(other)).collect::<Result<_>>()?;
+        self.inner.changed("destinations");
+        self.inner.changed("backups");
+        let destination = self.inner.destination_row(&config).await?;
+        Ok(ExistingFound { destination, backups, locked, configurations })
+    }
+
+    /// Takes over the servers, plans and destinations another installation kept at a destination. What is here already
+    /// stays as it is; a name that is taken gets " (2)".
+    pub async fn adopt_configuration(&self, destination: &str, configuration: &str) -> Result<Adopted> {
+        let config = self.inner.store.destination(&DestinationId::from(destination))?;
+        let result = self.inner.adopt(&config, configuration).await;
+        let adopted = self.inner.audited("configuration.adopt", &config.name, result)?;
+        ["servers", "plans", "destinations", "backups"].iter().for_each(|what| self.inner.changed(what));
+        Ok(adopted)
+    }
+}
+
+/// What a typed key may be: 64 hex digits, words of a kit with blanks between, or a password as it is.
+fn keys_of_text(text: &str) -> Vec<ArchiveKey> {
+    let text = text.trim();
+    let mut keys = Vec::new();
+    if text.is_empty() {
+        return keys;
+    }
+    let joined: String = text.split_whitespace().collect();
+    if key_bytes(&joined).is_some() {
+        keys.push(ArchiveKey::Key(Secret::new(joined.to_ascii_lowercase())));
+    }
+    keys.push(ArchiveKey::Passphrase(Secret::new(text)));
+    let words: Vec<String> = text
+        .split(|c: char| c.is_whitespace() || c == '-' || c == ',')
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let by_words = words.join("-");
+    if words.len() > 1 && by_words != text {
+        keys.push(ArchiveKey::Passphrase(Secret::new(by_words)));
+    }
+    keys
+}
+
+fn passwords(keys: &[ArchiveKey]) -> impl Iterator<Item = &Secret> {
+    keys.iter().filter_map(|key| match key {
+        ArchiveKey::Passphrase(secret) => Some(secret),
+        ArchiveKey::Key(_) => None,
+    })
+}
+
+impl Inner {
+    async fn open_with(&self, draft: &DestinationDraft, keys: &[ArchiveKey]) -> Result<DestinationConfig> {
+        let place = self.place_of(draft)?;
+        let known = self.store.destinations()?.into_iter().find(|known| identity(&known.place) == identity(&place));
+        if let Some(known) = known {
+            return self.open_known(known, keys).await;
+        }
+        let opened = self.open_new(draft).await?;
+        let vault = match opened.presence {
+            VaultPresence::Vault => self.vault_by(&opened, keys).await?,
+            _ => None,
+        };
+        self.check_worth(&opened, vault.is_some(), keys).await?;
+        self.keep_archive_keys(keys, vault.as_ref().map(|(_, password)| password)).await?;
+        let Some((vault, password)) = vault else { return self.keep_destination(opened, String::new(), true).await };
+        let name = SecretName::vault_password(&opened.id);
+        self.put_secret(name, password).await?;
+        // Who opens a vault by its key has the key.
+        let config = self.keep_destination(opened, vault.id.clone(), true).await?;
+        self.keep_vault(&config.id, vault).await;
+        Ok(config)
+    }
+
+    /// A place that is a destination already: the key may open what was locked.
+    async fn open_known(&self, known: DestinationConfig, keys: &[ArchiveKey]) -> Result<DestinationConfig> {
+        self.keep_archive_keys(keys, None).await?;
+        if known.vault_id.is_empty() || self.vault_password(&known).await.is_ok() {
+            return Ok(known);
+        }
+        for password in passwords(keys) {
+            match self.parts.open_vault(self.place(&known).await?, password).await {
+                Ok(vault) if vault.id == known.vault_id => {
+                    self.put_secret(SecretName::vault_password(&known.id), password.clone()).await?;
+                    self.keep_vault(&known.id, vault).await;
+                    break;
+                }
+                Err(error) if error.class != ErrorClass::WrongKey => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(known)
+    }
+
+    async fn vault_by(&self, opened: &Opened, keys: &[ArchiveKey]) -> Result<Option<(OpenVault, Secret)>> {
+        for password in passwords(keys) {
+            match self.parts.open_vault(opened.destination.clone(), password).await {
+                Ok(vault) => return Ok(Some((vault, password.clone()))),
+                Err(error) if error.class == ErrorClass::WrongKey => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// A place is opened only if the key opens something there, or something there needs none.
+    async fn check_worth(&self, opened: &Opened, vault: bool, keys: &[ArchiveKey]) -> Result<()> {
+        if vault {
+            return Ok(());
+        }
+        let label = opened.destination.label();
+        let layout = self.archives_with(opened.destination.clone(), keys);
+        if !layout.list().await?.is_empty() {
+            return Ok(());
+        }
+        if !self.read_configurations(opened.destination.as_ref(), keys).await?.is_empty() {
+            return Ok(());
+        }
+        let locked = self.parts.locked_archives(layout.as_ref()).await?;
+        if opened.presence == VaultPresence::Vault || locked > 0 {
+            return Err(Error::new(ErrorClass::WrongKey, format!("The key opens nothing at {label}"))
+                .hint("Give the password or the words of the recovery kit, or the archives' key or passphrase"));
+        }
+        Err(Error::new(ErrorClass::Missing, format!("There are no backups at {label}"))
+            .hint("Check the folder; to back up into it, add it as a new destination"))
+    }
+
+    /// Keeps a typed key for archives. A vault's password is none, unless it is all that was typed.
+    async fn keep_archive_keys(&self, keys: &[ArchiveKey], vault: Option<&Secret>) -> Result<()> {
+        for key in keys {
+            let is_vaults = matches!((key, vault), (ArchiveKey::Passphrase(text), Some(password)) if text == password);
+            if !is_vaults && (vault.is_none() || matches!(key, ArchiveKey::Key(_))) {
+                self.keep_archive_key(key.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The typed keys, and all we hold.
+    async fn all_keys(&self, typed: &[ArchiveKey]) -> Vec<ArchiveKey> {
+        let mut keys = typed.to_vec();
+        for config in self.store.destinations().unwrap_or_default() {
+            if let Ok(password) = self.vault_password(&config).await
+                && !passwords(&keys).any(|known| *known == password)
+            {
+                keys.push(ArchiveKey::Passphrase(password));
+            }
+        }
+        keys.extend(self.held_archive_keys().await);
+        keys
+    }
+
+    fn copy_view(&self, other: &Configuration) -> Result<ConfigurationCopy> {
+        let (servers, destinations, plans) = (self.store.servers()?, self.store.destinations()?, self.store.plans()?);
+        Ok(ConfigurationCopy {
+            id: other.installation.clone(),
+            computer: other.computer.clone(),
+            made: millis(other.made),
+            servers: names(&other.servers, |one| servers.iter().any(|known| known.id == one.id), |one| &one.name),
+            plans: names(&other.plans, |one| plans.iter().any(|known| known.id == one.id), |one| &one.name),
+            destinations: names(
+                &other.destinations,
+                |one| destinations.iter().any(|known| is_same(known, one)),
+                |one| &one.name,
+            ),
+        })
+    }
+
+    async fn adopt(&self, at: &DestinationConfig, id: &str) -> Result<Adopted> {
+        let place = self.place(at).await?;
+        let copies = self.read_configurations(place.as_ref(), &self.all_keys(&[]).await).await?;
+        let Some(other) = copies.into_iter().find(|copy| copy.installation == id) else {
+            return Err(Error::new(
+                ErrorClass::Missing,
+                format!("There is no copy of that configuration at {} that our keys open", at.name),
+            )
+            .hint("Open the destination again with its key"));
+        };
+        check_adoptable(&other)?;
+        let mut adopted = Adopted::default();
+        self.adopt_servers(&other, &mut adopted)?;
+        let renamed = self.adopt_destinations(&other, at, &mut adopted).await?;
+        self.adopt_plans(&other, &renamed, &mut adopted).await?;
+        Ok(adopted)
+    }
+
+    fn adopt_servers(&self, other: &Configuration, adopted: &mut Adopted) -> Result<()> {
+        let known = self.store.servers()?;
+        let mut taken: Vec<String> = known.iter().map(|server| server.name.clone()).collect();
+        for server in &other.servers {
+            // The other's own computer is not this one; its plans will read this one, which took its place.
+            if server.id == ServerId::this_computer() || known.iter().any(|one| one.id == server.id) {
+                continue;
+            }
+            let name = free_name(&server.name, &mut taken);
+            self.store.put_server(&Server { name: name.clone(), facts: None, ..server.clone() })?;
+            adopted.servers += 1;
+            missing_of_server(&name, server, &other.secrets, &mut adopted.missing_secrets);
+        }
+        Ok(())
+    }
+
+    /// Adds the other's destinations. Returns which of ours stands for which of theirs, where it is another.
+    async fn adopt_destinations(
+        &self,
+        other: &Configuration,
+        at: &DestinationConfig,
+        adopted: &mut Adopted,
+    ) -> Result<HashMap<DestinationId, DestinationId>> {
+        let known = self.store.destinations()?;
+        let mut taken: Vec<String> = known.iter().map(|one| one.name.clone()).collect();
+        let mut stands_for = HashMap::new();
+        for theirs in &other.destinations {
+            if let Some(ours) = known.iter().find(|ours| is_same(ours, theirs)) {
+                stands_for.insert(theirs.id.clone(), ours.id.clone());
+                continue;
+            }
+            // The way to a place may differ between two computers: a vault that lies here is this destination.
+            let here = theirs.vault_id == at.vault_id && theirs.place.kind() == at.place.kind();
+            if here
+                && !at.vault_id.is_empty()
+                && !stands_for.values().any(|ours| *ours == at.id)
+                && only_one(other, theirs)
+            {
+                stands_for.insert(theirs.id.clone(), at.id.clone());
+                continue;
+            }
+            let name = free_name(&theirs.name, &mut taken);
+            self.store.put_destination(&DestinationConfig { name: name.clone(), ..theirs.clone() })?;
+            adopted.destinations += 1;
+            self.missing_of_destination(&name, theirs, &other.secrets, &mut adopted.missing_secrets).await?;
+        }
+        Ok(stands_for)
+    }
+
+    async fn missing_of_destination(
+        &self,
+        name: &str,
+        config: &DestinationConfig,
+        held: &[String],
+        missing: &mut Vec<String>,
+    ) -> Result<()> {
+        let mut ask = |secret: SecretName, what: &str| {
+            if held.contains(&secret.0) {
+                missing.push(format!("Destination {name}: {what}"));
+            }
+        };
+        let login = match &config.place {
+            Place::S3(_) => "secret key",
+            _ => "log-in password",
+        };
+        ask(SecretName::destination_login(&config.id), login);
+        ask(SecretName::destination_key_passphrase(&config.id), "passphrase of the key file");
+        if let Place::Sftp(SftpPlace { via: SftpVia::Own(ssh), .. }) = &config.place
+            && let SshAuth::KeyFile { path } = &ssh.auth
+        {
+            missing.push(format!("Destination {name}: key file {path}"));
+        }
+        if config.vault_id.is_empty() {
+            return Ok(());
+        }
+        // Copies of one vault have one password.
+        for known in self.store.destinations()?.iter().filter(|known| known.vault_id == config.vault_id) {
+            if let Ok(password) = self.vault_password(known).await {
+                return self.put_secret(SecretName::vault_password(&config.id), password).await;
+            }
+        }
+        missing.push(format!("Destination {name}: vault password (in its recovery kit)"));
+        Ok(())
+    }
+
+    async fn adopt_plans(
+        &self,
+        other: &Configuration,
+        stands_for: &HashMap<DestinationId, DestinationId>,
+        adopted: &mut Adopted,
+    ) -> Result<()> {
+        let known = self.store.plans()?;
+        let mut taken: Vec<String> = known.iter().map(|plan| plan.name.clone()).collect();
+        for theirs in &other.plans {
+            if known.iter().any(|plan| plan.id == theirs.id) {
+                continue;
+            }
+            let name = free_name(&theirs.name, &mut taken);
+            let mut plan = Plan { name: name.clone(), ..theirs.clone() };
+            for id in &mut plan.destinations {
+                if let Some(ours) = stands_for.get(id) {
+                    *id = ours.clone();
+                }
+            }
+            let mut seen = std::collections::HashSet::new();
+            plan.destinations.retain(|id| seen.insert(id.clone()));
+            self.store.put_plan(&plan)?;
+            adopted.plans += 1;
+            let lacking = &mut adopted.missing_secrets;
+            if other.secrets.contains(&SecretName::archive_key(&plan.id).0) && !self.recover_archive_key(&plan).await? {
+                lacking.push(format!("Plan {name}: archive key (in its recovery kit)"));
+            }
+            for item in &plan.items {
+                if other.secrets.contains(&SecretName::item_password(&plan.id, &item.name).0) {
+                    lacking.push(format!("Plan {name}: password of {}", item.name));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A plan's key may be one that was typed to open its archives.
+    async fn recover_archive_key(&self, plan: &Plan) -> Result<bool> {
+        let backstay_core::config::PlanLayout::Archive(settings) = &plan.layout else { return Ok(true) };
+        let wanted_passphrase = settings.seal == backstay_core::config::Seal::Passphrase;
+        let fits = |key: &ArchiveKey| matches!(key, ArchiveKey::Passphrase(_)) == wanted_passphrase;
+        let held: Vec<ArchiveKey> = self.held_archive_keys().await.into_iter().filter(fits).collect();
+        // With several it is not known which is this plan's: a wrong one would seal archives its kit does not open.
+        match held.as_slice() {
+            [ArchiveKey::Key(secret) | ArchiveKey::Passphrase(secret)] => {
+                self.put_secret(SecretName::archive_key(&plan.id), secret.clone()).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+fn only_one(other: &Configuration, theirs: &DestinationConfig) -> bool {
+    other.destinations.iter().filter(|one| one.vault_id == theirs.vault_id).count() == 1
+}
+
+fn is_same(ours: &DestinationConfig, theirs: &DestinationConfig) -> bool {
+    ours.id == theirs.id || identity(&ours.place) == identity(&theirs.place)
+}
+
+fn names<T>(all: &[T], known: impl Fn(&T) -> bool, name: impl Fn(&T) -> &String) -> Vec<String> {
+    all.iter().filter(|one| !known(one)).map(|one| name(one).clone()).collect()
+}
+
+/// Returns a name that is not taken: "web", "web (2)", "web (3)".
+fn free_name(name: &str, taken: &mut Vec<String>) -> String {
+    let free = (1..)
+        .map(|n| if n == 1 { name.to_owned() } else { format!("{name} ({n})") })
+        .find(|candidate| !taken.contains(candidate))
+        .unwrap_or_else(|| name.to_owned());
+    taken.push(free.clone());
+    free
+}
+
+fn missing_of_server(name: &str, server: &Server, held: &[String], missing: &mut Vec<String>) {
+    let asked = [
+        (SecretName::server_password(&server.id), "log-in password"),
+        (SecretName::server_key_passphrase(&server.id), "passphrase of the key file"),
+        (SecretName::server_sudo_password(&server.id), "sudo password"),
+    ];
+    for (secret, what) in asked {
+        if held.contains(&secret.0) {
+            missing.push(format!("Server {name}: {what}"));
+        }
+    }
+    if let Connection::Ssh(ssh) = &server.connection
+        && let SshAuth::KeyFile { path } = &ssh.auth
+    {
+        missing.push(format!("Server {name}: key file {path}"));
+    }
+}
+
+/// What comes from a destination is checked like what a user types.
+fn check_adoptable(other: &Configuration) -> Result<()> {
+    if other.version != 1 {
+        return Err(Error::new(ErrorClass::Unsupported, "A newer version of Backstay wrote the configuration")
+            .hint("Update Backstay"));
+    }
+    for (name, what) in other
+        .servers
+        .iter()
+        .map(|server| (&server.name, "server"))
+        .chain(other.plans.iter().map(|plan| (&plan.name, "plan")))
+        .chain(other.destinations.iter().map(|config| (&config.name, "destination")))
+    {
+        crate::words::checked_name(name, what)?;
+    }
+    let servers: Vec<_> = other.servers.iter().map(|server| &server.id).collect();
+    let destinations: Vec<_> = other.destinations.iter().map(|config| &config.id).collect();
+    for plan in &other.plans {
+        let whole = servers.contains(&&plan.server) && plan.destinations.iter().all(|id| destinations.contains(&id));
+        if !whole {
+            return Err(invalid(format!(
+                "The configuration is not whole: the plan {} names what is not in it",
+                plan.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_typed_key_may_be_a_key_words_or_a_password() {
+        let texts = |typed: &str| -> Vec<String> {
+            keys_of_text(typed)
+                .into_iter()
+                .map(|key| match key {
+                    ArchiveKey::Key(secret) => format!("key {}", secret.expose()),
+                    ArchiveKey::Passphrase(secret) => format!("text {}", secret.expose()),
+                })
+                .collect()
+        };
+        assert_eq!(texts(" One  two\nthree "), ["text One  two\nthree", "text one-two-three"]);
+        assert_eq!(texts("one-two-three"), ["text one-two-three"]);
+        assert!(texts("").is_empty());
+        let key = "0F".repeat(32);
+        assert_eq!(texts(&key)[0], format!("key {}", "0f".repeat(32)));
+        let grouped: String = key.as_bytes().chunks(8).map(|c| format!("{} ", String::from_utf8_lossy(c))).collect();
+        assert_eq!(texts(&grouped)[0], format!("key {}", "0f".repeat(32)));
+    }
+
+    #[test]
+    fn taken_names_get_a_number() {
+        let mut taken = vec!["web".to_owned()];
+        assert_eq!(free_name("web", &mut taken), "web (2)");
+        assert_eq!(free_name("web", &mut taken), "web (3)");
+        assert_eq!(free_name("db", &mut taken), "db");
+    }
+}

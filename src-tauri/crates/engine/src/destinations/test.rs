@@ -1,0 +1,174 @@
+//! Testing a destination step by step, as it is filled in.
+
+use super::access::warning;
+use super::draft::{identity, s3_draft};
+use crate::backstay::{Backstay, Inner, locked};
+use crate::parts::{Probed, ProbedStep, VaultPresence};
+use backstay_contract::{Ability, BucketMade, DestinationDraft, DestinationTest, Event, TestStep, TestStepEvent};
+use backstay_core::config::{DestinationLogin, Place};
+use backstay_core::destination::Destination;
+use backstay_core::{Error, Result};
+use std::sync::{Arc, Mutex};
+
+impl Backstay {
+    /// Tests a destination step by step; each step is told as an event under the test's name as it ends.
+    pub async fn test_destination(&self, draft: DestinationDraft, test: &str) -> Result<DestinationTest> {
+        let place = self.inner.place_of(&draft)?;
+        let login = self.inner.login_of_destination(&draft, &place).await?;
+        let name = if draft.name.trim().is_empty() { place.kind() } else { draft.name.trim() };
+        let mut running = Test { inner: &self.inner, test, steps: Mutex::default() };
+        let outcome = running.run(name, &place, login).await;
+        let mut result = outcome.with(running.steps.get_mut().map_or_else(|_| Vec::new(), std::mem::take));
+        // Archives go into a folder of their own beside what is there; a vault needs the place for itself.
+        result.ok &= result.found != "foreign" || draft.use_for == "none";
+        Ok(result)
+    }
+
+    /// Makes a bucket that is private, versioned, encrypted and swept of stray uploads.
+    pub async fn make_bucket(&self, draft: DestinationDraft) -> Result<BucketMade> {
+        let place = self.inner.place_of(&draft)?;
+        let Place::S3(bucket) = &place else {
+            return Err(crate::words::invalid("Only S3 destinations have buckets"));
+        };
+        let login = self.inner.login_of_destination(&draft, &place).await?;
+        let on_step = |_: ProbedStep| {};
+        let steps: Vec<TestStep> =
+            self.inner.parts.make_bucket(bucket, &login, &on_step).await.into_iter().map(step_view).collect();
+        let ok = steps.iter().all(|step| step.state != "failed");
+        self.inner.audit("bucket.make", &place.text(), if ok { "ok" } else { "failed" })?;
+        Ok(BucketMade { steps, ok })
+    }
+}
+
+struct Test<'a> {
+    inner: &'a Inner,
+    test: &'a str,
+    steps: Mutex<Vec<TestStep>>,
+}
+
+/// What came of a test beside its steps.
+#[derive(Default)]
+struct Outcome {
+    found: &'static str,
+    existing: bool,
+    probed: Probed,
+    settled: Option<backstay_contract::S3Draft>,
+    certificate: Option<String>,
+}
+
+impl Outcome {
+    fn with(self, steps: Vec<TestStep>) -> DestinationTest {
+        let ability = |ability: crate::parts::ProbedAbility| Ability {
+            id: ability.id,
+            title: ability.title,
+            state: match ability.can {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "unknown",
+            }
+            .into(),
+            text: ability.text,
+        };
+        DestinationTest {
+            ok: !self.found.is_empty() && steps.iter().all(|step| step.state != "failed"),
+            steps,
+            found: self.found.into(),
+            existing: self.existing,
+            abilities: self.probed.abilities.into_iter().map(ability).collect(),
+            cost_notes: self.probed.cost_notes,
+            settled: self.settled,
+            certificate: self.certificate,
+        }
+    }
+}
+
+impl Test<'_> {
+    async fn run(&self, name: &str, place: &Place, login: DestinationLogin) -> Outcome {
+        if let Some(text) = warning(place) {
+            self.note("Security", text);
+        }
+        match self.inner.parts.untrusted_certificate(place).await {
+            Ok(None) => {}
+            Ok(Some(certificate)) => {
+                let error = crate::words::invalid(format!("No authority vouches for it: {}", certificate.text))
+                    .hint("Compare its SHA-256 with what the server's admin tells, then accept it");
+                self.fail("Check the certificate", &error);
+                return Outcome { certificate: Some(certificate.sha256), ..Outcome::default() };
+            }
+            Err(error) => {
+                self.fail("Reach the server", &error);
+                return Outcome::default();
+            }
+        }
+        let destination = match self.inner.open_draft(name, place, login).await {
+            Ok(destination) => destination,
+            Err(error) => {
+                self.fail("Open it", &error);
+                return Outcome::default();
+            }
+        };
+        let on_step = |step: ProbedStep| self.add(step_view(step));
+        let probed = self.inner.parts.probe_destination(place, destination.as_ref(), &on_step).await;
+        let mut outcome = Outcome { settled: probed.settled.as_ref().map(s3_draft), probed, ..Outcome::default() };
+        if let Some(settled) = &outcome.probed.settled {
+            locked(&self.inner.settled).insert(identity(place), settled.clone());
+        }
+        match self.inner.found_at(destination.as_ref()).await {
+            Ok((found, existing)) => (outcome.found, outcome.existing) = (found, existing),
+            Err(error) => self.fail("Look what lies there", &error),
+        }
+        outcome
+    }
+
+    fn add(&self, step: TestStep) {
+        locked(&self.steps).push(step.clone());
+        // Without a name nobody waits for them.
+        if !self.test.is_empty() {
+            self.inner.emit(Event::TestStep { step: TestStepEvent { test: self.test.to_owned(), step } });
+        }
+    }
+    fn note(&self, title: &str, text: String) {
+        self.add(TestStep { title: title.into(), state: "note".into(), text, hint: None });
+    }
+    fn fail(&self, title: &str, error: &Error) {
+        let text = match &error.detail {
+            Some(detail) if !error.message.contains(detail.as_str()) => format!("{} ({detail})", error.message),
+            _ => error.message.clone(),
+        };
+        self.add(TestStep { title: title.into(), state: "failed".into(), text, hint: error.hint.clone() });
+    }
+}
+
+impl Inner {
+    /// Opens a place that is no destination yet, or not as it is filled in.
+    pub(super) async fn open_draft(
+        &self,
+        name: &str,
+        place: &Place,
+        login: DestinationLogin,
+    ) -> Result<Arc<dyn Destination>> {
+        let access = self.access(place, login, self.limiters.shared()).await?;
+        self.parts.open_destination(&self.destination_label(name, place), place, access).await
+    }
+
+    /// Tells what lies at a place, and whether another installation's backups may be among it.
+    async fn found_at(&self, destination: &dyn Destination) -> Result<(&'static str, bool)> {
+        let found = match self.parts.vault_presence(destination).await? {
+            VaultPresence::Empty => "empty",
+            VaultPresence::Vault => "vault",
+            VaultPresence::Archives => "archives",
+            VaultPresence::Foreign => "foreign",
+        };
+        let copies = destination.list("backstay/").await?;
+        Ok((found, matches!(found, "vault" | "archives") || !copies.is_empty()))
+    }
+}
+
+pub(super) fn step_view(step: ProbedStep) -> TestStep {
+    let state = match (step.ok, step.note) {
+        (true, false) => "ok",
+        (_, true) => "note",
+        (false, false) => "failed",
+    };
+    TestStep { title: step.title, state: state.into(), text: step.text, hint: step.hint }
+}
