@@ -36,8 +36,19 @@ export const api = {
   browseServer: (id: string, path: string) => call<T.Listing>('browse_server', { id, path }),
 
   destinations: () => call<T.DestinationRow[]>('destinations'),
-  testDestination: (draft: T.DestinationDraft) => call<T.DestinationTest>('test_destination', { draft }),
+  s3Providers: () => call<T.S3Provider[]>('s3_providers'),
+  destination: (id: string) => call<T.DestinationDraft>('destination', { id }),
+  testDestination: (draft: T.DestinationDraft, test: string) => call<T.DestinationTest>('test_destination', { draft, test }),
+  makeBucket: (draft: T.DestinationDraft) => call<T.BucketMade>('make_bucket', { draft }),
   addDestination: (draft: T.DestinationDraft) => call<T.DestinationAdded>('add_destination', { draft }),
+  changeDestination: (draft: T.DestinationDraft) => call<T.DestinationRow>('change_destination', { draft }),
+  openExisting: (draft: T.DestinationDraft, key: string) => call<T.ExistingFound>('open_existing', { draft, key }),
+  adoptConfiguration: (destination: string, configuration: string) =>
+    call<T.Adopted>('adopt_configuration', { destination, configuration }),
+  limits: () => call<T.Limits>('limits'),
+  saveLimits: (limits: T.Limits) => call<T.Limits>('save_limits', { limits }),
+  startSync: (destination: string) => call<string>('start_sync', { destination }),
+  startPrune: (destination: string) => call<string>('start_prune', { destination }),
   removeDestination: (id: string) => call<null>('remove_destination', { id }),
   recoveryKit: (id: string) => call<T.RecoveryKit>('recovery_kit', { id }),
   saveRecoveryKit: (id: string, file: string, format: string) =>
@@ -48,7 +59,9 @@ export const api = {
 
   plans: () => call<T.PlanRow[]>('plans'),
   plan: (id: string) => call<T.PlanView>('plan', { id }),
-  savePlan: (draft: T.PlanDraft) => call<T.PlanRow>('save_plan', { draft }),
+  savePlan: (draft: T.PlanDraft) => call<T.PlanSaved>('save_plan', { draft }),
+  planKit: (id: string) => call<T.RecoveryKit>('plan_kit', { id }),
+  archiveName: (draft: T.PlanDraft) => call<string>('archive_name', { draft }),
   removePlan: (id: string) => call<null>('remove_plan', { id }),
   excludeFromPlan: (id: string, paths: string[]) => call<T.PlanRow>('exclude_from_plan', { id, paths }),
   startBackup: (plan: string) => call<string>('start_backup', { plan }),
@@ -64,6 +77,14 @@ export const api = {
     call<T.ChangePage>('restore_preview_page', { preview, change, text, offset, limit }),
   startRestore: (preview: string, typedName: string | null) => call<string>('start_restore', { preview, typedName }),
   startDownload: (request: T.DownloadRequest) => call<string>('start_download', { request }),
+  resumeDownload: (run: string) => call<string>('resume_download', { run }),
+  deletePreview: (backup: string, destinations: string[]) =>
+    call<T.DeletePreview>('delete_preview', { backup, destinations }),
+  deleteBackup: (backup: string, destinations: string[]) => call<T.DeleteReport>('delete_backup', { backup, destinations }),
+  makeLink: (backup: string, destination: string, minutes: number) =>
+    call<T.LinkView>('make_link', { backup, destination, minutes }),
+  thawBackup: (backup: string, destination: string, days: number) =>
+    call<T.CopyView>('thaw_backup', { backup, destination, days }),
   startVerify: (backup: string) => call<string>('start_verify', { backup }),
 
   runs: (filter: T.RunFilter) => call<T.RunPage>('runs', { filter }),

@@ -21,7 +21,7 @@ export function DownloadDialog({ backup, name, at, bytes, paths, onClose }: Prop
     const chosen = await dialogs.pickFolder({ title: `Where should ${name} be written?`, ...(folder ? { start: folder } : {}) });
     if (chosen !== null) setTyped(chosen);
   });
-  const start = useAction(() => api.startDownload(toDownload(backup, paths, { format, folder })), {
+  const start = useAction(() => api.startDownload(toDownload([backup], paths, { format, folder })), {
     changes: ['runs'],
     inline: true,
     onDone: (run) => {

@@ -40,8 +40,8 @@ describe('a download', () => {
   });
 
   it('sends the picked parts', () => {
-    expect(toDownload('b1', ['etc'], { format: 'zip', folder: ' /tmp ' })).toEqual({
-      backup: 'b1', paths: ['etc'], format: 'zip', folder: '/tmp',
+    expect(toDownload(['b1'], ['etc'], { format: 'zip', folder: ' /tmp ' })).toEqual({
+      backups: ['b1'], paths: ['etc'], format: 'zip', destination: null, folder: '/tmp',
     });
   });
 });

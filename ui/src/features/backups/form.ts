@@ -107,8 +107,8 @@ export function downloadProblem(form: DownloadForm): string | null {
 }
 
 /** Returns what is sent. */
-export function toDownload(backup: string, paths: readonly string[], form: DownloadForm): DownloadRequest {
-  return { backup, paths: [...paths], format: form.format, folder: form.folder.trim() };
+export function toDownload(backups: readonly string[], paths: readonly string[], form: DownloadForm): DownloadRequest {
+  return { backups: [...backups], paths: [...paths], format: form.format, destination: null, folder: form.folder.trim() };
 }
 
 /** Says how a backup differs from the one before in one line. */

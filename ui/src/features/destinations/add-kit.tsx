@@ -1,36 +1,42 @@
 import { Button } from '@mantine/core';
+import { IconCheck } from '@tabler/icons-react';
 import { useState } from 'react';
 import type { DestinationAdded } from '../../ipc';
 import { plural } from '../../shared/format';
+import { KitConfirm, KitSheet } from '../../shared/kit';
 import { navigate } from '../../shared/router';
 import { Card, Note, Tick } from '../../shared/ui';
-import { KitConfirm, KitSheet } from './kit';
+import type { Use } from './form';
 
-/** The kit, at the left of the last step. */
-export function AddedStep({ added }: { added: DestinationAdded }) {
+/** The kit, at the left of the last step; without a vault there is none. */
+export function AddedStep({ added, use }: { added: DestinationAdded; use: Use }) {
+  const { destination, kit } = added;
   return (
     <>
-      {!added.created && (
+      {kit && !added.created && (
         <Note tone="good" icon={<Tick state="done">{''}</Tick>}>
-          Opened the vault in {added.destination.place}: {plural(added.backups, 'backup')} found. They are in Backups now.
+          Opened the vault in {destination.place}: {plural(added.backups, 'backup')} found. They are in Backups now.
         </Note>
       )}
-      <Card padded>
-        <KitSheet id={added.destination.id} kit={added.kit} />
-      </Card>
+      {!kit && (
+        <Note tone="good" icon={<IconCheck size={18} aria-hidden />}>
+          {destination.name} is added. {use === 'copy' ? 'Now let a plan write to it as its second destination: the vault is copied here.' : added.backups > 0 ? `${plural(added.backups, 'archive')} found there.` : 'Now let a plan make archives in it.'}
+        </Note>
+      )}
+      {kit && <Card padded><KitSheet id={destination.id} kit={kit} /></Card>}
     </>
   );
 }
 
 /** The question at the right of it. */
 export function AddedSide({ added }: { added: DestinationAdded }) {
-  const [confirmed, setConfirmed] = useState(added.destination.state !== 'kit_not_confirmed' && !added.created);
+  const [confirmed, setConfirmed] = useState(added.kit === null || (added.destination.state !== 'kit_not_confirmed' && !added.created));
   const { name, id } = added.destination;
-  if (confirmed) {
+  if (confirmed || !added.kit) {
     return (
       <div className="card-pad stack">
         <Tick state="done">{added.created ? 'The kit is confirmed' : `${name} is ready`}</Tick>
-        <p className="mute">Keep the kit where neither a thief nor a fire finds both it and the backups.</p>
+        {added.kit && <p className="mute">Keep the kit where neither a thief nor a fire finds both it and the backups.</p>}
         <Button variant="filled" onClick={() => navigate(`/plans/new?destination=${encodeURIComponent(id)}`)}>Make a plan that writes here</Button>
         <Button onClick={() => navigate(`/destinations/${id}`)}>Show {name}</Button>
       </div>
@@ -39,14 +45,7 @@ export function AddedSide({ added }: { added: DestinationAdded }) {
   return (
     <div className="card-pad stack">
       <p>Print the kit or save it somewhere else first: on another computer, a stick, in a safe. Then type one word back.</p>
-      <KitConfirm
-        id={id}
-        destination={name}
-        words={added.kit.words.length}
-        ask={added.ask_word}
-        onConfirmed={() => setConfirmed(true)}
-        onLater={() => navigate(`/destinations/${id}`)}
-      />
+      <KitConfirm id={id} destination={name} words={added.kit.words.length} ask={added.ask_word} onConfirmed={() => setConfirmed(true)} onLater={() => navigate(`/destinations/${id}`)} />
     </div>
   );
 }

@@ -1,145 +1,158 @@
-import { useState } from 'react';
-import { api, type DestinationAdded, type DestinationTest } from '../../ipc';
-import { useAction, useDestinations } from '../../shared/query';
+import { useState, type ReactNode } from 'react';
+import { api, type DestinationAdded } from '../../ipc';
+import { useAction, useDestinations, useServers } from '../../shared/query';
 import { navigate } from '../../shared/router';
-import { WizardPage } from '../../shared/wizard';
+import { WizardPage, type WizardNext } from '../../shared/wizard';
 import { AddedSide, AddedStep } from './add-kit';
-import { FolderStep, KeyStep, TestSide, TestStep } from './add-steps';
-import { EMPTY, STEPS, folderProblems, keyProblems, suggestName, testBlocks, toDraft, type DestinationForm } from './form';
+import { DetailsStep } from './details';
+import { EMPTY, detailProblems, placeText, stepWord, stepsOf, suggestName, testBlocks, toDraft, purposeProblems, type DestinationForm, type Step } from './form';
+import { keepForm } from './handover';
+import { useDestinationTest, useProviders } from './queries';
+import { TestSide, TestStep, testCount } from './step-test';
+import { UseSide, UseStep } from './step-use';
+import { WhereStep } from './step-where';
 import './destinations.css';
 
 const CRUMBS = [{ title: 'Destinations', to: '/destinations' }];
 
-/** Adds a destination: folder, test, name and key, recovery kit. */
+/** Adds a destination: where, its details, a live test, what it is for, recovery kit. */
 export function AddDestinationPage() {
   const list = useDestinations();
-  const taken = (list.data ?? []).map((row) => row.name);
-  const [step, setStep] = useState(0);
+  const servers = useServers();
+  const providers = useProviders();
+  const [step, setStep] = useState<Step>('where');
   const [form, setForm] = useState<DestinationForm>(EMPTY);
-  const [test, setTest] = useState<DestinationTest>();
+  const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
   const [added, setAdded] = useState<DestinationAdded>();
-  const change = (part: Partial<DestinationForm>) => setForm((old) => ({ ...old, ...part }));
+  const test = useDestinationTest();
+  const others = list.data ?? [];
+  const taken = others.map((row) => row.name);
+  const provider = providers.data?.find((each) => each.id === form.draft.s3.provider);
+  const place = placeText(form, provider, servers.data?.find((row) => row.id === form.draft.sftp.server)?.name);
+  const found = test.result?.found ?? 'empty';
+  const problems = step === 'use' ? purposeProblems(form, found, taken) : detailProblems(form, provider);
+  const shown = Object.fromEntries(Object.entries(problems).filter(([field]) => left.has(field)));
+  const opening = found === 'vault' && form.use === 'vault';
 
-  const testing = useAction((path: string) => api.testDestination(toDraft({ ...form, path }, 'empty')), {
-    inline: true,
-    onDone: (result, path) => {
-      setTest(result);
-      setForm((old) => ({ ...old, name: old.name || suggestName(path, taken) }));
-    },
-  });
-  const adding = useAction(() => api.addDestination(toDraft(form, test?.found ?? 'empty')), {
+  const adding = useAction(() => api.addDestination(toDraft(form, found)), {
     changes: ['destinations', 'backups', 'secrets'],
     inline: true,
     onDone: (result) => {
-      // The password has done its work: it does not stay in the window.
-      setForm((old) => ({ ...old, password: '', repeated: '' }));
+      // The secrets have done their work: they do not stay in the window.
+      setForm((old) => ({ ...EMPTY, use: old.use, draft: { ...EMPTY.draft, kind: old.draft.kind, name: old.draft.name } }));
       setAdded(result);
-      setStep(3);
+      setStep('done');
     },
   });
-  const startTest = (path: string) => {
-    change({ path });
-    setTest(undefined);
-    setStep(1);
-    testing.run(path);
+  const startTest = (of: DestinationForm) => {
+    setForm(of);
+    setStep('test');
+    test.start(toDraft({ ...of, use: 'vault', key: 'made' }, 'empty'));
   };
-  const found = test?.found ?? 'empty';
-  const problems = keyProblems(form, found, taken);
+  const toUse = () => {
+    const { settled } = test.result ?? {};
+    setForm((old) => ({
+      ...old,
+      use: found === 'vault' || old.use !== 'copy' || others.some((row) => row.vault) ? old.use : 'vault',
+      draft: {
+        ...old.draft,
+        name: old.draft.name || suggestName(old, provider, taken),
+        // What the test found out goes along; what was typed stays.
+        s3: settled ? { ...old.draft.s3, path_style: old.draft.s3.path_style ?? settled.path_style, checksums: old.draft.s3.checksums ?? settled.checksums } : old.draft.s3,
+      },
+    }));
+    setStep('use');
+  };
 
-  if (step === 0) {
-    return (
-      <WizardPage
-        title="Add a destination"
-        text="Where should backups lie?"
-        crumbs={CRUMBS}
-        steps={STEPS}
-        current={0}
-        side={{ title: 'What makes a good place', body: <GoodPlace /> }}
-        back={{ title: 'Cancel', run: () => navigate('/destinations') }}
-        next={{ title: 'Test it', problem: folderProblems(form).path ?? null, run: () => startTest(form.path.trim()) }}
-      >
-        <FolderStep form={form} onChange={change} />
-      </WizardPage>
-    );
-  }
-  if (step === 1) {
-    return (
-      <WizardPage
-        title="Add a destination"
-        text={form.path}
-        crumbs={CRUMBS}
-        steps={STEPS}
-        current={1}
-        onGo={setStep}
-        side={{ title: 'Test', aside: testCount(test), body: <TestSide path={form.path} test={test} running={testing.busy} error={testing.error} onRetry={() => startTest(form.path)} /> }}
-        back={{ title: 'Back', run: () => setStep(0) }}
-        next={{ title: 'Continue', busy: testing.busy, problem: testing.busy ? null : testBlocks(test), run: () => setStep(2) }}
-      >
-        <TestStep path={form.path} test={test} running={testing.busy} onFolder={startTest} onAgain={() => startTest(form.path)} />
-      </WizardPage>
-    );
-  }
-  if (step === 2 || !added) {
-    return (
-      <WizardPage
-        title="Add a destination"
-        text={form.path}
-        crumbs={CRUMBS}
-        steps={STEPS}
-        current={2}
-        onGo={setStep}
-        side={{ title: 'What the key does', body: <KeyWords opening={found === 'vault'} /> }}
-        back={{ title: 'Back', run: () => setStep(1) }}
-        next={{
-          title: found === 'vault' ? 'Open the vault' : 'Make the vault',
-          busy: adding.busy,
-          problem: Object.values(problems)[0] ?? null,
-          run: () => adding.run(),
-        }}
-      >
-        <KeyStep form={form} found={found} problems={problems} error={adding.error} onChange={change} />
-      </WizardPage>
-    );
-  }
+  const steps = stepsOf(form.draft.kind);
+  const pages: Record<Step, Page> = {
+    where: {
+      text: 'Where should backups lie?',
+      side: { title: 'What makes a good place', body: <GoodPlace /> },
+      back: { title: 'Cancel', run: () => navigate('/destinations') },
+      next: form.draft.kind === 'local'
+        ? { title: 'Test it', problem: problems.path ?? null, run: () => startTest(form) }
+        : { title: 'Continue', run: () => setStep('details') },
+      body: <WhereStep form={form} onChange={setForm} />,
+    },
+    details: {
+      text: place,
+      side: { title: 'Where the secrets go', body: <Secrets kind={form.draft.kind} /> },
+      back: { title: 'Back', run: () => setStep('where') },
+      next: { title: 'Test it', problem: Object.values(problems)[0] ?? null, run: () => startTest(form) },
+      body: <DetailsStep form={form} shown={shown} onChange={setForm} onLeave={(field) => setLeft((old) => new Set(old).add(field))} />,
+    },
+    test: {
+      text: place,
+      side: { title: 'Test', aside: testCount(test), body: <TestSide place={place} test={test} onRetry={() => startTest(form)} /> },
+      back: { title: 'Back', run: () => setStep(form.draft.kind === 'local' ? 'where' : 'details') },
+      next: { title: 'Continue', busy: test.busy, problem: test.busy ? null : testBlocks(test.result), run: toUse },
+      body: (
+        <TestStep
+          form={form} place={place} test={test} onAgain={() => startTest(form)} onInside={startTest}
+          onAccept={(pinned_certificate) => startTest({ ...form, draft: { ...form.draft, ftp: { ...form.draft.ftp, pinned_certificate } } })}
+          onExisting={() => { keepForm(form); navigate('/destinations/open'); }}
+        />
+      ),
+    },
+    use: {
+      text: place,
+      side: { title: form.use === 'vault' ? 'What the key does' : 'What happens next', body: <UseSide use={form.use} opening={opening} /> },
+      back: { title: 'Back', run: () => setStep('test') },
+      next: { title: opening ? 'Open the vault' : form.use === 'vault' ? 'Make the vault' : 'Add the destination', busy: adding.busy, problem: Object.values(problems)[0] ?? null, run: () => adding.run() },
+      body: <UseStep form={form} found={found} others={others} problems={problems} error={adding.error} onChange={setForm} />,
+    },
+    done: {
+      title: added?.kit ? `Recovery kit of ${added.destination.name}` : `${added?.destination.name ?? ''} is ready`,
+      text: added?.kit ? 'Without it, nobody can open the backups once this computer is lost' : (added?.destination.place ?? ''),
+      side: { title: added?.kit ? 'Is it safe?' : 'What next', body: added && <AddedSide added={added} /> },
+      body: added && <AddedStep added={added} use={form.use} />,
+    },
+  };
+  const page = pages[step];
   return (
     <WizardPage
-      title={`Recovery kit of ${added.destination.name}`}
-      text="Without it, nobody can open the backups once this computer is lost"
-      steps={STEPS}
-      current={3}
-      side={{ title: 'Is it safe?', body: <AddedSide added={added} /> }}
+      title={page.title ?? 'Add a destination'}
+      text={page.text}
+      {...(step === 'done' ? {} : { crumbs: CRUMBS, onGo: (to: number) => setStep(steps[to] ?? 'where') })}
+      steps={steps.map((each) => stepWord(each, form.use))}
+      current={steps.indexOf(step)}
+      side={page.side}
+      {...(page.back ? { back: page.back } : {})}
+      {...(page.next ? { next: page.next } : {})}
     >
-      <AddedStep added={added} />
+      {page.body}
     </WizardPage>
   );
 }
 
-function testCount(test: DestinationTest | undefined): string {
-  if (!test) return '';
-  return `${test.steps.filter((one) => one.state === 'ok' || one.state === 'note').length} of ${test.steps.length}`;
-}
+type Page = {
+  title?: string;
+  text: string;
+  side: { title: string; aside?: ReactNode; body: ReactNode };
+  back?: { title: string; run: () => void };
+  next?: WizardNext;
+  body: ReactNode;
+};
 
 function GoodPlace() {
   return (
     <div className="card-pad stack">
-      <p>A disk or a NAS that does not go down together with the servers: another building is best.</p>
-      <p>Backups are encrypted before they are written. Whoever runs the place sees only their size.</p>
-      <p>A folder with a vault of Backstay or restic in it is opened, not overwritten: give its password, and every backup in it is listed.</p>
+      <p>One that does not go down together with the servers: another building, another company.</p>
+      <p>In a vault or a sealed archive everything is encrypted before it is written. Whoever runs the place sees only sizes and times.</p>
+      <p>A place with backups of Backstay or restic in it is opened, not overwritten: give its password, and every backup in it is listed.</p>
     </div>
   );
 }
 
-function KeyWords({ opening }: { opening: boolean }) {
+function Secrets({ kind }: { kind: string }) {
   return (
     <div className="card-pad stack">
-      {opening ? (
-        <p>There is a vault in this folder already. Its password is on its recovery kit. Nothing in it is changed by opening it.</p>
-      ) : (
-        <>
-          <p>The vault is encrypted with this key. It is kept with the other secrets of this computer, so that backups run without asking.</p>
-          <p>On the next page you get it as a recovery kit, to print or to save elsewhere. There is no other way back in: nobody can reset it.</p>
-        </>
-      )}
+      <p>{kind === 's3' ? 'The secret key' : 'The password'} goes to the keyring of this computer. It is never in the database, in logs or on a command line, and is not shown again.</p>
+      {kind === 's3' && <p>Best are keys that can do nothing but read and write this one bucket.</p>}
+      {kind === 'sftp' && <p>A user whose log-in reaches this one folder and nothing else is best: whoever gets hold of it can then reach nothing else.</p>}
+      {kind === 'ftp' && <p>Where SFTP is offered too, take that: FTP needs a second connection for data, which routers and firewalls often break.</p>}
+      <p>The servers that are backed up never see it.</p>
     </div>
   );
 }

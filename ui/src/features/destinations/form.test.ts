@@ -1,58 +1,170 @@
 import { describe, expect, it } from 'vitest';
-import { EMPTY, folderInside, folderProblems, keyProblems, percentFull, suggestName, testBlocks, toDraft } from './form';
+import type { DestinationRow, DestinationTest, S3Provider } from '../../ipc';
+import { emptyDraft as emptyServer } from '../../shared/ssh';
+import {
+  EMPTY, detailProblems, emptyDraft, endpointOf, folderOf, insideForm, kitWords, percentFull, placeText, placeWarning, purposeProblems, purposesFor, stepsOf, suggestName,
+  testBlocks, toDraft, type DestinationForm,
+} from './form';
+import { missingSecret } from './missing';
 
-describe('the destination wizard', () => {
-  it('wants a whole path', () => {
-    expect(folderProblems({ ...EMPTY, path: 'nas' })).toHaveProperty('path');
-    expect(folderProblems({ ...EMPTY, path: '/mnt/nas' })).toEqual({});
+const provider: S3Provider = {
+  id: 'wasabi', name: 'Wasabi', regions: [{ id: 'eu-central-1', place: 'Amsterdam' }], endpoint: 'https://s3.{region}.wasabisys.com', free_region: false, path_style: false,
+  checksums: false, storage_classes: [], minimum_days: 90, notes: [], keys_hint: '',
+};
+const at = (part: Partial<DestinationForm['draft']>, rest: Partial<DestinationForm> = {}): DestinationForm => ({ ...EMPTY, ...rest, draft: { ...emptyDraft(), ...part } });
+const s3 = (part: Partial<DestinationForm['draft']['s3']> = {}) =>
+  at({ kind: 's3', s3: { ...emptyDraft().s3, provider: 'wasabi', region: 'eu-central-1', access_key: 'AK', secret_key: 'SK', bucket: 'acme', ...part } });
+const ftp = (part: Partial<DestinationForm['draft']['ftp']> = {}) => at({ kind: 'ftp', ftp: { ...emptyDraft().ftp, host: 'ftp.example.org', user: 'anna', password: 'x', ...part } });
+const test = (part: Partial<DestinationTest>): DestinationTest => ({ ok: true, steps: [], found: 'empty', existing: false, abilities: [], cost_notes: [], settled: null, certificate: null, ...part });
+
+describe('where a destination lies', () => {
+  it('wants a whole path for a folder', () => {
+    expect(detailProblems(at({ path: 'nas' }), undefined)).toHaveProperty('path');
+    expect(detailProblems(at({ path: '/mnt/nas' }), undefined)).toEqual({});
+    expect(stepsOf('local')).not.toContain('details');
   });
 
-  it('goes on only after a good test of an empty folder or a vault', () => {
+  it('wants region, keys and a bucket', () => {
+    expect(detailProblems(s3(), provider)).toEqual({});
+    expect(detailProblems(s3({ region: '' }), provider)).toHaveProperty('region');
+    expect(detailProblems(s3({ access_key: ' ' }), provider)).toHaveProperty('access_key');
+    expect(detailProblems(s3({ secret_key: null }), provider)).toHaveProperty('secret_key');
+    expect(detailProblems(s3({ bucket: 's3://acme' }), provider)).toHaveProperty('bucket');
+    expect(detailProblems(s3({ ca_pem: 'hello' }), provider)).toHaveProperty('ca_pem');
+    const stored = s3({ secret_key: null });
+    expect(detailProblems({ ...stored, draft: { ...stored.draft, id: 'd1' } }, provider)).toEqual({});
+  });
+
+  it('fills in the address where the provider has one, and asks for it where not', () => {
+    expect(endpointOf(provider, 'eu-central-1')).toBe('https://s3.eu-central-1.wasabisys.com');
+    expect(endpointOf(provider, '')).toBe('');
+    const own = { ...provider, endpoint: '', regions: [] };
+    expect(detailProblems(s3({ region: '' }), own)).toHaveProperty('endpoint');
+    expect(detailProblems(s3({ region: '', endpoint: 'minio:9000' }), own)).toHaveProperty('endpoint');
+    expect(detailProblems(s3({ region: '', endpoint: 'http://minio:9000' }), own)).toEqual({});
+  });
+
+  it('warns of what can be read on the way', () => {
+    expect(placeWarning(s3().draft)).toBeNull();
+    expect(placeWarning(s3({ endpoint: 'http://minio:9000' }).draft)).toContain('not encrypted');
+    expect(placeWarning(ftp().draft)).toBeNull();
+    expect(placeWarning(ftp({ tls: 'none' }).draft)).toContain('password');
+  });
+
+  it('wants the fingerprint of an SFTP address of its own', () => {
+    const ssh = { ...emptyServer(), host: 'box.example.org' };
+    const form = at({ kind: 'sftp', sftp: { server: null, ssh, path: 'backups' } }, { ownAddress: true });
+    expect(detailProblems(form, undefined)).toHaveProperty('fingerprint');
+    expect(detailProblems({ ...form, draft: { ...form.draft, sftp: { ...form.draft.sftp, ssh: { ...ssh, fingerprint: 'SHA256:x' } } } }, undefined)).toEqual({});
+    expect(detailProblems({ ...form, ownAddress: false }, undefined)).toHaveProperty('server');
+  });
+
+  it('wants host, user and password for FTP', () => {
+    expect(detailProblems(ftp(), undefined)).toEqual({});
+    expect(detailProblems(ftp({ host: 'ftp://x/y' }), undefined)).toHaveProperty('host');
+    expect(detailProblems(ftp({ password: null }), undefined)).toHaveProperty('password');
+  });
+
+  it('says the place in one line', () => {
+    expect(placeText(s3({ prefix: '/backstay/' }), provider)).toBe('s3://acme/backstay at Wasabi');
+    expect(placeText(ftp({ path: '/web', tls: 'none' }), undefined)).toBe('ftp://ftp.example.org/web');
+    expect(placeText(at({ kind: 'sftp', sftp: { server: 's1', ssh: null, path: 'x' } }), undefined, 'web-1')).toBe('web-1:x');
+  });
+});
+
+describe('after the test', () => {
+  it('goes on only where it can be used', () => {
     expect(testBlocks(undefined)).not.toBeNull();
-    expect(testBlocks({ ok: true, steps: [], found: 'empty' })).toBeNull();
-    expect(testBlocks({ ok: true, steps: [], found: 'vault' })).toBeNull();
-    expect(testBlocks({ ok: true, steps: [], found: 'foreign' })).toContain('empty one');
-    expect(testBlocks({ ok: false, steps: [], found: 'empty' })).not.toBeNull();
+    expect(testBlocks(test({}))).toBeNull();
+    expect(testBlocks(test({ found: 'vault' }))).toBeNull();
+    expect(testBlocks(test({ found: 'archives' }))).toBeNull();
+    expect(testBlocks(test({ found: 'foreign' }))).toContain('empty one');
+    expect(testBlocks(test({ ok: false }))).not.toBeNull();
+    expect(testBlocks(test({ ok: false, certificate: 'aa' }))).toContain('certificate');
   });
 
+  it('offers a folder inside one that holds other files', () => {
+    expect(folderOf(insideForm(at({ path: '/mnt/nas/' })))).toBe('/mnt/nas/backstay');
+    expect(folderOf(insideForm(at({ path: 'D:\\data\\' })))).toBe('D:\\data\\backstay');
+    expect(folderOf(insideForm(s3()))).toBe('backstay');
+    expect(folderOf(insideForm(s3({ prefix: 'a/b' })))).toBe('a/b/backstay');
+  });
+
+  it('offers a copy only where there is a vault to be copied', () => {
+    expect(purposesFor('empty', [])).toEqual(['vault', 'archives']);
+    expect(purposesFor('empty', [{ vault: true } as DestinationRow])).toContain('copy');
+    expect(purposesFor('vault', [{ vault: true } as DestinationRow])).not.toContain('copy');
+  });
+});
+
+describe('name, purpose and key', () => {
   it('wants a name nobody has', () => {
-    expect(keyProblems({ ...EMPTY, name: ' ' }, 'empty', [])).toHaveProperty('name');
-    expect(keyProblems({ ...EMPTY, name: 'NAS' }, 'empty', ['nas'])).toHaveProperty('name');
-    expect(keyProblems({ ...EMPTY, name: 'nas' }, 'empty', [])).toEqual({});
+    expect(purposeProblems(at({ name: ' ' }), 'empty', [])).toHaveProperty('name');
+    expect(purposeProblems(at({ name: 'NAS' }), 'empty', ['nas'])).toHaveProperty('name');
+    expect(purposeProblems(at({ name: 'nas' }), 'empty', [])).toEqual({});
   });
 
-  it('wants the password of a vault that is there', () => {
-    expect(keyProblems({ ...EMPTY, name: 'nas' }, 'vault', [])).toHaveProperty('password');
-    expect(keyProblems({ ...EMPTY, name: 'nas', password: 'short' }, 'vault', [])).toEqual({});
+  it('wants the password of a vault that is to be opened, and of no other', () => {
+    expect(purposeProblems(at({ name: 'nas' }), 'vault', [])).toHaveProperty('password');
+    expect(purposeProblems(at({ name: 'nas', vault_password: 'short' }), 'vault', [])).toEqual({});
+    expect(purposeProblems(at({ name: 'nas' }, { use: 'archives' }), 'vault', [])).toEqual({});
   });
 
   it('wants an own password long and twice', () => {
-    const form = { ...EMPTY, name: 'nas', key: 'own' as const, password: 'eleven char' };
-    expect(keyProblems(form, 'empty', [])).toHaveProperty('password');
-    expect(keyProblems({ ...form, password: 'twelve chars' }, 'empty', [])).toHaveProperty('repeated');
-    expect(keyProblems({ ...form, password: 'twelve chars', repeated: 'twelve chars' }, 'empty', [])).toEqual({});
+    const form = (vault_password: string, repeated = '') => at({ name: 'nas', vault_password }, { key: 'own', repeated });
+    expect(purposeProblems(form('eleven char'), 'empty', [])).toHaveProperty('password');
+    expect(purposeProblems(form('twelve chars'), 'empty', [])).toHaveProperty('repeated');
+    expect(purposeProblems(form('twelve chars', 'twelve chars'), 'empty', [])).toEqual({});
+  });
+});
+
+describe('what is sent', () => {
+  it('holds a password only where one was chosen or is needed', () => {
+    const form = at({ path: ' /mnt/nas ', name: ' nas ', vault_password: 'left over' });
+    expect(toDraft(form, 'empty')).toMatchObject({ name: 'nas', kind: 'local', path: '/mnt/nas', vault_password: null, use_for: 'vault' });
+    expect(toDraft({ ...form, key: 'own' }, 'empty').vault_password).toBe('left over');
+    expect(toDraft(form, 'vault').vault_password).toBe('left over');
+    expect(toDraft({ ...form, use: 'archives' }, 'vault')).toMatchObject({ vault_password: null, use_for: 'none' });
   });
 
-  it('sends a password only where one was chosen or is needed', () => {
-    const form = { ...EMPTY, path: ' /mnt/nas ', name: ' nas ', password: 'left over from before' };
-    expect(toDraft(form, 'empty')).toEqual({ name: 'nas', kind: 'local', path: '/mnt/nas', vault_password: null });
-    expect(toDraft({ ...form, key: 'own' }, 'empty').vault_password).toBe('left over from before');
-    expect(toDraft(form, 'vault').vault_password).toBe('left over from before');
+  it('holds nothing of a kind that was looked at before', () => {
+    const draft = toDraft({ ...ftp(), draft: { ...ftp().draft, s3: s3().draft.s3 } }, 'empty');
+    expect(draft.s3.secret_key).toBeNull();
+    expect(draft.ftp.password).toBe('x');
   });
 
+  it('is tidy', () => {
+    expect(toDraft(s3({ prefix: '/a/', endpoint: 'https://x.org/', kms_key: 'k', lock_days: 30 }), 'empty').s3).toMatchObject({ prefix: 'a', endpoint: 'https://x.org', kms_key: null, lock_mode: 'GOVERNANCE' });
+  });
+});
+
+describe('words', () => {
   it('suggests telling names', () => {
-    expect(suggestName('/mnt/nas/backup', [])).toBe('nas');
-    expect(suggestName('/mnt/nas/backup', ['NAS'])).toBe('nas 2');
-    expect(suggestName('E:\\backstay', [])).toBe('E:\\backstay');
-    expect(suggestName('/', [])).toBe('backups');
+    const folder = (path: string, taken: string[] = []) => suggestName(at({ path }), undefined, taken);
+    expect(folder('/mnt/nas/backup')).toBe('nas');
+    expect(folder('/mnt/nas/backup', ['NAS'])).toBe('nas 2');
+    expect(folder('E:\\backstay')).toBe('E:\\backstay');
+    expect(folder('/')).toBe('backups');
+    expect(suggestName(s3(), provider, [])).toBe('Wasabi acme');
+    expect(suggestName(ftp(), undefined, [])).toBe('ftp');
   });
 
-  it('suggests a folder inside', () => {
-    expect(folderInside('/mnt/nas/')).toBe('/mnt/nas/backstay');
-    expect(folderInside('D:\\data\\')).toBe('D:\\data\\backstay');
+  it('reads the words of a kit however they are typed', () => {
+    expect(kitWords('1. Harbor 2. copper\n3) lantern')).toBe('harbor-copper-lantern');
+    expect(kitWords(' harbor-copper-lantern ')).toBe('harbor-copper-lantern');
+    expect(kitWords('')).toBe('');
   });
 
-  it('tells how full it is', () => {
+  it('leads from a missing password to where it is given', () => {
+    const known = { servers: [{ id: 's1', name: 'web: 1' }], plans: [{ id: 'p1', name: 'nightly' }], destinations: [{ id: 'd1', name: 'b2' }] };
+    const both = [{ id: 's0', name: 'web' }, ...known.servers];
+    expect(missingSecret('Server web: 1: log-in password', { ...known, servers: both }).to).toBe('/servers/s1/edit');
+    expect(missingSecret('Plan nightly: password of its MySQL log-in', known).to).toBe('/plans/p1/edit');
+    expect(missingSecret('Destination b2: secret key', known).to).toBe('/destinations/d1/edit');
+    expect(missingSecret('Something else', known).to).toBeNull();
+  });
+
+  it('tells how full a place is', () => {
     expect(percentFull(25, 100)).toBe(75);
     expect(percentFull(null, 100)).toBeNull();
     expect(percentFull(0, 0)).toBeNull();

@@ -1,22 +1,24 @@
 import { Button } from '@mantine/core';
-import { IconDatabase, IconPlus } from '@tabler/icons-react';
+import { IconDatabase, IconFolderOpen, IconPlus } from '@tabler/icons-react';
 import type { DestinationRow } from '../../ipc';
-import { formatBytes } from '../../shared/format';
+import { formatBytes, plural } from '../../shared/format';
 import { useDestinations } from '../../shared/query';
 import { navigate, useParam } from '../../shared/router';
 import { Card, DataTable, EmptyState, Page, PathText, Size, StateBadge, useShortcut, type Column } from '../../shared/ui';
 import { percentFull } from './form';
 import { DestinationPanel } from './panel';
+import { kindText, stateOf } from './words';
 import './destinations.css';
 
 const COLUMNS: Column<DestinationRow>[] = [
-  { key: 'name', title: 'Name', width: 'minmax(110px, 1fr)', sortValue: (row) => row.name, cell: (row) => <b>{row.name}</b> },
-  { key: 'place', title: 'Place', width: 'minmax(120px, 1.4fr)', hideBelow: 560, cell: (row) => <PathText path={row.place} /> },
-  { key: 'state', title: 'State', width: '174px', sortValue: (row) => row.state, cell: (row) => <StateBadge state={row.state} title={row.state_text || undefined} /> },
+  { key: 'name', title: 'Name', width: 'minmax(100px, 1fr)', sortValue: (row) => row.name, cell: (row) => <b>{row.name}</b> },
+  { key: 'kind', title: 'Kind', width: 'minmax(90px, 0.8fr)', hideBelow: 620, sortValue: kindText, cell: (row) => kindText(row) },
+  { key: 'place', title: 'Place', width: 'minmax(110px, 1.4fr)', hideBelow: 760, cell: (row) => <PathText path={row.place} /> },
+  { key: 'state', title: 'State', width: '170px', sortValue: (row) => row.state, cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text} title={row.state_text || undefined} />; } },
   { key: 'used', title: 'Used', width: '90px', right: true, sortValue: (row) => row.used_bytes, cell: (row) => <Size bytes={row.used_bytes} /> },
-  { key: 'free', title: 'Free', width: '150px', right: true, hideBelow: 640, sortValue: (row) => row.free_bytes, cell: (row) => <Room row={row} /> },
+  { key: 'free', title: 'Free', width: '140px', right: true, hideBelow: 680, sortValue: (row) => row.free_bytes, cell: (row) => <Room row={row} /> },
   { key: 'backups', title: 'Backups', width: '84px', right: true, sortValue: (row) => row.backups, cell: (row) => row.backups.toLocaleString('en-GB') },
-  { key: 'plans', title: 'Plans', width: '66px', right: true, hideBelow: 760, sortValue: (row) => row.plans, cell: (row) => row.plans },
+  { key: 'plans', title: 'Plans', width: '66px', right: true, hideBelow: 860, sortValue: (row) => row.plans, cell: (row) => row.plans },
 ];
 
 /** All destinations, and the details of one at the right. */
@@ -24,6 +26,7 @@ export function DestinationsPage() {
   const id = useParam('id');
   const list = useDestinations();
   const add = () => navigate('/destinations/new');
+  const open = () => navigate('/destinations/open');
   useShortcut('n', add);
   const chosen = list.data?.find((row) => row.id === id);
   return (
@@ -31,7 +34,12 @@ export function DestinationsPage() {
       title="Destinations"
       text={headline(list.data)}
       fill
-      actions={<Button variant="filled" leftSection={<IconPlus size={16} />} onClick={add}>Add a destination</Button>}
+      actions={
+        <>
+          <Button leftSection={<IconFolderOpen size={16} />} onClick={open}>Open existing</Button>
+          <Button variant="filled" leftSection={<IconPlus size={16} />} onClick={add}>Add a destination</Button>
+        </>
+      }
       panel={chosen && <DestinationPanel key={chosen.id} row={chosen} onClose={() => navigate('/destinations')} />}
     >
       <Card className="list-card">
@@ -51,8 +59,13 @@ export function DestinationsPage() {
             <EmptyState
               icon={IconDatabase}
               title="Backups need a place to lie"
-              text="A folder of this computer, a second disk, a NAS that is mounted: choose one that does not go down together with the servers. What lies there is encrypted, and plain restic can read it too."
-              action={<Button variant="filled" onClick={add}>Add a destination</Button>}
+              text="A second disk, a NAS, a storage box, a bucket: choose one that does not go down together with the servers. Backups made on another computer are opened, not made anew."
+              action={
+                <>
+                  <Button variant="filled" onClick={add}>Add a destination</Button>
+                  <Button onClick={open}>I have backups already</Button>
+                </>
+              }
             />
           }
         />
@@ -66,13 +79,13 @@ function headline(rows: DestinationRow[] | undefined): string {
   if (rows.length === 0) return 'Where backups will lie';
   const used = rows.reduce((sum, row) => sum + (row.used_bytes ?? 0), 0);
   const unknown = rows.some((row) => row.used_bytes === null);
-  const places = rows.length === 1 ? '1 place' : `${rows.length} places`;
-  return `${places}, ${unknown ? 'at least ' : ''}${formatBytes(used)} used`;
+  return `${plural(rows.length, 'place')}, ${unknown ? 'at least ' : ''}${formatBytes(used)} used`;
 }
 
-/** Free room as a number and as a thin bar of how full the disk is. */
+/** Free room as a number and as a thin bar of how full the disk is. A bucket has no end. */
 function Room({ row }: { row: DestinationRow }) {
   const full = percentFull(row.free_bytes, row.total_bytes);
+  if (row.kind === 's3' && row.free_bytes === null) return <span className="mute">no end</span>;
   return (
     <span className="room" title={full === null ? undefined : `${full} % of the disk is full`}>
       <Size bytes={row.free_bytes} />

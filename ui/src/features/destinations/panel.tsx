@@ -1,36 +1,43 @@
 import { Button, Modal } from '@mantine/core';
-import { IconAlertTriangle } from '@tabler/icons-react';
+import { IconAlertTriangle, IconRefresh } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type DestinationRow, type IpcError, type RecoveryKit } from '../../ipc';
 import { plural } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Bar, ConfirmDialog, DetailPanel, ErrorNote, KeyValues, Note, PathText, Size, StateBadge, showNote } from '../../shared/ui';
+import { limitText } from '../../shared/bandwidth';
+import { Bar, ConfirmDialog, DetailPanel, ErrorNote, KeyValues, Note, PathText, Size, StateBadge, showNote, useNow } from '../../shared/ui';
 import { percentFull } from './form';
-import { KitConfirm, KitSheet } from './kit';
+import { useSync } from './queries';
+import { kindText, layoutText, stateOf } from './words';
+import { KitConfirm, KitSheet } from '../../shared/kit';
 
 /** One destination at the right of the list. */
 export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClose: () => void }) {
-  const [kitOpen, setKitOpen] = useState(false);
-  const [removing, setRemoving] = useState(false);
+  const [dialog, setDialog] = useState<'kit' | 'remove' | 'prune' | null>(null);
+  const close = () => setDialog(null);
+  const now = useNow();
+  const sync = useSync();
   const refresh = useAction(() => api.refreshDestination(row.id), {
     changes: ['destinations', 'backups'],
     onDone: (found) => showNote(`Read ${row.name} anew: ${plural(found, 'backup')} found.`),
   });
-  const full = percentFull(row.free_bytes, row.total_bytes);
+  const { state, text } = stateOf(row);
   return (
     <DetailPanel
       title={row.name}
       label={row.name}
       text={row.place}
-      badge={<StateBadge state={row.state} />}
+      badge={<StateBadge state={state} text={text} />}
       onClose={onClose}
       actions={
         <>
-          <Button onClick={() => setKitOpen(true)}>Recovery kit…</Button>
+          {row.missing > 0 && <Button variant="filled" leftSection={<IconRefresh size={16} />} loading={sync.busy} onClick={() => sync.run(row)}>Sync now</Button>}
+          {row.vault && <Button onClick={() => setDialog('kit')}>Recovery kit…</Button>}
+          <Button onClick={() => navigate(`/destinations/${row.id}/edit`)}>Change…</Button>
           <Button loading={refresh.busy} onClick={() => refresh.run()}>Read anew</Button>
-          <Button onClick={() => setRemoving(true)}>Remove…</Button>
+          <Button onClick={() => setDialog('remove')}>Remove…</Button>
         </>
       }
     >
@@ -39,25 +46,65 @@ export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClos
           <Note tone={row.state === 'offline' ? 'bad' : 'warn'} icon={<IconAlertTriangle size={18} aria-hidden />}>{row.state_text}</Note>
         </div>
       )}
+      {row.missing > 0 && (
+        <div className="card-pad">
+          <Note tone="warn" icon={<IconAlertTriangle size={18} aria-hidden />}>{plural(row.missing, 'backup')} did not get here yet. Sync copies {row.missing === 1 ? 'it' : 'them'} from another destination; the servers are not read again.</Note>
+        </div>
+      )}
       <KeyValues
         rows={[
-          { name: 'Folder', value: <PathText path={row.place} wrap /> },
-          { name: 'Layout', value: 'Vault: encrypted, deduplicated, readable by restic' },
+          { name: 'Kind', value: kindText(row) },
+          { name: row.kind === 'local' ? 'Folder' : 'Place', value: <PathText path={row.place} wrap /> },
+          { name: 'Layout', value: layoutText(row) },
+          { name: 'Speed', value: <>{limitText(row.bandwidth, now)} <Link to="/settings?part=bandwidth">Change</Link></> },
           { name: 'Used', value: <Size bytes={row.used_bytes} /> },
-          { name: 'Free', value: <><Size bytes={row.free_bytes} /> of <Size bytes={row.total_bytes} /></> },
+          ...(row.total_bytes === null ? [] : [{ name: 'Free', value: <><Size bytes={row.free_bytes} /> of <Size bytes={row.total_bytes} /></> }]),
           { name: 'Backups', value: row.backups === 0 ? 'none yet' : <Link to={`/backups?destination=${encodeURIComponent(row.id)}`}>{plural(row.backups, 'backup')}</Link> },
           { name: 'Plans', value: row.plans === 0 ? 'no plan writes here' : plural(row.plans, 'plan') },
         ]}
       />
-      {full !== null && (
-        <div className="card-pad" style={{ paddingTop: 0 }}>
-          <Bar thin part={full} label={`${full} % of the disk is full`} />
-          <div className="mute small" style={{ marginTop: 4 }}>{full} % of the disk is full</div>
+      <Fullness row={row} />
+      {row.vault && (
+        <div className="card-pad panel-more">
+          <p className="mute small">Deleted backups keep their room until the vault is cleaned up.</p>
+          <Button size="compact-sm" onClick={() => setDialog('prune')}>Free their room…</Button>
         </div>
       )}
-      {kitOpen && <KitDialog row={row} onClose={() => setKitOpen(false)} />}
-      <RemoveDialog row={row} opened={removing} onClose={() => setRemoving(false)} />
+      {dialog === 'kit' && <KitDialog row={row} onClose={close} />}
+      <PruneDialog row={row} opened={dialog === 'prune'} onClose={close} />
+      <RemoveDialog row={row} opened={dialog === 'remove'} onClose={close} />
     </DetailPanel>
+  );
+}
+
+function Fullness({ row }: { row: DestinationRow }) {
+  const full = percentFull(row.free_bytes, row.total_bytes);
+  if (full === null) return null;
+  return (
+    <div className="card-pad" style={{ paddingTop: 0 }}>
+      <Bar thin part={full} label={`${full} % of the disk is full`} />
+      <div className="mute small" style={{ marginTop: 4 }}>{full} % of the disk is full</div>
+    </div>
+  );
+}
+
+/** Asks before the vault is cleaned up: it takes long, and some providers bill for early deletion. */
+function PruneDialog({ row, opened, onClose }: { row: DestinationRow; opened: boolean; onClose: () => void }) {
+  const prune = useAction(() => api.startPrune(row.id), {
+    changes: ['runs', 'destinations'],
+    inline: true,
+    onDone: (run) => {
+      onClose();
+      showNote(`Freeing the room of deleted backups at ${row.name}.`, { title: 'Watch it', to: `/activity/${run}` });
+    },
+  });
+  return (
+    <ConfirmDialog opened={opened} title={`Free room at ${row.name}`} action="Free the room" busy={prune.busy} error={prune.error} onConfirm={() => prune.run()} onClose={onClose}>
+      <div className="stack">
+        <p>What only deleted backups needed is removed from the vault. Every backup that is listed stays whole.</p>
+        <p>Nothing else can write to {row.name} while it goes on; it can be cancelled at any time.</p>
+      </div>
+    </ConfirmDialog>
   );
 }
 
@@ -121,10 +168,10 @@ function RemoveDialog({ row, opened, onClose }: { row: DestinationRow; opened: b
     >
       <div className="stack">
         <p>
-          Backstay forgets {row.name} and its key. Nothing in <PathText path={row.place} wrap /> is deleted
+          Backstay forgets {row.name} and its {row.vault ? 'key' : 'log-in'}. Nothing in <PathText path={row.place} wrap /> is deleted
           {row.backups > 0 && <>: {plural(row.backups, 'backup')} stay there</>}.
         </p>
-        <p>To open it again you need its recovery kit. Make sure you have it on paper or in a file.</p>
+        {row.vault && <p>To open it again you need its recovery kit. Make sure you have it on paper or in a file.</p>}
         {row.plans > 0 && <p><b>{plural(row.plans, 'plan writes', 'plans write')} to {row.name}</b> and will have to be given another destination.</p>}
       </div>
     </ConfirmDialog>

@@ -1,4 +1,4 @@
-import type { ItemDraft, PlanDraft } from '../../ipc';
+import type { ItemDraft, LayoutDraft, PlanDraft } from '../../ipc';
 import { serverPathProblem } from '../../shared/paths/paths';
 import { itemText, KIND_WORDS } from './items';
 
@@ -6,7 +6,10 @@ import { itemText, KIND_WORDS } from './items';
 
 export const STEPS = ['What', 'Where to', 'Name'] as const;
 
-export const EMPTY: PlanDraft = { id: null, name: '', server: '', items: [], destinations: [] };
+/** The layout a plan begins with: the vault. */
+export const VAULT: LayoutDraft = { kind: 'vault', format: 'tar.zst', seal: 'plan_key', key: null, template: '{plan}_{time:%Y%m%d_%H%M%S}' };
+
+export const EMPTY: PlanDraft = { id: null, name: '', server: '', items: [], destinations: [], layout: VAULT };
 
 /** Says what is wrong with one item, or nothing. */
 export function itemProblem(item: ItemDraft): string | null {

@@ -56,7 +56,7 @@ function Wizard({ start, servers, destinations, plans }: Props) {
   const save = useAction(() => api.savePlan(toDraft(draft)), {
     changes: ['plans'],
     inline: true,
-    onDone: (row) => {
+    onDone: ({ row }) => {
       showNote(editing ? `${row.name} is changed. The next backup takes it up.` : `The plan ${row.name} is made.`);
       navigate(`/plans/${row.id}`, { replace: true });
     },

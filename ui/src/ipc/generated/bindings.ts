@@ -44,10 +44,30 @@ export const commands = {
 	browseServer: (id: string, path: string) => typedError<Listing, IpcError>(__TAURI_INVOKE("browse_server", { id, path })),
 	/**  Lists destinations. */
 	destinations: () => typedError<DestinationRow[], IpcError>(__TAURI_INVOKE("destinations")),
+	/**  Lists the providers of S3-compatible storage. */
+	s3Providers: () => typedError<S3Provider[], IpcError>(__TAURI_INVOKE("s3_providers")),
+	/**  Returns a destination without secrets, to be changed. */
+	destination: (id: string) => typedError<DestinationDraft, IpcError>(__TAURI_INVOKE("destination", { id })),
 	/**  Tries a destination step by step, and tells what lies there. */
-	testDestination: (draft: DestinationDraft) => typedError<DestinationTest, IpcError>(__TAURI_INVOKE("test_destination", { draft })),
+	testDestination: (draft: DestinationDraft, test: string) => typedError<DestinationTest, IpcError>(__TAURI_INVOKE("test_destination", { draft, test })),
+	/**  Makes a private bucket for backups. */
+	makeBucket: (draft: DestinationDraft) => typedError<BucketMade, IpcError>(__TAURI_INVOKE("make_bucket", { draft })),
 	/**  Makes or opens the vault at a destination and adds it. */
 	addDestination: (draft: DestinationDraft) => typedError<DestinationAdded, IpcError>(__TAURI_INVOKE("add_destination", { draft })),
+	/**  Changes a destination's name, log-in or limits. */
+	changeDestination: (draft: DestinationDraft) => typedError<DestinationRow, IpcError>(__TAURI_INVOKE("change_destination", { draft })),
+	/**  Opens a place with existing backups. */
+	openExisting: (draft: DestinationDraft, key: string) => typedError<ExistingFound, IpcError>(__TAURI_INVOKE("open_existing", { draft, key })),
+	/**  Takes over servers, plans and destinations of another installation. */
+	adoptConfiguration: (destination: string, configuration: string) => typedError<Adopted, IpcError>(__TAURI_INVOKE("adopt_configuration", { destination, configuration })),
+	/**  Returns all limits. */
+	limits: () => typedError<Limits, IpcError>(__TAURI_INVOKE("limits")),
+	/**  Stores all limits; they hold at once. */
+	saveLimits: (limits: Limits) => typedError<Limits, IpcError>(__TAURI_INVOKE("save_limits", { limits })),
+	/**  Starts making good what a destination lacks; returns the id of its run. */
+	startSync: (destination: string) => typedError<string, IpcError>(__TAURI_INVOKE("start_sync", { destination })),
+	/**  Starts freeing the room of deleted backups; returns the id of its run. */
+	startPrune: (destination: string) => typedError<string, IpcError>(__TAURI_INVOKE("start_prune", { destination })),
 	/**  Forgets a destination. What lies there stays. */
 	removeDestination: (id: string) => typedError<null, IpcError>(__TAURI_INVOKE("remove_destination", { id })),
 	/**  Returns the recovery kit of a destination. */
@@ -63,7 +83,11 @@ export const commands = {
 	/**  Returns one plan whole. */
 	plan: (id: string) => typedError<PlanView, IpcError>(__TAURI_INVOKE("plan", { id })),
 	/**  Adds a plan, or changes the one whose id the draft has. */
-	savePlan: (draft: PlanDraft) => typedError<PlanRow, IpcError>(__TAURI_INVOKE("save_plan", { draft })),
+	savePlan: (draft: PlanDraft) => typedError<PlanSaved, IpcError>(__TAURI_INVOKE("save_plan", { draft })),
+	/**  Returns the recovery kit of a plan's archive key. */
+	planKit: (id: string) => typedError<RecoveryKit, IpcError>(__TAURI_INVOKE("plan_kit", { id })),
+	/**  Returns the file name that a plan's template gives now. */
+	archiveName: (draft: PlanDraft) => typedError<string, IpcError>(__TAURI_INVOKE("archive_name", { draft })),
 	/**  Removes a plan. Its backups stay. */
 	removePlan: (id: string) => typedError<null, IpcError>(__TAURI_INVOKE("remove_plan", { id })),
 	/**  Adds paths to a plan's excludes. */
@@ -82,8 +106,18 @@ export const commands = {
 	backupDiff: (older: string, newer: string) => typedError<DiffView, IpcError>(__TAURI_INVOKE("backup_diff", { older, newer })),
 	/**  Starts a download into a folder of this computer; returns the id of its run. */
 	startDownload: (request: DownloadRequest) => typedError<string, IpcError>(__TAURI_INVOKE("start_download", { request })),
+	/**  Goes on with an interrupted download; returns the id of its run. */
+	resumeDownload: (run: string) => typedError<string, IpcError>(__TAURI_INVOKE("resume_download", { run })),
 	/**  Starts reading a backup back whole; returns the id of its run. */
 	startVerify: (backup: string) => typedError<string, IpcError>(__TAURI_INVOKE("start_verify", { backup })),
+	/**  Tells what deleting a backup would do. */
+	deletePreview: (backup: string, destinations: string[]) => typedError<DeletePreview, IpcError>(__TAURI_INVOKE("delete_preview", { backup, destinations })),
+	/**  Deletes a backup, or some of its copies. */
+	deleteBackup: (backup: string, destinations: string[]) => typedError<DeleteReport, IpcError>(__TAURI_INVOKE("delete_backup", { backup, destinations })),
+	/**  Makes a temporary link to an archive. */
+	makeLink: (backup: string, destination: string, minutes: number) => typedError<LinkView, IpcError>(__TAURI_INVOKE("make_link", { backup, destination, minutes })),
+	/**  Asks for a copy in a cold storage class to be brought back. */
+	thawBackup: (backup: string, destination: string, days: number) => typedError<CopyView, IpcError>(__TAURI_INVOKE("thaw_backup", { backup, destination, days })),
 	/**  Works out what a restore would do, without doing it. */
 	planRestore: (request: RestoreRequest) => typedError<RestorePreview, IpcError>(__TAURI_INVOKE("plan_restore", { request })),
 	/**  Returns a page of a preview's list. */
@@ -107,6 +141,30 @@ export const commands = {
 };
 
 /* Types */
+/**  One thing a store can or cannot do. */
+export type Ability = {
+	/**  "conditional_writes", "object_lock", "lifecycle", "versioning", "ranges", "resume", "space", "links". */
+	id: string,
+	/**  In words: "Refuses to overwrite by accident". */
+	title: string,
+	/**  "yes", "no" or "unknown". */
+	state: string,
+	/**  What that means for backups. */
+	text: string,
+};
+
+/**  What taking over a configuration did. */
+export type Adopted = {
+	/**  Servers added. */
+	servers: number,
+	/**  Plans added. */
+	plans: number,
+	/**  Destinations added. */
+	destinations: number,
+	/**  What still needs a password or key, a line each: "Server web-1: log-in password". */
+	missing_secrets: string[],
+};
+
 /**  About this installation. */
 export type AppInfo = {
 	/**  Version. */
@@ -279,8 +337,42 @@ export type BackupRow = {
 	added_bytes: number,
 	/**  Names of the destinations it lies at. */
 	destinations: string[],
+	/**  Names of its plan's destinations that lack it. */
+	missing_at: string[],
+	/**  "vault", "tar.gz", "tar.zst" or "zip". */
+	layout: string,
+	/**  Whether it is an archive that is sealed. */
+	sealed: boolean,
 	/**  When its data was last read back whole. */
 	verified: number | null,
+};
+
+/**  A limit for some hours of some days, in this computer's local time. */
+export type BandwidthRuleView = {
+	/**  Days it holds on, Monday is 0. */
+	days: number[],
+	/**  It begins at this minute of the day. */
+	from_minute: number,
+	/**  It ends before this minute of the day; not after `from_minute` means it goes on into the next day. */
+	to_minute: number,
+	/**  Bytes a second; `None` is no limit, 0 holds everything until the rule is over. */
+	bytes_per_second: number | null,
+};
+
+/**  How fast bytes may go, by the hours of a week. */
+export type BandwidthView = {
+	/**  Bytes a second when no rule holds; `None` is no limit. */
+	bytes_per_second: number | null,
+	/**  Rules; the first that holds counts. */
+	rules: BandwidthRuleView[],
+};
+
+/**  A bucket made for backups. */
+export type BucketMade = {
+	/**  The steps taken: created, public access blocked, versioning, encryption, lifecycle. */
+	steps: TestStep[],
+	/**  Whether the bucket can be used. */
+	ok: boolean,
 };
 
 /**  A page of a preview's list. */
@@ -311,6 +403,22 @@ export type ChangeSum = {
 	bytes: number,
 };
 
+/**  The servers, plans and destinations another installation kept here, without passwords. */
+export type ConfigurationCopy = {
+	/**  Its id, to be given to `adopt_configuration`. */
+	id: string,
+	/**  The computer it was made on. */
+	computer: string,
+	/**  When, Unix milliseconds. */
+	made: number,
+	/**  Names of servers that are not set up here. */
+	servers: string[],
+	/**  Names of plans that are not set up here. */
+	plans: string[],
+	/**  Names of destinations that are not set up here. */
+	destinations: string[],
+};
+
 /**  The result of a connection test. */
 export type ConnectionTest = {
 	/**  Whether a backup could work. */
@@ -329,8 +437,19 @@ export type CopyView = {
 	destination: string,
 	/**  Its name. */
 	destination_name: string,
-	/**  "there". */
+	/**
+	 *  "there", "missing" (the plan writes there, but this backup is not there: Sync), "frozen" or "thawing" (in a cold
+	 *  storage class).
+	 */
 	state: string,
+	/**  The archive's file name there; `None` in a vault. */
+	file: string | null,
+	/**  Its size there in bytes, for an archive. */
+	file_bytes: number | null,
+	/**  Whether a temporary link can be made. */
+	links: boolean,
+	/**  What the provider bills for deleting it now: "Billed until 12 February: Wasabi keeps charging for 90 days". */
+	cost_note: string | null,
 };
 
 /**  Counts for the sidebar. */
@@ -359,6 +478,42 @@ export type DatabaseSettings = {
 	user: string,
 };
 
+/**  A copy that could not be removed. */
+export type DeleteFailure = {
+	/**  Destination name. */
+	destination: string,
+	/**  Why. */
+	error: IpcError,
+};
+
+/**  What deleting a backup would do, to be confirmed. */
+export type DeletePreview = {
+	/**  The backup. */
+	backup: string,
+	/**  Its plan's name and time, in words. */
+	title: string,
+	/**  The copies that would go. */
+	copies: CopyView[],
+	/**  Whether it is the plan's newest good backup. */
+	newest: boolean,
+	/**  Whether it is the plan's only backup. */
+	only: boolean,
+	/**  What happens, a sentence each: room freed now or by pruning, cost notes, locks. */
+	notes: string[],
+};
+
+/**  What deleting a backup did. */
+export type DeleteReport = {
+	/**  Bytes freed at once. */
+	freed_bytes: number,
+	/**  Copies removed, by destination name. */
+	removed: string[],
+	/**  Copies that could not be removed. */
+	failed: DeleteFailure[],
+	/**  Room that pruning the vault would free, in words; empty when nothing is left. */
+	prune_hint: string,
+};
+
 /**  What adding a destination gave. */
 export type DestinationAdded = {
 	/**  The destination. */
@@ -367,22 +522,45 @@ export type DestinationAdded = {
 	created: boolean,
 	/**  Backups found in it. */
 	backups: number,
-	/**  The kit to print; shown once more any time by `recovery_kit`. */
-	kit: RecoveryKit,
+	/**  The kit to print; shown once more any time by `recovery_kit`. `None` where no vault is. */
+	kit: RecoveryKit | null,
 	/**  Which word of the password (1-based) the wizard asks back. */
 	ask_word: number,
 };
 
-/**  A destination as the wizard fills it in. */
+/**  A destination as the wizard fills it in. Only the part of its kind is looked at. Secrets come in and never go out. */
 export type DestinationDraft = {
+	/**  Set when an existing destination is changed or tested: what is left empty of its secrets stays as it is stored. */
+	id: string | null,
 	/**  Name. */
 	name: string,
-	/**  "local". */
+	/**  "local", "s3", "sftp" or "ftp". */
 	kind: string,
 	/**  The folder, for "local". */
 	path: string,
+	/**  The bucket, for "s3". */
+	s3: S3Draft,
+	/**  The server and folder, for "sftp". */
+	sftp: SftpDraft,
+	/**  The server and folder, for "ftp". */
+	ftp: FtpDraft,
+	/**
+	 *  "vault" makes or opens a vault there; "none" leaves the place without one: for archives, or for a copy of another
+	 *  destination's vault (made when a plan writes to both). Empty is "vault".
+	 */
+	use_for: string,
 	/**  The vault's password: given to open an existing one, or to choose one; else a strong one is made. */
 	vault_password: string | null,
+	/**  How fast bytes may go to and from it. */
+	bandwidth: BandwidthView,
+};
+
+/**  The limit of one destination. */
+export type DestinationLimit = {
+	/**  The destination's id. */
+	destination: string,
+	/**  Its limit. */
+	bandwidth: BandwidthView,
 };
 
 /**  How one destination of a run stands. */
@@ -391,8 +569,16 @@ export type DestinationProgress = {
 	name: string,
 	/**  Bytes written there. */
 	bytes: number,
-	/**  "writing", "done" or "failed". */
+	/**  Bytes to be written there in all, where known. */
+	bytes_total: number | null,
+	/**  Bytes a second over the last seconds. */
+	rate: number,
+	/**  "waiting", "writing", "retrying", "checking", "done" or "failed" (made good later by Sync). */
 	state: string,
+	/**  Why it retries or failed, in words. */
+	text: string | null,
+	/**  The limit that holds it back now, bytes a second. */
+	limit: number | null,
 };
 
 /**  A line of the destination list. */
@@ -401,10 +587,20 @@ export type DestinationRow = {
 	id: string,
 	/**  Name. */
 	name: string,
-	/**  "local". */
+	/**  "local", "s3", "sftp" or "ftp". */
 	kind: string,
-	/**  "/mnt/backup". */
+	/**  For "s3": the provider's name. */
+	provider: string | null,
+	/**  "/mnt/backup", "s3://bucket/prefix". */
 	place: string,
+	/**  Whether a vault lies there. */
+	vault: boolean,
+	/**  Names of the other destinations that hold copies of the same vault. */
+	copies_of: string[],
+	/**  Backups that plans made which are not here yet: Sync makes them good. */
+	missing: number,
+	/**  How fast bytes may go to and from it. */
+	bandwidth: BandwidthView,
 	/**  Bytes used by the vault; `None` while unknown or out of reach. */
 	used_bytes: number | null,
 	/**  Free room. */
@@ -428,10 +624,20 @@ export type DestinationTest = {
 	/**  The steps. */
 	steps: TestStep[],
 	/**
-	 *  "empty" (a vault will be made), "vault" (there is one: its password is needed), "foreign" (other files are there;
-	 *  a vault is made beside them only if the user picks an empty folder).
+	 *  "empty" (a vault will be made), "vault" (there is one: its password is needed), "archives" (archives without a
+	 *  vault), "foreign" (other files are there; a vault is made only if the user picks an empty folder).
 	 */
 	found: string,
+	/**  Backups of other installations lie there: "Open existing" brings them and their plans in. */
+	existing: boolean,
+	/**  What this store can and cannot do, a line each, in words. */
+	abilities: Ability[],
+	/**  What it costs to know: minimum storage time, hidden versions, egress. */
+	cost_notes: string[],
+	/**  The draft with what the test found out filled in (addressing, checksums); secrets left out. */
+	settled: S3Draft | null,
+	/**  A certificate to be accepted first: its SHA-256, with subject and dates in the step's text. */
+	certificate: string | null,
 };
 
 /**  One line of a comparison. */
@@ -466,14 +672,16 @@ export type DiffView = {
 	total: number,
 };
 
-/**  A download of a backup or parts of it. */
+/**  A download of backups, or of parts of one. An interrupted one goes on where it was by `resume_download`. */
 export type DownloadRequest = {
-	/**  The backup. */
-	backup: string,
+	/**  The backups; parts can be picked of a single one only. */
+	backups: string[],
 	/**  Paths in it; empty means all. */
 	paths: string[],
-	/**  "tar.gz", "tar.zst" or "zip". */
+	/**  "tar.gz", "tar.zst", "zip", or "as_is": an archive's file just as it lies at its destination. */
 	format: string,
+	/**  Of which destination; `None` takes the fastest that has it (local first). */
+	destination: string | null,
 	/**  The folder of this computer to write into. */
 	folder: string,
 };
@@ -488,10 +696,26 @@ progress: ProgressView } |
 { type: "run"; 
 /**  Its row. */
 run: RunRow } | 
+/**  A step of a destination's test ended. */
+{ type: "test_step"; 
+/**  The step. */
+step: TestStepEvent } | 
 /**  Servers, plans, destinations, backups or settings changed: read them anew. */
 { type: "changed"; 
 /**  "servers", "plans", "destinations", "backups", "settings" or "secrets". */
 what: string };
+
+/**  What opening a place with existing backups found. */
+export type ExistingFound = {
+	/**  The destination it is now. */
+	destination: DestinationRow,
+	/**  Backups found. */
+	backups: number,
+	/**  Archives that no given key opens. */
+	locked: number,
+	/**  The configuration copies that could be read, newest first. */
+	configurations: ConfigurationCopy[],
+};
 
 /**  Settings of kind "files". */
 export type FilesSettings = {
@@ -540,6 +764,28 @@ export type FoundView = {
 	item: ItemDraft,
 	/**  Tick it without being asked. */
 	suggested: boolean,
+};
+
+/**  An FTP folder as the wizard fills it in. */
+export type FtpDraft = {
+	/**  Host name or address. */
+	host: string,
+	/**  Port; 0 takes 21, or 990 for implicit TLS. */
+	port: number,
+	/**  User. */
+	user: string,
+	/**  Password. */
+	password: string | null,
+	/**  Folder. */
+	path: string,
+	/**  "explicit", "implicit" or "none"; empty is "explicit". */
+	tls: string,
+	/**  The accepted certificate's SHA-256, for one no authority vouches for. */
+	pinned_certificate: string | null,
+	/**  Connect data connections to the control connection's address. */
+	ignore_pasv_address: boolean,
+	/**  Connections at the same time; 0 takes 4. */
+	connections: number,
 };
 
 /**  What the server's host key is, asked for before any log-in. */
@@ -617,6 +863,40 @@ export type JumpDraft = {
 	key_file: string | null,
 	/**  The accepted fingerprint. */
 	fingerprint: string | null,
+};
+
+/**  How a plan's backups lie at its destinations, as the wizard fills it in. */
+export type LayoutDraft = {
+	/**  "vault" or "archive". */
+	kind: string,
+	/**  "tar.gz", "tar.zst" or "zip"; for "archive". */
+	format: string,
+	/**  "none", "plan_key", "passphrase" or "own_key"; for "archive". */
+	seal: string,
+	/**  The passphrase, or the own key as 64 hex digits. Comes in and never goes out; `None` keeps what is stored. */
+	key: string | null,
+	/**  File name without ending: `{plan}_{time:%Y%m%d_%H%M%S}`. */
+	template: string,
+};
+
+/**  All limits. */
+export type Limits = {
+	/**  For all destinations together. */
+	all: BandwidthView,
+	/**  For single destinations. */
+	destinations: DestinationLimit[],
+};
+
+/**  A temporary link. */
+export type LinkView = {
+	/**  The address. Whoever has it can read the file until it ends. */
+	url: string,
+	/**  When it ends, Unix milliseconds. */
+	expires: number,
+	/**  File name. */
+	file: string,
+	/**  Whether the file is sealed (its key is needed to read it). */
+	sealed: boolean,
 };
 
 /**  One folder of a server. */
@@ -709,6 +989,8 @@ export type PlanDraft = {
 	items: ItemDraft[],
 	/**  The destinations' ids, the primary first. */
 	destinations: string[],
+	/**  How its backups lie there. */
+	layout: LayoutDraft,
 };
 
 /**  A line of the plan list. */
@@ -727,6 +1009,10 @@ export type PlanRow = {
 	kinds: string[],
 	/**  The destinations' names. */
 	destinations: string[],
+	/**  How its backups lie there, in words: "vault", "tar.zst, sealed". */
+	layout: string,
+	/**  Copies its destinations lack: Sync makes them good. */
+	missing_copies: number,
 	/**  When it last ran, whatever came of it. */
 	last_run: number | null,
 	/**  The last run's id. */
@@ -739,6 +1025,14 @@ export type PlanRow = {
 	last_backup: number | null,
 	/**  Its size. */
 	last_bytes: number | null,
+};
+
+/**  A plan just saved. */
+export type PlanSaved = {
+	/**  Its row. */
+	row: PlanRow,
+	/**  The recovery kit of its archive key, when a key was just made or given; to be printed and confirmed like a vault's. */
+	kit: RecoveryKit | null,
 };
 
 /**  A plan whole. */
@@ -791,7 +1085,7 @@ export type ProgressView = {
 	run: string,
 	/**
 	 *  "waiting", "connecting", "preflight", "opening", "listing", "reading", "dumping", "saving", "checking",
-	 *  "comparing", "restoring", "deleting" or "packing".
+	 *  "comparing", "restoring", "deleting", "packing", "copying", "thawing" or "pruning".
 	 */
 	phase: string,
 	/**  Files done. */
@@ -919,7 +1213,7 @@ export type RunFilter = {
 	plan: string | null,
 	/**  Of this server. */
 	server: string | null,
-	/**  "backup", "restore", "download" or "verify". */
+	/**  "backup", "restore", "download", "verify", "sync" or "prune". */
 	kind: string | null,
 	/**  Skip so many. */
 	offset: number,
@@ -939,7 +1233,7 @@ export type RunPage = {
 export type RunRow = {
 	/**  Id. */
 	id: string,
-	/**  "backup", "restore", "download" or "verify". */
+	/**  "backup", "restore", "download", "verify", "sync" or "prune". */
 	kind: string,
 	/**  "waiting", "running", "done", "done_with_problems", "failed", "cancelled" or "interrupted". */
 	state: string,
@@ -975,6 +1269,76 @@ export type RunRow = {
 	result: string | null,
 	/**  Live progress, while it goes on. */
 	progress: ProgressView | null,
+	/**  Whether `resume_download` can go on with it. */
+	resumable: boolean,
+};
+
+/**  A bucket as the wizard fills it in. */
+export type S3Draft = {
+	/**  Id of [`S3Provider`]. */
+	provider: string,
+	/**  Region; from the provider's list, or typed. */
+	region: string,
+	/**  Address; empty takes the provider's for the region. */
+	endpoint: string,
+	/**  Bucket. */
+	bucket: string,
+	/**  Folder in the bucket; empty is the whole bucket. */
+	prefix: string,
+	/**  Access key id. */
+	access_key: string,
+	/**  Secret key. */
+	secret_key: string | null,
+	/**  `None` takes what the provider needs, or what the test found out. */
+	path_style: boolean | null,
+	/**  `None` takes what the provider needs, or what the test found out. */
+	checksums: boolean | null,
+	/**  Certificates to trust beside the system's, PEM text. */
+	ca_pem: string | null,
+	/**  Storage class of archives. */
+	storage_class: string | null,
+	/**  "AES256" or "aws:kms". */
+	encryption: string | null,
+	/**  The key of "aws:kms". */
+	kms_key: string | null,
+	/**  Days archives are locked against deletion. */
+	lock_days: number | null,
+	/**  "GOVERNANCE" or "COMPLIANCE". */
+	lock_mode: string | null,
+};
+
+/**  A provider of S3-compatible storage, as the wizard offers it. */
+export type S3Provider = {
+	/**  Id: "aws". */
+	id: string,
+	/**  Name: "Amazon S3". */
+	name: string,
+	/**  Its regions. */
+	regions: S3Region[],
+	/**  Address with `{region}` in it; empty where it must be typed. */
+	endpoint: string,
+	/**  Whether a region may be typed that is not in the list. */
+	free_region: boolean,
+	/**  The bucket goes into the path. */
+	path_style: boolean,
+	/**  The SDK's checksums are sent. */
+	checksums: boolean,
+	/**  Storage classes for archives; empty where there is but one. */
+	storage_classes: string[],
+	/**  A backup deleted earlier is billed for so many days all the same; 0 is no such rule. */
+	minimum_days: number,
+	/**  What is worth knowing before choosing it, a sentence each. */
+	notes: string[],
+	/**  Where its keys are made, in words: "Console, IAM, Users, Security credentials". */
+	keys_hint: string,
+};
+
+/**  A region. */
+export type S3Region = {
+	/**  Id: "eu-central-1". */
+	id: string,
+	/**  Place: "Frankfurt". */
+	place: string,
 };
 
 /**  Where secrets rest, and whether they can be read now. */
@@ -1101,6 +1465,16 @@ export type Settings = {
 	stale_days: number,
 };
 
+/**  An SFTP folder as the wizard fills it in. */
+export type SftpDraft = {
+	/**  A server set up already: its id. `None` uses `ssh`. */
+	server: string | null,
+	/**  An address of its own, with its secrets, as the server wizard fills it in. */
+	ssh: ServerDraft | null,
+	/**  The folder. */
+	path: string,
+};
+
 /**  A file system. */
 export type SpaceView = {
 	/**  Mount point. */
@@ -1137,6 +1511,14 @@ export type TestStep = {
 	text: string,
 	/**  What to do about it. */
 	hint: string | null,
+};
+
+/**  One step of a running test, as it ends. */
+export type TestStepEvent = {
+	/**  The test, as the caller named it. */
+	test: string,
+	/**  The step. */
+	step: TestStep,
 };
 
 /* Tauri Specta runtime */

@@ -1,5 +1,6 @@
 import { ipcError } from '../transport';
 import type * as T from '../generated/bindings';
+import { copiesOf } from './copies';
 import { GIB, MIB, random, type World } from './data';
 
 type Node = [name: string, kind: string, bytes: number, files: number, change: string | null];
@@ -19,7 +20,8 @@ function entry(w: World, parent: string, [name, kind, bytes, files, change]: Nod
   };
 }
 
-function one(w: World, id: string): T.BackupRow {
+/** Finds a backup. */
+export function one(w: World, id: string): T.BackupRow {
   const row = w.backups.find((b) => b.id === id);
   if (!row) throw ipcError('missing', 'Cannot show the backup: it is not there any more', 'Read the destination anew to see what it holds.');
   return row;
@@ -66,7 +68,7 @@ export const backups = {
       items: [{ name: 'files', kind: 'files', text: '/srv/www, /etc', path: '' }, ...(row.kinds.includes('mysql') ? [{ name: 'mysql', kind: 'mysql', text: 'shop, blog', path: '.backstay' }] : [])],
       files_read: 1516, bytes_read: 1.4 * GIB, files_new: 312, files_changed: 1204, facts: ['MariaDB 10.11.6', 'GNU tar 1.34'],
       problem_list: PROBLEMS.slice(0, row.problems), run: `run-${row.id}`,
-      copies: row.destinations.map((name) => ({ destination: w.destinations.find((d) => d.name === name)?.id ?? '', destination_name: name, state: 'there' })),
+      copies: copiesOf(w, row),
     };
   },
   backup_list: (w: World, { path }: { id: string; path: string }) => {

@@ -1,7 +1,9 @@
 import { ipcError, type Transport } from '../transport';
 import type { Event } from '../generated/bindings';
 import { backups } from './backups';
+import { copies } from './copies';
 import { makeWorld, type World } from './data';
+import { places } from './places';
 import { drive, runs } from './runs';
 import { servers } from './servers';
 import { stores } from './stores';
@@ -10,10 +12,10 @@ import { system } from './system';
 type Handler = (world: World, args: never) => unknown;
 
 /** Every command of the contract, over made-up data. */
-const HANDLERS: Record<string, Handler> = { ...system, ...servers, ...stores, ...backups, ...runs } as Record<string, Handler>;
+const HANDLERS: Record<string, Handler> = { ...system, ...servers, ...stores, ...places, ...backups, ...copies, ...runs } as Record<string, Handler>;
 
 // Tests and connections take a while, so that their screens can be seen at work.
-const SLOW: Record<string, number> = { probe_host_key: 300, test_server: 700, discover_server: 900, test_destination: 700, plan_restore: 700 };
+const SLOW: Record<string, number> = { probe_host_key: 300, test_server: 700, discover_server: 900, make_bucket: 700, open_existing: 900, plan_restore: 700 };
 
 /** A made-up Backstay, for drawing screens and for tests. Query of the page: `scene`, `theme`, `still` (nothing moves). */
 export function mockTransport(query: URLSearchParams): Transport {
@@ -32,7 +34,7 @@ export function mockTransport(query: URLSearchParams): Transport {
       const handler = HANDLERS[command];
       if (!handler) throw ipcError('internal', `There is no command ${command}`);
       // A copy, as it would come over the wire: screens must not share memory with the engine.
-      return structuredClone((handler as (w: World, a: unknown) => unknown)(world, args)) as T;
+      return structuredClone(await (handler as (w: World, a: unknown) => unknown)(world, args)) as T;
     },
     async subscribe(onEvent) {
       listeners.push(onEvent);

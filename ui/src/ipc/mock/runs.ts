@@ -8,6 +8,8 @@ const PHASES: Record<string, string[]> = {
   restore: ['connecting', 'comparing', 'restoring', 'restoring', 'restoring', 'checking'],
   download: ['opening', 'packing', 'packing', 'packing'],
   verify: ['opening', 'checking', 'checking', 'checking'],
+  sync: ['opening', 'comparing', 'copying', 'copying', 'copying', 'checking'],
+  prune: ['opening', 'listing', 'pruning', 'pruning'],
 };
 
 const TICK_MS = 250;
@@ -16,6 +18,16 @@ const TICKS = 80;
 function put(w: World, run: T.RunRow): void {
   w.runs = w.runs.some((r) => r.id === run.id) ? w.runs.map((r) => (r.id === run.id ? run : r)) : [run, ...w.runs];
   w.emit({ type: 'run', run });
+}
+
+/** One destination of a run: the second stumbles for a while, the third fails near the end. */
+function placeAt(w: World, name: string, i: number, tick: number): T.DestinationProgress {
+  const total = 214 * MIB;
+  const place = { name, bytes: Math.round((tick / TICKS) * total * (1 - i * 0.25)), bytes_total: total, rate: [98, 31, 2][i % 3]! * MIB, state: 'writing', text: null, limit: null };
+  if (i === 1 && tick >= 40 && tick < 50) return { ...place, rate: 0, state: 'retrying', text: 'the connection was reset; trying again in 4 s' };
+  if (i === 2 && tick >= 55) return { ...place, bytes: Math.round(0.3 * total), rate: 0, state: 'failed', text: 'connection refused. Sync makes it good later' };
+  const rule = w.destinations.find((d) => d.name === name)?.bandwidth.rules[0];
+  return rule ? { ...place, limit: rule.bytes_per_second } : place;
 }
 
 function progressAt(w: World, run: T.RunRow, tick: number): T.ProgressView {
@@ -29,7 +41,7 @@ function progressAt(w: World, run: T.RunRow, tick: number): T.ProgressView {
     run: run.id, phase, files: phase === 'listing' ? Math.round(part * 90_000) : Math.round(part * 38_559), files_total: early ? null : 38_559,
     bytes: Math.round(part * total), bytes_total: early ? null : total, rate: early ? 0 : 142 * MIB, seconds_left: early ? null : Math.round((TICKS - tick) * TICK_MS / 1000),
     current: phase === 'reading' ? `/srv/game/world/region/r.${tick}.${tick % 7}.mca` : '', problems: tick > 50 ? 1 : 0, permille: early ? null : Math.round(part * 999), last_activity: Date.now(),
-    destinations: places.map((name, i) => ({ name, bytes: Math.round(part * total * (1 - i * 0.2)), state: 'writing' })),
+    destinations: places.map((name, i) => placeAt(w, name, i, tick)),
   };
 }
 
@@ -54,7 +66,8 @@ export function drive(w: World, id: string, from = 0): void {
   }, TICK_MS);
 }
 
-function begin(w: World, part: Partial<T.RunRow> & Pick<T.RunRow, 'kind' | 'title'>): string {
+/** Starts a made-up run. */
+export function begin(w: World, part: Partial<T.RunRow> & Pick<T.RunRow, 'kind' | 'title'>): string {
   const id = `run-new-${w.nextId++}`;
   put(w, runRow({ id, state: 'waiting', created: Date.now(), ...part }));
   drive(w, id);
@@ -76,7 +89,14 @@ export const runs = {
     return begin(w, { kind: 'restore', title: `web nightly to ${server.name}`, server: server.id, server_name: server.name, backup: request.backup });
   },
   start_download: (w: World, { request }: { request: T.DownloadRequest }) =>
-    begin(w, { kind: 'download', title: `backup ${request.backup.slice(0, 6)}`, backup: request.backup, result: `${request.folder}/backup.${request.format}` }),
+    begin(w, { kind: 'download', title: request.backups.length > 1 ? `${request.backups.length} backups` : `backup ${request.backups[0]?.slice(0, 6)}`, backup: request.backups[0] ?? null, result: `${request.folder}/backup.${request.format === 'as_is' ? 'tar.zst.sealed' : request.format}` }),
+  resume_download: (w: World, { run }: { run: string }) => {
+    const old = w.runs.find((r) => r.id === run);
+    if (!old?.resumable) throw ipcError('missing', 'Cannot go on with the download: what was loaded is gone', 'Start it anew from the backup.');
+    w.runs = w.runs.map((r) => (r.id === run ? { ...r, resumable: false } : r));
+    w.emit({ type: 'run', run: { ...old, resumable: false } });
+    return begin(w, { kind: 'download', title: old.title, backup: old.backup, result: '/home/anna/Downloads/web-nightly.tar.zst, SHA-256 checked' });
+  },
   start_verify: (w: World, { backup }: { backup: string }) => begin(w, { kind: 'verify', title: `backup ${backup.slice(0, 6)}`, backup }),
   runs: (w: World, { filter }: { filter: T.RunFilter }): T.RunPage => {
     const live = (r: T.RunRow) => r.state === 'running' || r.state === 'waiting';

@@ -1,10 +1,10 @@
 import { ipcError } from '../transport';
 import type * as T from '../generated/bindings';
-import { GIB, type World } from './data';
+import { VAULT, type World } from './data';
 
 const WORDS = ['harbor', 'copper', 'lantern', 'meadow', 'violin', 'summit', 'ribbon', 'cactus', 'window', 'marble', 'falcon', 'orchid'];
 
-function kit(w: World, name: string, place: string): T.RecoveryKit {
+export function kit(w: World, name: string, place: string): T.RecoveryKit {
   return {
     destination: name, repository: place, vault_id: '7f3a9c1e55d04b8896aa01b2c3d4e5f6', password: WORDS.join('-'), words: WORDS, created: w.now,
     html: `<!doctype html><title>Recovery kit</title><h1>Recovery kit: ${name}</h1><p>Repository: <code>${place}</code></p><ol>${WORDS.map((word) => `<li>${word}</li>`).join('')}</ol>`,
@@ -12,39 +12,35 @@ function kit(w: World, name: string, place: string): T.RecoveryKit {
   };
 }
 
-/** Commands about destinations and plans. Folders with "vault" in them hold one, "foreign" other files, "full" no room. */
+/** The kit of a plan's archive key. */
+function planKit(w: World, draft: T.PlanDraft): T.RecoveryKit {
+  const made = kit(w, draft.name, w.destinations.find((d) => d.id === draft.destinations[0])?.place ?? '');
+  return { ...made, vault_id: '', ...(draft.layout.seal === 'plan_key' ? {} : { password: draft.layout.key ?? 'kept', words: [draft.layout.key ?? 'kept'] }) };
+}
+
+/** What a template gives at a made-up time; the fields are those of `ArchiveSettings`. */
+function archiveName(w: World, draft: T.PlanDraft): string {
+  const two = (n: number) => String(n).padStart(2, '0');
+  const at = new Date(w.now);
+  const parts: Record<string, string> = { Y: String(at.getUTCFullYear()), m: two(at.getUTCMonth() + 1), d: two(at.getUTCDate()), H: two(at.getUTCHours()), M: two(at.getUTCMinutes()), S: two(at.getUTCSeconds()) };
+  const name = draft.layout.template.replace(/\{([^{}]*)\}/g, (_whole, field: string) => {
+    if (field === 'plan') return (draft.name || 'plan').replaceAll(' ', '-');
+    if (field === 'server') return w.servers.find((s) => s.id === draft.server)?.name ?? 'server';
+    if (field === 'type') return draft.items.map((item) => item.settings.kind).join('+') || 'files';
+    if (field === 'id') return '7f3a9c1e';
+    if (field.startsWith('time:')) return field.slice(5).replace(/%([YmdHMS])/g, (_m, p: string) => parts[p] ?? '');
+    throw ipcError('invalid', `Cannot use the file name: there is no field {${field}}`, 'Fields are {server}, {plan}, {type}, {id} and {time:%Y%m%d_%H%M%S}.');
+  });
+  if (name.trim() === '') throw ipcError('invalid', 'Cannot use the file name: it is empty', 'Put in {plan} and {time:%Y%m%d_%H%M%S}.');
+  if (!/\{(time|id)/.test(draft.layout.template)) throw ipcError('invalid', 'Cannot use the file name: each backup would have the same', 'Put in {time:%Y%m%d_%H%M%S} or {id}.');
+  return `${name}.${draft.layout.format}${draft.layout.seal === 'none' ? '' : '.sealed'}`;
+}
+
+/** Commands about kits and plans. */
 export const stores = {
   destinations: (w: World) => w.destinations,
-  test_destination: (_w: World, { draft }: { draft: T.DestinationDraft }): T.DestinationTest => {
-    const full = draft.path.includes('full');
-    const found = draft.path.includes('vault') ? 'vault' : draft.path.includes('foreign') ? 'foreign' : 'empty';
-    const step = (title: string, state: string, text: string, hint: string | null = null): T.TestStep => ({ title, state, text, hint });
-    return {
-      ok: !full && found !== 'foreign', found,
-      steps: [
-        step('Reach the folder', 'ok', draft.path), step('Write a file', full ? 'failed' : 'ok', full ? 'No space left on device' : 'Wrote and read back 1 MiB', full ? 'Make room, or choose another folder.' : null),
-        step('Read a part of it', full ? 'skipped' : 'ok', ''), step('Delete it', full ? 'skipped' : 'ok', ''),
-        step('Free room', 'note', '210.0 GiB free; the first backup may need 40 GiB'),
-        step('Look what is there', found === 'foreign' ? 'failed' : 'ok', found === 'vault' ? 'A vault lies here' : found === 'foreign' ? 'Other files lie here' : 'Nothing lies here yet', found === 'foreign' ? 'Choose an empty folder.' : null),
-      ],
-    };
-  },
-  add_destination: (w: World, { draft }: { draft: T.DestinationDraft }): T.DestinationAdded => {
-    const exists = draft.path.includes('vault');
-    if (exists && draft.vault_password !== 'right') throw ipcError('wrong_key', `Cannot open the vault in ${draft.path}: the password does not open it`, 'Type it as it stands on the recovery kit.');
-    const destination: T.DestinationRow = {
-      id: `d-new-${w.nextId++}`, name: draft.name, kind: 'local', place: draft.path, used_bytes: 0, free_bytes: 210 * GIB, total_bytes: 931 * GIB,
-      backups: exists ? 42 : 0, plans: 0, state: exists ? 'ok' : 'kit_not_confirmed', state_text: exists ? '' : 'the recovery kit was never confirmed',
-    };
-    w.destinations = [...w.destinations, destination];
-    w.emit({ type: 'changed', what: 'destinations' });
-    return { destination, created: !exists, backups: destination.backups, kit: kit(w, draft.name, draft.path), ask_word: 4 };
-  },
-  remove_destination: (w: World, { id }: { id: string }) => {
-    w.destinations = w.destinations.filter((d) => d.id !== id);
-    w.emit({ type: 'changed', what: 'destinations' });
-    return null;
-  },
+  plan_kit: (w: World, { id }: { id: string }) => planKit(w, stores.plan(w, { id }).draft),
+  archive_name: (w: World, { draft }: { draft: T.PlanDraft }) => archiveName(w, draft),
   recovery_kit: (w: World, { id }: { id: string }) => {
     const d = w.destinations.find((each) => each.id === id);
     if (!d) throw ipcError('missing', 'Cannot show the recovery kit: the destination was removed');
@@ -69,7 +65,7 @@ export const stores = {
     if (!row || !draft) throw ipcError('missing', 'Cannot show the plan: it was removed');
     return { row, draft };
   },
-  save_plan: (w: World, { draft }: { draft: T.PlanDraft }): T.PlanRow => {
+  save_plan: (w: World, { draft }: { draft: T.PlanDraft }): T.PlanSaved => {
     if (w.plans.some((p) => p.name === draft.name && p.id !== draft.id)) throw ipcError('exists', `Cannot save the plan: there is already one called ${draft.name}`, 'Choose another name.');
     const id = draft.id ?? `p-new-${w.nextId++}`;
     const old = w.plans.find((p) => p.id === id);
@@ -78,11 +74,15 @@ export const stores = {
       id, name: draft.name, server: draft.server, server_name: w.servers.find((s) => s.id === draft.server)?.name ?? '',
       what: draft.items.map((item) => ('paths' in item.settings ? item.settings.paths.join(' · ') : item.settings.databases.length ? item.settings.databases.join(', ') : 'all databases')).join(' · '),
       kinds: [...new Set(draft.items.map((item) => item.settings.kind))], destinations: w.destinations.filter((d) => draft.destinations.includes(d.id)).map((d) => d.name),
+      layout: draft.layout.kind === 'vault' ? 'vault' : `${draft.layout.format}${draft.layout.seal === 'none' ? '' : ', sealed'}`, missing_copies: old?.missing_copies ?? 0,
     };
+    const before = w.planDrafts.get(id)?.layout ?? VAULT;
+    const sealed = draft.layout.kind === 'archive' && draft.layout.seal !== 'none';
+    const newKey = sealed && (before.kind !== 'archive' || before.seal !== draft.layout.seal || draft.layout.key !== null);
     w.plans = old ? w.plans.map((p) => (p.id === id ? row : p)) : [...w.plans, row];
-    w.planDrafts.set(id, { ...draft, id });
+    w.planDrafts.set(id, { ...draft, id, layout: { ...draft.layout, key: null } });
     w.emit({ type: 'changed', what: 'plans' });
-    return row;
+    return { row, kit: newKey ? planKit(w, draft) : null };
   },
   remove_plan: (w: World, { id }: { id: string }) => {
     w.plans = w.plans.filter((p) => p.id !== id);
@@ -92,6 +92,6 @@ export const stores = {
   exclude_from_plan: (w: World, { id, paths }: { id: string; paths: string[] }): T.PlanRow => {
     const view = stores.plan(w, { id });
     const items = view.draft.items.map((item) => (item.settings.kind === 'files' ? { ...item, settings: { ...item.settings, excludes: [...new Set([...item.settings.excludes, ...paths])] } } : item));
-    return stores.save_plan(w, { draft: { ...view.draft, items } });
+    return stores.save_plan(w, { draft: { ...view.draft, items } }).row;
   },
 };

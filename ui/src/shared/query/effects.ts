@@ -1,5 +1,5 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
-import type { Event, ProgressView, RunDetail, RunPage, RunRow } from '../../ipc';
+import type { Event, ProgressView, RunDetail, RunPage, RunRow, TestStep } from '../../ipc';
 import { keys } from './keys';
 
 /** What can have changed. */
@@ -9,9 +9,9 @@ export type Change = 'servers' | 'plans' | 'destinations' | 'backups' | 'setting
 const EFFECTS: Record<Change, readonly QueryKey[]> = {
   servers: [keys.servers, keys.plans, keys.overview, keys.audit, keys.sshConfig],
   plans: [keys.plans, keys.servers, keys.destinations, keys.overview, keys.audit],
-  destinations: [keys.destinations, keys.plans, keys.overview, keys.audit],
+  destinations: [keys.destinations, keys.limits, keys.plans, keys.overview, keys.audit],
   backups: [keys.backups, keys.plans, keys.servers, keys.destinations, keys.overview],
-  settings: [keys.settings, keys.servers, keys.overview],
+  settings: [keys.settings, keys.limits, keys.servers, keys.overview],
   secrets: [keys.secrets, keys.destinations, keys.overview, keys.audit],
   runs: [keys.runs, keys.plans, keys.servers, keys.overview, keys.audit],
 };
@@ -63,6 +63,11 @@ export function applyEvent(client: QueryClient, event: Event): void {
       client.setQueryData<RunDetail>(keys.run(run.id), (detail) => detail && { ...detail, row: run });
       applyChange(client, 'runs');
       if (runEnded(run.state)) applyChange(client, 'backups');
+      return;
+    }
+    case 'test_step': {
+      const { test, step } = event.step;
+      client.setQueryData<TestStep[]>(keys.testSteps(test), (steps) => [...(steps ?? []), step]);
       return;
     }
     case 'changed':

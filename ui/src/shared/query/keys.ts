@@ -11,6 +11,11 @@ export const keys = {
   sshConfig: ['ssh-config'] as const,
   browse: (id: string, path: string) => ['browse', id, path] as const,
   destinations: ['destinations'] as const,
+  destination: (id: string) => ['destinations', 'one', id] as const,
+  s3Providers: ['s3-providers'] as const,
+  // The steps of a test under way, as their events come in.
+  testSteps: (test: string) => ['test-steps', test] as const,
+  limits: ['limits'] as const,
   plans: ['plans'] as const,
   plan: (id: string) => ['plans', id] as const,
   backups: ['backups'] as const,

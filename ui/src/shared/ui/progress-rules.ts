@@ -5,10 +5,11 @@ const PHASES: Record<string, string> = {
   waiting: 'Waiting', connecting: 'Connecting', preflight: 'Checking the server', opening: 'Opening the vault', listing: 'Listing',
   reading: 'Reading', dumping: 'Dumping databases', saving: 'Saving', checking: 'Checking', comparing: 'Comparing',
   restoring: 'Restoring', deleting: 'Deleting', packing: 'Packing',
+  copying: 'Copying', thawing: 'Waiting for cold storage', pruning: 'Freeing room',
 };
 
-const VERBS: Record<string, string> = { backup: 'Backing up', restore: 'Restoring', download: 'Downloading', verify: 'Checking' };
-const KINDS: Record<string, string> = { backup: 'Backup', restore: 'Restore', download: 'Download', verify: 'Check' };
+const VERBS: Record<string, string> = { backup: 'Backing up', restore: 'Restoring', download: 'Downloading', verify: 'Checking', sync: 'Syncing', prune: 'Freeing room at' };
+const KINDS: Record<string, string> = { backup: 'Backup', restore: 'Restore', download: 'Download', verify: 'Check', sync: 'Sync', prune: 'Clean-up' };
 
 /** Returns the phase in words. */
 export function phaseWord(phase: string): string {

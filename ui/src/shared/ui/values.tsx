@@ -1,9 +1,10 @@
 import {
-  IconAlertTriangle, IconCheck, IconCircleDashed, IconClock, IconHourglass, IconLoader2, IconLock, IconPlugOff, IconShieldCheck, IconX,
+  IconAlertTriangle, IconCheck, IconCircleDashed, IconClock, IconHourglass, IconLoader2, IconLock, IconPlugOff, IconRefresh, IconShieldCheck,
+  IconSnowflake, IconX,
   type Icon,
 } from '@tabler/icons-react';
 import { Tooltip } from '@mantine/core';
-import { formatAgo, formatBytes, formatExact } from '../format';
+import { formatAgo, formatBytes, formatCount, formatExact } from '../format';
 import { useNow } from './use-now';
 import './values.css';
 
@@ -30,6 +31,9 @@ const LOOKS: Record<string, Look> = {
   problems: { tone: 'warn', word: 'Problems', icon: IconAlertTriangle },
   verified: { tone: 'good', word: 'Good, checked', icon: IconShieldCheck },
   there: { tone: 'good', word: 'There', icon: IconCheck },
+  missing: { tone: 'warn', word: 'Missing', icon: IconAlertTriangle },
+  frozen: { tone: 'idle', word: 'In cold storage', icon: IconSnowflake },
+  thawing: { tone: 'run', word: 'Being brought back', icon: IconHourglass },
   // Destinations
   ok: { tone: 'good', word: 'Ready', icon: IconCheck },
   offline: { tone: 'bad', word: 'Not reachable', icon: IconPlugOff },
@@ -43,6 +47,12 @@ const LOOKS: Record<string, Look> = {
   secrets_locked: { tone: 'warn', word: 'Secrets locked', icon: IconLock },
   // Progress of one destination
   writing: { tone: 'run', word: 'Writing', icon: IconLoader2 },
+  retrying: { tone: 'warn', word: 'Trying again', icon: IconRefresh },
+  checking: { tone: 'run', word: 'Checking', icon: IconLoader2 },
+  // What a store can do
+  yes: { tone: 'good', word: 'Yes', icon: IconCheck },
+  no: { tone: 'idle', word: 'No', icon: IconX },
+  unknown: { tone: 'idle', word: 'Not known', icon: IconCircleDashed },
 };
 
 const UNKNOWN: Omit<Look, 'word'> = { tone: 'idle', icon: IconCircleDashed };
@@ -68,7 +78,7 @@ export function StateBadge({ state, text, title }: { state: string; text?: strin
 /** A size; a dash when not known. */
 export function Size({ bytes }: { bytes: number | null | undefined }) {
   if (bytes === null || bytes === undefined) return <Unknown />;
-  return <span title={`${bytes.toLocaleString('en-GB')} bytes`}>{formatBytes(bytes)}</span>;
+  return <span title={`${formatCount(bytes)} bytes`}>{formatBytes(bytes)}</span>;
 }
 
 /** "2 h ago", with the exact time on hover; `never` when there is none. */

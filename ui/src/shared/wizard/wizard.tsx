@@ -42,7 +42,7 @@ export function WizardPage({ title, text, crumbs, steps, current, onGo, side, ba
         title={title}
         {...(text !== undefined ? { text } : {})}
         {...(crumbs ? { crumbs } : {})}
-        actions={<StepHeader steps={[...steps]} current={current} {...(onGo ? { onGo } : {})} />}
+        {...(steps.length > 0 ? { actions: <StepHeader steps={[...steps]} current={current} {...(onGo ? { onGo } : {})} /> } : {})}
       />
       <div className="page-body page-fill">
         <div className="wizard-step">{children}</div>

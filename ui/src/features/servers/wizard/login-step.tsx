@@ -1,14 +1,11 @@
-import { Button, NumberInput, PasswordInput, SegmentedControl, Select, TextInput } from '@mantine/core';
-import { IconPlus, IconTrash } from '@tabler/icons-react';
+import { PasswordInput, SegmentedControl } from '@mantine/core';
 import { useState } from 'react';
-import { dialogs, type JumpDraft, type ServerDraft } from '../../../ipc';
+import type { ServerDraft } from '../../../ipc';
+import { JumpCard, KEPT, LoginCard, checkLogin, type Faults, type PartProps } from '../../../shared/ssh';
 import { Card } from '../../../shared/ui';
-import { checkLogin, emptyJump, type Faults } from './draft';
 import { StepFoot } from './step-foot';
 
 type Props = { draft: ServerDraft; onChange: (draft: ServerDraft) => void; onNext: () => void; onBack: () => void; stored: boolean };
-
-const KEPT = 'empty keeps the stored one';
 
 /** Step 2: user, the way of logging in, jump hosts, sudo. */
 export function LoginStep({ draft, onChange, onNext, onBack, stored }: Props) {
@@ -29,63 +26,6 @@ export function LoginStep({ draft, onChange, onNext, onBack, stored }: Props) {
   );
 }
 
-function LoginCard({ draft, set, faults, stored }: PartProps & { stored: boolean }) {
-  return (
-      <Card title="Log in" padded>
-        <div className="stack">
-          <TextInput label="User" maw={320} value={draft.user} error={faults.user} onChange={(event) => set({ user: event.currentTarget.value })} />
-          <div>
-            <div className="field-label" id="auth-label">By</div>
-            <SegmentedControl
-              aria-labelledby="auth-label"
-              value={draft.auth}
-              onChange={(auth) => set({ auth })}
-              data={[{ value: 'agent', label: 'SSH agent' }, { value: 'key', label: 'Key file' }, { value: 'password', label: 'Password' }]}
-            />
-          </div>
-          {draft.auth === 'agent' && <p className="mute">The keys of your SSH agent are tried, as ssh does.</p>}
-          {draft.auth === 'key' && (
-            <div className="form-grid">
-              <KeyFile label="Private key file" value={draft.key_file} error={faults.key_file} onChange={(key_file) => set({ key_file })} />
-              <PasswordInput label="Its passphrase" description={stored ? KEPT : 'empty if it has none'} value={draft.key_passphrase ?? ''} onChange={(event) => set({ key_passphrase: event.currentTarget.value || null })} />
-            </div>
-          )}
-          {draft.auth === 'password' && (
-            <PasswordInput label="Password" description={stored ? KEPT : undefined} maw={320} value={draft.password ?? ''} error={faults.password} onChange={(event) => set({ password: event.currentTarget.value || null })} />
-          )}
-        </div>
-      </Card>
-  );
-}
-
-function KeyFile({ label, value, error, onChange }: { label: string; value: string | null; error: string | undefined; onChange: (file: string | null) => void }) {
-  return (
-    <TextInput
-      label={label}
-      description="For example ~/.ssh/id_ed25519"
-      classNames={{ input: 'mono' }}
-      value={value ?? ''}
-      error={error}
-      onChange={(event) => onChange(event.currentTarget.value || null)}
-      rightSectionWidth={76}
-      rightSection={
-        <Button
-          size="compact-xs"
-          aria-label={`Choose… ${label.toLowerCase()}`}
-          onClick={async () => {
-            const file = await dialogs.pickFile({ title: label });
-            if (file) onChange(file);
-          }}
-        >
-          Choose…
-        </Button>
-      }
-    />
-  );
-}
-
-type PartProps = { draft: ServerDraft; set: (part: Partial<ServerDraft>) => void; faults: Faults };
-
 function SudoCard({ draft, set, faults, stored }: PartProps & { stored: boolean }) {
   const same = draft.auth === 'password' && !draft.local;
   return (
@@ -103,34 +43,6 @@ function SudoCard({ draft, set, faults, stored }: PartProps & { stored: boolean 
         {draft.sudo === 'with_password' && (
           <PasswordInput label="sudo's password" description={same ? 'empty: the same as for logging in' : stored ? KEPT : undefined} maw={320} value={draft.sudo_password ?? ''} error={faults.sudo_password} onChange={(event) => set({ sudo_password: event.currentTarget.value || null })} />
         )}
-      </div>
-    </Card>
-  );
-}
-
-function JumpCard({ draft, set, faults }: PartProps) {
-  const change = (at: number, part: Partial<JumpDraft>) => set({ jumps: draft.jumps.map((jump, i) => (i === at ? { ...jump, ...part } : jump)) });
-  return (
-    <Card
-      title="Jump hosts"
-      aside={<Button size="compact-sm" leftSection={<IconPlus size={14} />} onClick={() => set({ jumps: [...draft.jumps, emptyJump()] })}>Add a jump host</Button>}
-      padded
-    >
-      {draft.jumps.length === 0 && <p className="mute">The server is reached directly.</p>}
-      <div className="stack">
-        {draft.jumps.map((jump, i) => (
-          <fieldset className="jump" key={i}>
-            <legend>Jump host {i + 1}</legend>
-            <div className="form-grid">
-              <TextInput label="Address" value={jump.host} error={faults[`jump.${i}.host`]} onChange={(event) => change(i, { host: event.currentTarget.value, fingerprint: null })} />
-              <NumberInput label="Port" min={1} max={65535} hideControls value={jump.port} error={faults[`jump.${i}.port`]} onChange={(value) => change(i, { port: Number(value) || 0, fingerprint: null })} />
-              <TextInput label="User" placeholder={draft.user} value={jump.user} error={faults[`jump.${i}.user`]} onChange={(event) => change(i, { user: event.currentTarget.value })} />
-              <Select label="Log in by" value={jump.auth} onChange={(auth) => change(i, { auth: auth ?? 'same' })} data={[{ value: 'same', label: 'The same as the server' }, { value: 'agent', label: 'SSH agent' }, { value: 'key', label: 'Its own key file' }]} />
-              {jump.auth === 'key' && <KeyFile label={`Key file of jump host ${i + 1}`} value={jump.key_file} error={faults[`jump.${i}.key_file`]} onChange={(key_file) => change(i, { key_file })} />}
-            </div>
-            <Button size="compact-sm" variant="subtle" color="gray" leftSection={<IconTrash size={14} />} onClick={() => set({ jumps: draft.jumps.filter((_, at) => at !== i) })}>Remove jump host {i + 1}</Button>
-          </fieldset>
-        ))}
       </div>
     </Card>
   );

@@ -3,9 +3,9 @@ import { Button, NumberInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { ServerDraft, ServerRow, SshConfigHost } from '../../../ipc';
 import { Link } from '../../../shared/router';
+import { checkWhere, withAddress, type Faults } from '../../../shared/ssh';
 import { Card, EmptyState, ErrorNote, FilterBox, Note } from '../../../shared/ui';
 import { useSshConfigHosts } from '../queries';
-import { checkWhere, withAddress, type Faults } from './draft';
 import { Choice } from './choice';
 import { StepFoot } from './step-foot';
 

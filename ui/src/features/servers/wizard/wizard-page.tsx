@@ -2,15 +2,16 @@ import { Skeleton } from '@mantine/core';
 import { useState } from 'react';
 import type { ServerDraft, ServerRow } from '../../../ipc';
 import { Link, navigate, useParam } from '../../../shared/router';
+import { cleaned, emptyDraft } from '../../../shared/ssh';
 import { Card, ErrorNote, Page, StepHeader } from '../../../shared/ui';
 import { useServer, useServers } from '../queries';
-import { STEPS, cleaned, emptyDraft } from './draft';
 import { FingerprintStep } from './fingerprint-step';
 import { FoundStep } from './found-step';
 import { LoginStep } from './login-step';
 import { WhereStep } from './where-step';
 import './wizard.css';
 
+const STEPS = ['Where', 'Log in', 'Fingerprint', 'What we found'];
 const CRUMBS = [{ title: 'Servers', to: '/servers' }];
 
 /** Adds a server: where it is, how to log in, its fingerprint, what was found there. */

@@ -4,9 +4,10 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { createPortal } from 'react-dom';
 import { api, dialogs, type AppInfo, type IpcError, type RecoveryKit } from '../../ipc';
-import { formatExact } from '../../shared/format';
-import { keys, useAction } from '../../shared/query';
-import { KeyValues, Note, PathText, showNote } from '../../shared/ui';
+import { formatExact } from '../format';
+import { keys, useAction } from '../query';
+import { KeyValues, Note, PathText, showNote } from '../ui';
+import './kit.css';
 
 /** What is typed to restore with plain restic, wherever the vault then lies. */
 function resticSteps(kit: RecoveryKit): string {
@@ -20,9 +21,15 @@ function quote(text: string): string {
   return /^[A-Za-z0-9_/.:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+/** Tells whether a kit is of a plan's archive key: no vault belongs to it. `id` is then the plan's. */
+function isArchiveKit(kit: RecoveryKit): boolean {
+  return kit.vault_id === '';
+}
+
 /** The recovery kit on screen, with ways to keep it on paper or in a file. */
 export function KitSheet({ id, kit }: { id: string; kit: RecoveryKit }) {
   const made = kit.words.length > 1;
+  const archives = isArchiveKit(kit);
   return (
     <div className="kit stack">
       <KitButtons id={id} kit={kit} />
@@ -40,18 +47,27 @@ export function KitSheet({ id, kit }: { id: string; kit: RecoveryKit }) {
       <div className="card">
         <KeyValues
           rows={[
-            { name: 'Destination', value: kit.destination },
-            { name: 'Repository', value: <PathText path={kit.repository} wrap /> },
-            { name: 'Vault', value: <span className="mono">{kit.vault_id.slice(0, 16)}</span> },
+            { name: archives ? 'Plan' : 'Destination', value: kit.destination },
+            ...(kit.repository ? [{ name: archives ? 'Place' : 'Repository', value: <PathText path={kit.repository} wrap /> }] : []),
+            ...(archives ? [] : [{ name: 'Vault', value: <span className="mono">{kit.vault_id.slice(0, 16)}</span> }]),
             { name: 'Made', value: formatExact(kit.created) },
           ]}
         />
       </div>
-      <h2>Restore without Backstay</h2>
-      <p className="mute">
-        Any computer with restic can read the vault. It asks for the password: {made ? 'type the words joined by "-".' : 'type the key.'}
-      </p>
-      <pre className="mono" tabIndex={0} aria-label="Commands for restic">{resticSteps(kit)}</pre>
+      {archives ? (
+        <>
+          <h2>What the kit says</h2>
+          <pre className="mono" tabIndex={0} aria-label="Text of the kit">{kit.text}</pre>
+        </>
+      ) : (
+        <>
+          <h2>Restore without Backstay</h2>
+          <p className="mute">
+            Any computer with restic can read the vault. It asks for the password: {made ? 'type the words joined by "-".' : 'type the key.'}
+          </p>
+          <pre className="mono" tabIndex={0} aria-label="Commands for restic">{resticSteps(kit)}</pre>
+        </>
+      )}
       <PrintedKit kit={kit} />
     </div>
   );
@@ -86,30 +102,40 @@ function PrintedKit({ kit }: { kit: RecoveryKit }) {
     <div className="kit-print" aria-hidden>
       <h1>Recovery kit: {kit.destination}</h1>
       <p>
-        With this page anybody can read the backups in {kit.repository}. Without it, and without the computer that made it, nobody can.
+        With this page anybody can read the backups {isArchiveKit(kit) ? `of ${kit.destination}` : `in ${kit.repository}`}. Without it, and without the computer that made it, nobody can.
         Keep it where neither a thief nor a fire finds both.
       </p>
       <h2>{made ? 'Password: these words, joined by "-"' : 'Password'}</h2>
       {made ? <ol>{kit.words.map((word, i) => <li key={`${i}-${word}`}>{word}</li>)}</ol> : <pre>{kit.password}</pre>}
-      <h2>Repository</h2>
-      <pre>{kit.repository}{'\n'}Vault {kit.vault_id}{'\n'}Made {formatExact(kit.created)}</pre>
-      <h2>Restore with Backstay</h2>
-      <p>Destinations, Add a destination, choose the folder, type the password. Every backup is listed again.</p>
-      <h2>Restore with restic</h2>
-      <pre>{resticSteps(kit)}</pre>
+      {isArchiveKit(kit) ? (
+        <>
+          <h2>What it opens</h2>
+          <p>The archives of the plan {kit.destination}. Made {formatExact(kit.created)}.</p>
+          <pre>{kit.text}</pre>
+        </>
+      ) : (
+        <>
+          <h2>Repository</h2>
+          <pre>{kit.repository}{'\n'}Vault {kit.vault_id}{'\n'}Made {formatExact(kit.created)}</pre>
+          <h2>Restore with Backstay</h2>
+          <p>Destinations, Open existing, choose the place, type these words. Every backup is listed again.</p>
+          <h2>Restore with restic</h2>
+          <pre>{resticSteps(kit)}</pre>
+        </>
+      )}
     </div>,
     document.body,
   );
 }
 
-type AskProps = { id: string; destination: string; words: number; ask: number; onConfirmed: () => void; onLater?: () => void };
+type AskProps = { id: string; destination: string; of?: 'destinations' | 'plans'; words: number; ask: number; onConfirmed: () => void; onLater?: () => void };
 
 /** Asks one word back, to know that the kit was written down. */
-export function KitConfirm({ id, destination, words, ask, onConfirmed, onLater }: AskProps) {
+export function KitConfirm({ id, destination, of = 'destinations', words, ask, onConfirmed, onLater }: AskProps) {
   const [word, setWord] = useState('');
   const [wrong, setWrong] = useState(false);
   const check = useAction((typed: string) => api.confirmRecoveryKit(id, ask, typed), {
-    changes: ['destinations'],
+    changes: [of],
     onDone: (right) => {
       setWrong(!right);
       if (right) onConfirmed();
@@ -140,7 +166,7 @@ export function KitConfirm({ id, destination, words, ask, onConfirmed, onLater }
       </div>
       {onLater && (
         <Note tone="warn">
-          If you leave without confirming and this computer is lost, nobody can open the backups in {destination}. Backstay will keep reminding you.
+          If you leave without confirming and this computer is lost, nobody can open the backups {of === 'plans' ? 'of' : 'in'} {destination}. Backstay will keep reminding you.
         </Note>
       )}
     </div>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HostKeyView } from '../../../ipc';
+import type { HostKeyView } from '../../ipc';
 import {
   acceptKey, acceptKnown, allKnown, checkLogin, checkWhere, cleaned, emptyDraft, emptyJump, fingerprintGroups, keyFileOf, keyToJudge, parseAddress,
   suggestName, withAddress,

@@ -1,7 +1,4 @@
-import type { HostKeyReport, HostKeyView, JumpDraft, ServerDraft, ServerRow } from '../../../ipc';
-
-/** The steps of the wizard. */
-export const STEPS = ['Where', 'Log in', 'Fingerprint', 'What we found'];
+import type { HostKeyReport, HostKeyView, JumpDraft, ServerDraft, ServerRow } from '../../ipc';
 
 /** A draft of a server reached by its address. */
 export function emptyDraft(): ServerDraft {

@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest';
+import { kindText, layoutText, stateOf } from './words';
+
+describe('a destination in words', () => {
+  it('is called by its provider', () => {
+    expect(kindText({ kind: 's3', provider: 'Wasabi' })).toBe('Wasabi');
+    expect(kindText({ kind: 'sftp', provider: null })).toBe('SFTP');
+  });
+  it('says what it lacks, but never hides that it is out of reach', () => {
+    expect(stateOf({ state: 'ok', missing: 0 })).toEqual({ state: 'ok', text: undefined });
+    expect(stateOf({ state: 'ok', missing: 1 })).toEqual({ state: 'missing', text: 'Lacks 1 backup' });
+    expect(stateOf({ state: 'offline', missing: 4 }).state).toBe('offline');
+  });
+  it('says what lies there', () => {
+    expect(layoutText({ vault: false, copies_of: [] })).toContain('archives');
+    expect(layoutText({ vault: true, copies_of: ['nas', 'usb'] })).toBe('A copy of the vault that is at nas and usb too');
+  });
+});

@@ -1,0 +1,21 @@
+import type { DestinationRow } from '../../ipc';
+import { plural } from '../../shared/format';
+
+const KINDS: Record<string, string> = { local: 'Folder', s3: 'S3', sftp: 'SFTP', ftp: 'FTP' };
+
+/** What kind of place it is: the provider's name where there is one. */
+export function kindText(row: Pick<DestinationRow, 'kind' | 'provider'>): string {
+  return row.provider ?? KINDS[row.kind] ?? row.kind;
+}
+
+/** The state of a destination for its badge: what it lacks counts only where nothing worse is the matter. */
+export function stateOf(row: Pick<DestinationRow, 'state' | 'missing'>): { state: string; text: string | undefined } {
+  if (row.state === 'ok' && row.missing > 0) return { state: 'missing', text: `Lacks ${plural(row.missing, 'backup')}` };
+  return { state: row.state, text: undefined };
+}
+
+/** What lies there, in words. */
+export function layoutText(row: Pick<DestinationRow, 'vault' | 'copies_of'>): string {
+  if (!row.vault) return 'No vault: archives, or a copy once a plan makes it one';
+  return row.copies_of.length > 0 ? `A copy of the vault that is at ${row.copies_of.join(' and ')} too` : 'Vault: encrypted, deduplicated, readable by restic';
+}

@@ -1,0 +1,1 @@
+export { KitConfirm, KitSheet } from './kit';

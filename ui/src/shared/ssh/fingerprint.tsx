@@ -1,0 +1,125 @@
+import { IconShieldCheck, IconShieldX } from '@tabler/icons-react';
+import { Button } from '@mantine/core';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { api, type HostKeyReport, type HostKeyView, type ServerDraft } from '../../ipc';
+import { useAction } from '../query';
+import { Card, CopyText, ErrorNote, Note, StateBadge, Tick } from '../ui';
+import { acceptKey, acceptKnown, allKnown, cleaned, fingerprintGroups, keyFileOf, keyToJudge } from './draft';
+import './ssh.css';
+
+type Props = {
+  draft: ServerDraft;
+  onChange: (draft: ServerDraft) => void;
+  /** What follows once every key on the way is accepted. */
+  children?: ReactNode;
+};
+
+/** Asks for the host keys on the way, one after the other, and has the user accept each that is not known. */
+export function HostKeyCheck({ draft, onChange, children }: Props) {
+  const [report, setReport] = useState<HostKeyReport | null>(null);
+  const probe = useAction((of: ServerDraft) => api.probeHostKey(cleaned(of)), {
+    inline: true,
+    onDone: (found, of) => {
+      setReport(found);
+      onChange(acceptKnown(of, found));
+    },
+  });
+  // Once on arrival; afterwards only when the user accepts or asks again.
+  const asked = useRef(false);
+  const { run } = probe;
+  useEffect(() => {
+    if (asked.current) return;
+    asked.current = true;
+    run(draft);
+  }, [run, draft]);
+  const judge = report ? keyToJudge(report) : null;
+  const known = report !== null && allKnown(draft, report);
+  const accept = () => {
+    if (!judge || judge.key.state !== 'unknown') return;
+    const next = acceptKey(draft, judge.index, judge.key.fingerprint);
+    onChange(next);
+    run(next);
+  };
+  return (
+    <div className="stack">
+      {probe.busy && !judge && <Card padded><Tick state="now">Asking {draft.host} for its key</Tick></Card>}
+      {probe.error && <ErrorNote error={probe.error} retry={() => run(draft)} />}
+      {report && report.keys.length > 1 && <Way keys={report.keys} />}
+      {judge?.key.state === 'unknown' && <UnknownKey host={judge.key} busy={probe.busy} onAccept={accept} />}
+      {judge?.key.state === 'changed' && <ChangedKey host={judge.key} />}
+      {known && !probe.busy && (
+        <>
+          <Note tone="good" icon={<IconShieldCheck size={18} aria-hidden />}>
+            The fingerprint is pinned: if the key ever changes, Backstay stops and says so.
+          </Note>
+          {children}
+        </>
+      )}
+    </div>
+  );
+}
+
+function Way({ keys }: { keys: HostKeyView[] }) {
+  const words: Record<string, string> = { pinned: 'known', known_hosts: 'in known_hosts', unknown: 'not known yet', changed: 'has changed' };
+  return (
+    <Card title="On the way">
+      <ul className="lines">
+        {keys.map((key) => (
+          <li key={key.host}>
+            <span className="mono grow">{key.host}</span>
+            <StateBadge state={key.state === 'changed' ? 'failed' : key.state === 'unknown' ? 'note' : 'ok'} text={words[key.state]} />
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+/** A fingerprint in groups that can be compared by eye. */
+export function Fingerprint({ value, label }: { value: string; label: string }) {
+  const { method, groups } = fingerprintGroups(value);
+  return (
+    <div className="fingerprint mono" role="img" aria-label={`${label}: ${value}`}>
+      <span className="mute">{method}:</span>
+      {groups.map((group, i) => <span key={i}>{group}</span>)}
+    </div>
+  );
+}
+
+function UnknownKey({ host, busy, onAccept }: { host: HostKeyView; busy: boolean; onAccept: () => void }) {
+  const command = `ssh-keygen -lf ${keyFileOf(host.algorithm)}`;
+  return (
+    <Card title={`Fingerprint of ${host.host}`} aside={host.algorithm}>
+      <div className="card-pad stack">
+        <Fingerprint value={host.fingerprint} label="Fingerprint" />
+        <div>
+          <p>Compare it with what this prints on the server, at its console or by a connection you trust:</p>
+          <div className="command"><code className="mono grow">{command}</code><CopyText value={command} label="Copy" /></div>
+        </div>
+        <p className="mute">Only if they are equal are you talking to this server and to nobody in between.</p>
+        <div className="row">
+          <Button variant="filled" loading={busy} onClick={onAccept}>They are equal: accept</Button>
+          <CopyText value={host.fingerprint} label="Copy the fingerprint" />
+        </div>
+      </div>
+    </Card>
+  );
+}
+
+function ChangedKey({ host }: { host: HostKeyView }) {
+  return (
+    <Card title={`The key of ${host.host} has changed`} aside={host.algorithm}>
+      <div className="card-pad stack">
+        <Note tone="bad" icon={<IconShieldX size={18} aria-hidden />}>
+          <b>Backstay does not connect.</b> Either the server was set up anew, or somebody stands in between. Find out which before going on.
+        </Note>
+        <div><div className="field-label">It shows now</div><Fingerprint value={host.fingerprint} label="Fingerprint now" /></div>
+        {host.expected && <div><div className="field-label">Expected</div><Fingerprint value={host.expected} label="Fingerprint expected" /></div>}
+        <p className="mute">
+          If the server was set up anew, and the new fingerprint is the one printed at its console: remove the old line from ~/.ssh/known_hosts if it stands
+          there; where Backstay itself pinned it, remove the server here and add it again.
+        </p>
+      </div>
+    </Card>
+  );
+}
