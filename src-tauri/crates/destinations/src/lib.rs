@@ -6,6 +6,7 @@ mod open;
 mod probe;
 pub mod s3;
 pub mod sftp;
+pub mod wrap;
 
 pub use local::Local;
 pub use open::{Opening, open, open_bare};
