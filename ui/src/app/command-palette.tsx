@@ -12,6 +12,7 @@ const PAGES: [string, string][] = [
 ];
 const ADD: [string, string][] = [
   ['Add a server', '/servers/new'], ['Make a plan', '/plans/new'], ['Add a destination', '/destinations/new'],
+  ['Open existing backups', '/destinations/open'],
 ];
 
 /** Ctrl or Cmd with K: go to a page, a server, a plan; back up now. */

@@ -23,7 +23,7 @@ export function OpenExistingPage() {
   const servers = useServers();
   const providers = useProviders();
   const [form, setForm] = useState<DestinationForm>(() => keptForm() ?? EMPTY);
-  const [step, setStep] = useState<Step>(() => (keptForm() ? 'key' : 'where'));
+  const [step, setStep] = useState<Step>(() => (keptForm() && keptForm()?.draft.kind !== 'local' ? 'details' : 'where'));
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
   const [key, setKey] = useState<GivenKey>({ kind: 'words', text: '' });
   const [found, setFound] = useState<ExistingFound>();
@@ -44,13 +44,8 @@ export function OpenExistingPage() {
     setStep('key');
     test.start(toDraft({ ...named, use: 'vault', key: 'made' }, 'empty'));
   };
-  useEffect(() => {
-    if (keptForm() === null) return;
-    forgetForm();
-    begin(form);
-    // Once, with what the other wizard left.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, []);
+  // What the other wizard left has been taken over.
+  useEffect(forgetForm, []);
 
   const opening = useAction(
     (given: GivenKey) => {

@@ -109,7 +109,7 @@ function Running({ runs }: { runs: RunRow[] }) {
 function FirstSteps({ steps }: { steps: ReturnType<typeof firstSteps> }) {
   const next = steps.find((step) => !step.done && step.to !== '/servers/new') ?? steps.find((step) => !step.done);
   return (
-    <Card title="To begin">
+    <Card title="To begin" aside={<Link to="/destinations/open">I have backups already</Link>}>
       <ol className="first-steps">
         {steps.map((step) => (
           <li key={step.title}>
