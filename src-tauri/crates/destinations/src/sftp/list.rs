@@ -1,0 +1,126 @@
+//! Listing objects, many folders at once, and sweeping what killed writers left.
+
+use super::client::Folder;
+use super::config::{self, PARALLEL_FOLDERS, TEMP_PREFIX};
+use backstay_core::destination::{Key, ObjectInfo, Swept};
+use backstay_core::remote::{RemoteFiles, RemoteKind, RemoteOpen, RemoteStat};
+use backstay_core::{ErrorClass, RawPath, Result};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::time::Duration;
+
+/// What a walk met.
+#[derive(Default)]
+struct Met {
+    objects: Vec<ObjectInfo>,
+    /// Temporary files, with their last change.
+    temps: Vec<(RawPath, Option<i64>)>,
+}
+
+/// A folder to list, and the start of the keys in it.
+type Below = (RawPath, String);
+
+impl Folder {
+    /// Lists the objects whose key starts with `prefix`. A folder still to be made has none.
+    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        let tried = format!("Cannot list {}", self.label);
+        let files = self.files(&tried).await?;
+        Ok(self.walk(&*files, &tried, prefix).await?.objects)
+    }
+
+    async fn walk(&self, files: &dyn RemoteFiles, tried: &str, prefix: &str) -> Result<Met> {
+        let mut met = Met::default();
+        if !self.is_there(files, tried).await? {
+            return Ok(met);
+        }
+        let start = match prefix.rsplit_once('/') {
+            Some((dir, _)) => (config::path_of(&self.root, &Key::new(dir)?)?, format!("{dir}/")),
+            None => (self.root.clone(), String::new()),
+        };
+        let mut to_list = vec![start];
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < PARALLEL_FOLDERS {
+                let Some((path, base)) = to_list.pop() else { break };
+                under_way.push(async move { (files.list(&path).await, path, base) });
+            }
+            let Some((listed, path, base)) = under_way.next().await else { break };
+            match listed {
+                Ok(names) => {
+                    for (name, stat) in names {
+                        let _ = take(prefix, (&path, &base), &name, stat, &mut met).map(|below| to_list.push(below));
+                    }
+                }
+                Err(error) if error.class == ErrorClass::Missing => {}
+                Err(error) if error.class.ends_the_run() => return Err(self.error(tried, error)),
+                // A prefix that names a file has nothing below it; servers say so in their own ways.
+                Err(_) if files.stat(&path).await.is_ok_and(|stat| stat.kind != RemoteKind::Dir) => {}
+                Err(error) => return Err(self.error(tried, error)),
+            }
+        }
+        // A disk unmounted while it was listed must not look like an empty one.
+        self.is_there(files, tried).await?;
+        Ok(met)
+    }
+
+    /// Removes temporary files of ours that nobody wrote to for so long, by the server's own clock.
+    pub(super) async fn sweep(&self, older_than: Duration) -> Result<Swept> {
+        let tried = format!("Cannot clear up {}", self.label);
+        let files = self.files(&tried).await?;
+        let met = self.walk(&*files, &tried, "").await?;
+        let mut swept = Swept::default();
+        if met.temps.is_empty() {
+            return Ok(swept);
+        }
+        let now = self.server_time(&*files, &tried).await?;
+        let age = i64::try_from(older_than.as_secs()).unwrap_or(i64::MAX);
+        for (path, modified) in met.temps {
+            let old = matches!((now, modified), (Some(now), Some(then)) if now.saturating_sub(then) > age);
+            match old {
+                true => match files.remove(&path).await {
+                    Ok(()) => swept.removed += 1,
+                    Err(error) if error.class == ErrorClass::Missing => {}
+                    Err(error) => return Err(self.error(&tried, error)),
+                },
+                false => swept.left += 1,
+            }
+        }
+        Ok(swept)
+    }
+
+    /// What time it is on the server: the last change of a file made now.
+    async fn server_time(&self, files: &dyn RemoteFiles, tried: &str) -> Result<Option<i64>> {
+        let path = self.root.join(config::temp_name())?;
+        let file = files.open_file(&path, RemoteOpen::CreateNew).await.map_err(|error| self.error(tried, error))?;
+        let stat = file.stat().await;
+        let _ = file.close().await;
+        let _ = files.remove(&path).await;
+        Ok(stat.map_err(|error| self.error(tried, error))?.modified)
+    }
+}
+
+/// Looks at one name and returns it when it is a folder to list. What cannot be an object (links, pipes, names that are
+/// no keys) was not put by us: skipped.
+fn take(prefix: &str, (path, base): (&RawPath, &str), name: &[u8], stat: RemoteStat, met: &mut Met) -> Option<Below> {
+    let name = std::str::from_utf8(name).ok()?;
+    let path = path.join(name).ok()?;
+    if name.starts_with(TEMP_PREFIX) {
+        if stat.kind == RemoteKind::File && config::is_temp_name(name) {
+            met.temps.push((path, stat.modified));
+        }
+        return None;
+    }
+    let text = format!("{base}{name}");
+    match stat.kind {
+        RemoteKind::Dir => {
+            let inside = format!("{text}/");
+            (inside.starts_with(prefix) || prefix.starts_with(&inside)).then_some((path, inside))
+        }
+        RemoteKind::File if text.starts_with(prefix) => {
+            let key = Key::new(text).ok()?;
+            met.objects.push(ObjectInfo { key, size_bytes: stat.size_bytes, modified: stat.modified });
+            None
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,516 @@
+//! SFTP destinations against real OpenSSH servers: the contract, cuts, resumed uploads, full disks, odd servers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(unix)]
+
+use backstay_core::ErrorClass;
+use backstay_core::config::{SftpPlace, SftpVia, SshConnection};
+use backstay_core::destination::{Destination, FreeTraffic, Key, PartUpload, StoredPart, WriteMode};
+use backstay_core::entry::ByteStream;
+use backstay_core::host::HostKeyPins;
+use backstay_core::remote::RemoteFilesSource;
+use backstay_destinations::sftp::Sftp;
+use backstay_hosts::{ConnectOptions, HostSecrets, remote_files_source};
+use backstay_lab::destination_contract::{self, noise};
+use backstay_lab::proxy::FaultProxy;
+use backstay_lab::ssh::{LabUser, Sshd, SshdOptions, SudoRight};
+use bytes::Bytes;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+
+const MIB: usize = 1 << 20;
+
+struct NoPins;
+
+impl HostKeyPins for NoPins {
+    fn pinned(&self, _: &str, _: u16) -> Option<String> {
+        None
+    }
+}
+
+fn source(connection: &SshConnection, channels: usize) -> Arc<dyn RemoteFilesSource> {
+    let options = ConnectOptions {
+        connect_timeout: Duration::from_secs(10),
+        keepalive: Duration::from_secs(5),
+        compress: false,
+        known_hosts: None,
+        agent_socket: None,
+    };
+    remote_files_source("lab", connection, HostSecrets::default(), Arc::new(NoPins), options, channels)
+}
+
+async fn open_at(connection: &SshConnection, path: &str) -> backstay_core::Result<Sftp> {
+    let place = SftpPlace { via: SftpVia::Own(connection.clone()), path: path.into() };
+    Sftp::open("nas", &place, source(connection, 6), Arc::new(FreeTraffic)).await
+}
+
+async fn open(connection: &SshConnection, path: &str) -> Arc<dyn Destination> {
+    Arc::new(open_at(connection, path).await.unwrap())
+}
+
+fn key(text: &str) -> Key {
+    Key::new(text).unwrap()
+}
+
+async fn names(destination: &dyn Destination) -> Vec<String> {
+    let mut names: Vec<_> =
+        destination.list("").await.unwrap().into_iter().map(|info| info.key.as_str().to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Files below a folder of this machine, ours and all others.
+fn files_below(path: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files_below(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}
+
+fn temps_below(path: &Path) -> usize {
+    files_below(path).iter().filter(|path| path.to_string_lossy().contains(".backstay-tmp-")).count()
+}
+
+/// Temporary files go in the background.
+async fn until_no_temps_below(path: &Path) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    while temps_below(path) > 0 {
+        assert!(tokio::time::Instant::now() < end, "left behind: {:?}", files_below(path));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn contents(seed: u64, bytes: usize) -> ByteStream {
+    Box::new(std::io::Cursor::new(noise(seed, bytes)))
+}
+
+async fn behind_proxy(server: &Sshd, user: &LabUser) -> (FaultProxy, SshConnection) {
+    let proxy = FaultProxy::start(server.port()).await.unwrap();
+    let connection = SshConnection { port: proxy.port(), ..server.connection(user) };
+    (proxy, connection)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssh_keeps_the_contract() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_user(SudoRight::None);
+    let (connection, count) = (server.connection(&user), AtomicU32::new(0));
+    destination_contract::run(|| {
+        // Every second folder exists already; the others are made by the first put.
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        let path = user.home.join(format!("v{number}"));
+        if number.is_multiple_of(2) {
+            std::fs::create_dir(&path).unwrap();
+            assert!(Command::new("chown").arg(&user.name).arg(&path).status().unwrap().success());
+        }
+        let connection = connection.clone();
+        async move { open(&connection, path.to_str().unwrap()).await }
+    })
+    .await;
+    until_no_temps_below(&user.home).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chrooted_account_without_a_shell_keeps_the_contract() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let (connection, count) = (server.connection(&user), AtomicU32::new(0));
+    destination_contract::run(|| {
+        // As such accounts are given: a path from the chroot, or one below the log-in folder.
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        let path = if number.is_multiple_of(2) { format!("/files/v{number}") } else { format!("deep/er/v{number}") };
+        let connection = connection.clone();
+        async move { open(&connection, &path).await }
+    })
+    .await;
+    until_no_temps_below(&user.home).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_offers_shows_in_the_capabilities() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let nas = open(&server.connection(&user), "b").await;
+    let can = nas.capabilities();
+    assert!(can.atomic_create && can.ranges && can.space && !can.checks_hash && !can.links);
+    assert!(can.parallel_parts > 1 && can.parallel_objects > 1);
+    let space = nas.space().await.unwrap();
+    assert!(space.total_bytes > 0 && space.free_bytes <= space.total_bytes);
+    assert_eq!(nas.label(), "nas (lab:b)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_folder_is_missing_and_a_vanished_one_is_not_made_again() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_user(SudoRight::None);
+    let connection = server.connection(&user);
+    let deep = open(&connection, user.home.join("not/there").to_str().unwrap()).await;
+    assert_eq!(deep.list("").await.unwrap(), []);
+    let error = deep.put(&key("k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Missing);
+    assert!(error.message.ends_with(&format!("the folder {} is not there", user.home.join("not").display())), "{error}");
+    assert!(!user.home.join("not").exists(), "a mistyped path must not come into being");
+
+    let path = user.home.join("v");
+    let nas = open(&connection, path.to_str().unwrap()).await;
+    nas.put(&key("d/k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&path), mode(&path.join("d")), mode(&path.join("d/k"))), (0o700, 0o700, 0o600));
+    std::fs::rename(&path, user.home.join("away")).unwrap();
+    let classes = [
+        nas.put(&key("d/l"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.err().unwrap().class,
+        nas.put_stream(&key("d/l"), contents(1, 9), WriteMode::Replace).await.err().unwrap().class,
+        nas.begin_upload(&key("d/l"), None).await.err().unwrap().class,
+        nas.get(&key("d/k"), None).await.err().unwrap().class,
+        nas.get_stream(&key("d/k"), 0).await.err().unwrap().class,
+        nas.head(&key("d/k")).await.err().unwrap().class,
+        nas.list("").await.err().unwrap().class,
+        nas.delete(&key("d/k")).await.err().unwrap().class,
+        nas.space().await.err().unwrap().class,
+    ];
+    assert_eq!(classes, [ErrorClass::Offline; 9]);
+    assert!(!path.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_right_and_no_folder_are_named() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_user(SudoRight::None);
+    let connection = server.connection(&user);
+    let root = open(&connection, "/etc").await;
+    let error = root.put(&key("k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Refused);
+    assert_eq!(error.message, "Cannot write k on nas (lab:/etc): no right to do that in /etc");
+    assert_eq!(root.get(&key("shadow"), None).await.unwrap_err().class, ErrorClass::Refused);
+    assert_eq!(root.delete(&key("passwd")).await.unwrap_err().class, ErrorClass::Refused);
+    let file = open_at(&connection, "/etc/passwd").await.err().unwrap();
+    assert_eq!(file.class, ErrorClass::Invalid);
+    let up = open_at(&connection, "/a/../b").await.err().unwrap();
+    assert_eq!(up.class, ErrorClass::Invalid);
+    let stranger = SshConnection { fingerprint: None, ..connection };
+    assert_eq!(open_at(&stranger, "b").await.err().unwrap().class, ErrorClass::HostKeyUnknown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_things_are_not_objects_and_awkward_names_are() {
+    use std::os::unix::ffi::OsStrExt;
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let nas = open(&server.connection(&user), "/files").await;
+    std::os::unix::fs::symlink("/etc/passwd", user.home.join("link")).unwrap();
+    std::os::unix::fs::symlink(".", user.home.join("loop")).unwrap();
+    std::fs::write(user.home.join("back\\slash"), "x").unwrap();
+    std::fs::write(user.home.join("new\nline"), "x").unwrap();
+    std::fs::write(user.home.join(std::ffi::OsStr::from_bytes(b"\xff\xfe")), "x").unwrap();
+    assert!(Command::new("mkfifo").arg(user.home.join("pipe")).status().unwrap().success());
+    let awkward = ["-rf", "a b", "'\"$(x)`;|&", "*?[", "~", "日本/ü", "%2e%2e", "a:b", "...", "#", "con", " lead", "t "];
+    for name in awkward {
+        nas.put(&key(name), Bytes::copy_from_slice(name.as_bytes()), WriteMode::CreateNew).await.unwrap();
+        assert_eq!(nas.get(&key(name), None).await.unwrap(), name.as_bytes());
+    }
+    let mut expected: Vec<_> = awkward.iter().map(|name| (*name).to_owned()).collect();
+    expected.sort();
+    assert_eq!(names(&*nas).await, expected);
+    for name in awkward {
+        nas.delete(&key(name)).await.unwrap();
+    }
+    assert_eq!(names(&*nas).await, [] as [&str; 0]);
+    assert_eq!(nas.get(&key("pipe"), Some(0..1)).await.err().map(|e| e.class), Some(ErrorClass::Missing));
+}
+
+async fn upload_all(upload: &dyn PartUpload, content: &Bytes, skip: &[StoredPart]) -> Vec<StoredPart> {
+    let mut parts = skip.to_vec();
+    let part_bytes = upload.part_bytes(1) as usize;
+    for (number, offset) in (1_u32..).zip((0..content.len()).step_by(part_bytes)) {
+        if !skip.iter().any(|part| part.number == number) {
+            let part = content.slice(offset..content.len().min(offset + part_bytes));
+            parts.push(upload.put_part(number, offset as u64, part).await.unwrap());
+        }
+    }
+    parts.sort_by_key(|part| part.number);
+    parts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_in_any_order_survive_the_process_that_began_them() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let connection = server.connection(&user);
+    let nas = open(&connection, "b").await;
+    let upload = nas.begin_upload(&key("big/file"), None).await.unwrap();
+    let token = upload.token();
+    let part_bytes = upload.part_bytes(1);
+    assert!((1..100).all(|number| upload.part_bytes(number) == part_bytes));
+    let content = noise(3, 3 * part_bytes as usize + 12_345);
+    let part = |number: usize| {
+        let start = (number - 1) * part_bytes as usize;
+        content.slice(start..content.len().min(start + part_bytes as usize))
+    };
+    // The last and the second: the first leaves a hole that must not be taken for stored.
+    upload.put_part(4, 3 * part_bytes, part(4)).await.unwrap();
+    upload.put_part(2, part_bytes, part(2)).await.unwrap();
+    let told: Vec<_> = upload.stored().await.unwrap().iter().map(|part| (part.number, part.size_bytes)).collect();
+    assert_eq!(told, [(2, part_bytes), (4, 12_345)]);
+    drop(upload);
+    assert_eq!(names(&*nas).await, [] as [&str; 0], "nothing of it is listed");
+    assert_eq!(nas.get(&key("big/file"), None).await.unwrap_err().class, ErrorClass::Missing);
+    drop(nas);
+
+    let nas = open(&connection, "b").await;
+    let upload = nas.resume_upload(&key("big/file"), None, &token).await.unwrap();
+    assert_eq!((upload.token(), upload.part_bytes(1)), (token.clone(), part_bytes));
+    let stored = upload.stored().await.unwrap();
+    assert_eq!(stored.iter().map(|part| part.number).collect::<Vec<_>>(), [2, 4]);
+    let parts = upload_all(&*upload, &content, &stored).await;
+    upload.complete(&parts, WriteMode::CreateNew).await.unwrap();
+    upload.complete(&parts, WriteMode::CreateNew).await.expect("an answer may get lost: complete again is fine");
+    assert!(nas.get(&key("big/file"), None).await.unwrap() == content);
+    assert_eq!(temps_below(&user.home), 0);
+    upload.abort().await.unwrap();
+    assert!(nas.head(&key("big/file")).await.is_ok(), "an abort that comes late touches nothing");
+    let gone = nas.resume_upload(&key("big/file"), None, &token).await.err().unwrap();
+    assert_eq!(gone.class, ErrorClass::Missing);
+    for forged in ["../x:1", "", "x", ".backstay-tmp-../../y:5"] {
+        let error = nas.resume_upload(&key("big/file"), None, forged).await.err().unwrap();
+        assert_eq!(error.class, ErrorClass::Missing, "{forged}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_finds_the_name_taken_or_is_aborted_leaves_nothing() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let nas = open(&server.connection(&user), "b").await;
+    nas.put(&key("k"), Bytes::from_static(b"old"), WriteMode::CreateNew).await.unwrap();
+    let upload = nas.begin_upload(&key("k"), Some(3)).await.unwrap();
+    let part = upload.put_part(1, 0, Bytes::from_static(b"new")).await.unwrap();
+    let parts = [part];
+    let error = upload.complete(&parts, WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Exists);
+    assert_eq!(nas.get(&key("k"), None).await.unwrap(), "old");
+    upload.complete(&parts, WriteMode::Replace).await.unwrap();
+    assert_eq!(nas.get(&key("k"), None).await.unwrap(), "new");
+    let other = nas.begin_upload(&key("o"), None).await.unwrap();
+    other.put_part(1, 0, Bytes::from_static(b"half")).await.unwrap();
+    other.abort().await.unwrap();
+    other.abort().await.expect("twice is fine");
+    assert_eq!(names(&*nas).await, ["k"]);
+    assert_eq!(temps_below(&user.home), 0);
+    let empty = nas.begin_upload(&key("empty"), None).await.unwrap();
+    assert_eq!(empty.stored().await.unwrap(), []);
+    empty.complete(&[], WriteMode::CreateNew).await.unwrap();
+    assert_eq!(nas.head(&key("empty")).await.unwrap().size_bytes, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_cut_at_any_moment_goes_on_and_ends_whole() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let (proxy, connection) = behind_proxy(&server, &user).await;
+    let nas = open(&connection, "b").await;
+    for round in 0..4_u64 {
+        let name = key(&format!("cut/{round}"));
+        let content = noise(round, 50 * MIB + round as usize * 777);
+        let upload = nas.begin_upload(&name, Some(content.len() as u64)).await.unwrap();
+        // Slow enough for the cut to come in the midst.
+        proxy.set(|f| f.rate = Some(60 * MIB as u64));
+        let part_bytes = upload.part_bytes(1) as usize;
+        let mut puts = tokio::task::JoinSet::new();
+        for (number, offset) in (1_u32..).zip((0..content.len()).step_by(part_bytes)) {
+            let (upload, part) = (upload.clone(), content.slice(offset..content.len().min(offset + part_bytes)));
+            puts.spawn(async move { upload.put_part(number, offset as u64, part).await.map_err(|error| error.class) });
+        }
+        tokio::time::sleep(Duration::from_millis(40 + rand::random::<u64>() % 600)).await;
+        proxy.set(|f| f.reset = round.is_multiple_of(2));
+        proxy.cut_now();
+        proxy.set(|f| f.rate = None);
+        let ended = puts.join_all().await;
+        assert!(ended.iter().all(|end| !matches!(end, Err(class) if *class != ErrorClass::Offline)), "{ended:?}");
+        assert!(!names(&*nas).await.contains(&name.to_string()), "no half object is listed");
+        // By the one that began it over a new connection, or by another process.
+        let upload = match round % 2 {
+            0 => upload,
+            _ => nas.resume_upload(&name, None, &upload.token()).await.unwrap(),
+        };
+        let stored = upload.stored().await.unwrap();
+        for done in ended.into_iter().flatten() {
+            assert!(stored.contains(&done), "what was acknowledged is stored");
+        }
+        let parts = upload_all(&*upload, &content, &stored).await;
+        upload.complete(&parts, WriteMode::CreateNew).await.unwrap();
+        assert!(nas.get(&name, None).await.unwrap() == content, "round {round}: not what was sent");
+    }
+    assert_eq!(temps_below(&user.home), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_put_leaves_nothing_and_a_cut_download_goes_on_at_its_offset() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let (proxy, connection) = behind_proxy(&server, &user).await;
+    let nas = open(&connection, "b").await;
+    let content = noise(1, 40 * MIB + 3);
+    nas.put(&key("whole"), content.clone(), WriteMode::CreateNew).await.unwrap();
+    for round in 0..3 {
+        proxy.set(|f| f.rate = Some(60 * MIB as u64));
+        let cut = async {
+            tokio::time::sleep(Duration::from_millis(50 + rand::random::<u64>() % 350)).await;
+            proxy.cut_now();
+            proxy.set(|f| f.rate = None);
+        };
+        let name = key("cut");
+        let put = nas.put(&name, content.clone(), WriteMode::CreateNew);
+        let (put, ()) = tokio::join!(put, cut);
+        let error = put.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Offline, "{error}");
+        assert!(error.message.starts_with("Cannot write cut on nas"), "{error}");
+        assert_eq!(names(&*nas).await, ["whole"], "round {round}");
+        until_no_temps_below(&user.home).await;
+
+        let mut got = Vec::new();
+        let mut broken = 0;
+        while got.len() < content.len() {
+            proxy.set(|f| f.cut_after = (broken < 3).then(|| 3 * MIB as u64 + rand::random::<u64>() % (9 * MIB as u64)));
+            proxy.cut_now();
+            let stream = nas.get_stream(&key("whole"), got.len() as u64).await;
+            let Ok(mut stream) = stream else { continue };
+            let mut buffer = vec![0; 100_000];
+            loop {
+                match stream.read(&mut buffer).await {
+                    Ok(0) => {
+                        assert_eq!(got.len(), content.len(), "an early end must be an error");
+                        break;
+                    }
+                    Ok(n) => got.extend_from_slice(&buffer[..n]),
+                    Err(error) => {
+                        let error = backstay_core::Error::io("Cannot read", error);
+                        assert_eq!(error.class, ErrorClass::Offline, "{error}");
+                        broken += 1;
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(got == content && broken == 3, "broken {broken} times");
+        proxy.set(|f| f.cut_after = None);
+    }
+}
+
+/// A small file system of its own, below a folder of a user.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn tmpfs(path: &Path, size: &str, owner: &str) -> Self {
+        std::fs::create_dir_all(path).unwrap();
+        let options = format!("size={size}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(path).status().unwrap();
+        assert!(mounted.success());
+        assert!(Command::new("chown").arg(owner).arg(path).status().unwrap().success());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_full_and_leaves_nothing_behind() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let mount = Mount::tmpfs(&user.home.join("small"), "8m", &user.name);
+    let nas = open(&server.connection(&user), "small").await;
+    nas.put(&key("first"), noise(1, 5 * MIB), WriteMode::CreateNew).await.unwrap();
+    let error = nas.put(&key("second"), noise(2, 5 * MIB), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Full, "{error} {:?}", error.detail);
+    assert!(error.message.ends_with("there is no room left in small"), "{error}");
+    assert!(error.hint.is_some());
+    assert_eq!(temps_below(&mount.0), 0, "its room is given back");
+    let error = nas.put_stream(&key("second"), contents(2, 30 * MIB), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Full, "{error}");
+    let upload = nas.begin_upload(&key("second"), None).await.unwrap();
+    let error = upload.put_part(1, 0, noise(2, 16 * MIB)).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Full, "{error}");
+    upload.abort().await.unwrap();
+    assert_eq!(names(&*nas).await, ["first"]);
+    nas.put(&key("second"), noise(2, 2 * MIB), WriteMode::CreateNew).await.expect("there is room for less");
+    assert!(nas.get(&key("first"), None).await.unwrap() == noise(1, 5 * MIB));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leftovers_are_hidden_and_swept_when_old() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let nas = open(&server.connection(&user), "/files").await;
+    nas.put(&key("data/a"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+    let data = user.home.join("data");
+    let id = "0".repeat(32);
+    let old = [format!(".backstay-tmp-{id}"), format!(".backstay-tmp-{id}-parts")];
+    for name in old.iter().chain([&format!(".backstay-tmp-{}", "1".repeat(32)), &".backstay-tmp-notes.txt".to_owned()]) {
+        std::fs::write(data.join(name), "half").unwrap();
+    }
+    let long_ago = filetime::FileTime::from_unix_time(1_000_000, 0);
+    for name in old.iter().chain([&".backstay-tmp-notes.txt".to_owned(), &"a".to_owned()]) {
+        filetime::set_file_mtime(data.join(name), long_ago).unwrap();
+    }
+    assert_eq!(names(&*nas).await, ["data/a"]);
+    let swept = nas.sweep(Duration::from_secs(86_400)).await.unwrap();
+    assert_eq!((swept.removed, swept.left), (2, 1));
+    assert!(data.join(".backstay-tmp-notes.txt").exists(), "what is not ours stays");
+    assert_eq!(temps_below(&user.home), 2);
+    let error = nas.get(&key(&format!("data/.backstay-tmp-{}", "1".repeat(32))), None).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Invalid, "a temporary file is no object");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_cut_behind_our_back_is_corrupt() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let nas = open(&server.connection(&user), "/files").await;
+    nas.put(&key("k"), noise(1, MIB), WriteMode::CreateNew).await.unwrap();
+    std::fs::OpenOptions::new().write(true).open(user.home.join("k")).unwrap().set_len(1000).unwrap();
+    assert_eq!(nas.get(&key("k"), Some(0..MIB as u64)).await.unwrap_err().class, ErrorClass::Corrupt);
+    assert_eq!(nas.get_stream(&key("k"), 2000).await.err().unwrap().class, ErrorClass::Corrupt);
+    assert_eq!(nas.head(&key("k")).await.unwrap().size_bytes, 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_grants_few_channels_is_enough() {
+    let options = SshdOptions { extra: "MaxSessions 1\n".into(), ..SshdOptions::default() };
+    let Some(server) = Sshd::start_with(&options) else { return };
+    let user = server.add_sftp_user();
+    let (proxy, connection) = behind_proxy(&server, &user).await;
+    // A long way makes more channels worth asking for.
+    proxy.set(|f| (f.delay_to_client, f.delay_to_server) = (Duration::from_millis(25), Duration::from_millis(25)));
+    let nas = open(&connection, "b").await;
+    let content = noise(1, 24 * MIB);
+    for round in 0..2 {
+        nas.put(&key("k"), content.clone(), WriteMode::Replace).await.unwrap();
+        assert!(nas.get(&key("k"), None).await.unwrap() == content, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_way_is_carried_by_several_channels_and_connections() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let (proxy, connection) = behind_proxy(&server, &user).await;
+    proxy.set(|f| (f.delay_to_client, f.delay_to_server) = (Duration::from_millis(30), Duration::from_millis(30)));
+    let nas = open(&connection, "b").await;
+    let content = noise(1, 64 * MIB);
+    nas.put(&key("k"), content.clone(), WriteMode::CreateNew).await.unwrap();
+    assert!(nas.get(&key("k"), None).await.unwrap() == content);
+    assert!(proxy.connections() > 1, "a second connection helps on a long way");
+}
