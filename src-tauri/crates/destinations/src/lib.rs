@@ -2,6 +2,7 @@
 
 pub mod ftp;
 pub mod local;
+pub mod mirror;
 mod open;
 mod probe;
 pub mod s3;
