@@ -1,7 +1,7 @@
 //! Plans: list, add, change, remove, start.
 
 use crate::bridge::{Engine, ipc};
-use backstay_contract::{IpcError, PlanDraft, PlanRow, PlanView};
+use backstay_contract::{IpcError, PlanDraft, PlanRow, PlanSaved, PlanView, RecoveryKit};
 use tauri::State;
 
 /// Lists plans.
@@ -21,8 +21,22 @@ pub async fn plan(engine: State<'_, Engine>, id: String) -> Result<PlanView, Ipc
 /// Adds a plan, or changes the one whose id the draft has.
 #[tauri::command]
 #[specta::specta]
-pub async fn save_plan(engine: State<'_, Engine>, draft: PlanDraft) -> Result<PlanRow, IpcError> {
+pub async fn save_plan(engine: State<'_, Engine>, draft: PlanDraft) -> Result<PlanSaved, IpcError> {
     engine.ready()?.save_plan(draft).await.map_err(ipc)
+}
+
+/// Returns the recovery kit of a plan's archive key.
+#[tauri::command]
+#[specta::specta]
+pub async fn plan_kit(engine: State<'_, Engine>, id: String) -> Result<RecoveryKit, IpcError> {
+    engine.ready()?.plan_kit(&id).await.map_err(ipc)
+}
+
+/// Returns the file name an archive of a plan would get now.
+#[tauri::command]
+#[specta::specta]
+pub async fn archive_name(engine: State<'_, Engine>, draft: PlanDraft) -> Result<String, IpcError> {
+    engine.ready()?.archive_name(draft).await.map_err(ipc)
 }
 
 /// Removes a plan. Its backups stay.

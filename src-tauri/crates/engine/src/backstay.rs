@@ -1,14 +1,14 @@
 //! The handle everyone holds, and what all areas of the engine share.
 
 use crate::destinations::Limiters;
-use crate::parts::{OpenVault, Parts};
+use crate::parts::{DestinationAccess, OpenVault, Parts, Watch};
 use crate::restore::KeptPreview;
 use crate::run::{Registry, RunLocks};
 use crate::servers::{OpenHost, StorePins};
 use backstay_contract::{Event, Settings};
 use backstay_core::config::{AuditRecord, DestinationConfig, Place, S3Place, Server, ServerFacts};
 use backstay_core::context::Clock;
-use backstay_core::destination::{Destination, Traffic};
+use backstay_core::destination::Destination;
 use backstay_core::host::Host;
 use backstay_core::kind::Kind;
 use backstay_core::layout::BackupDiff;
@@ -198,26 +198,28 @@ impl Inner {
     /// Opens the place of a destination, or returns it when it is open already.
     pub async fn place(&self, config: &DestinationConfig) -> Result<Arc<dyn Destination>> {
         if matches!(config.place, Place::Local { .. }) {
-            return self.open_place(config, None).await;
+            return self.open_place(config, Watch::default()).await;
         }
         let open = self.places.lock().await.get(&config.id).cloned();
         if let Some(place) = open {
             return Ok(place);
         }
         // Not under the lock: a place that does not answer must not hold up the others.
-        let place = self.open_place(config, None).await?;
+        let place = self.open_place(config, Watch::default()).await?;
         self.places.lock().await.insert(config.id.clone(), place.clone());
         Ok(place)
     }
-    /// Opens the place of a destination for one purpose, whose bytes pass this traffic too.
+    /// Opens the place of a destination for one purpose, watched.
     pub async fn open_place(
         &self,
         config: &DestinationConfig,
-        watched: Option<Arc<dyn Traffic>>,
+        watch: impl Into<Watch>,
     ) -> Result<Arc<dyn Destination>> {
+        let watch = watch.into();
         let login = self.stored_destination_login(&config.id, &config.place).await?;
-        let traffic = self.limiters.traffic(self.parts.as_ref(), &config.id, watched);
+        let traffic = self.limiters.traffic(self.parts.as_ref(), &config.id, watch.traffic);
         let access = self.access(&config.place, login, traffic).await?;
+        let access = DestinationAccess { on_retry: watch.on_retry, ..access };
         self.parts.open_destination(&self.destination_label(&config.name, &config.place), &config.place, access).await
     }
     /// Returns how messages name a destination: "nas (/mnt/backup)".

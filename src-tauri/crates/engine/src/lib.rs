@@ -17,7 +17,7 @@ mod words;
 
 pub use backstay::Backstay;
 pub use parts::{
-    DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed,
-    ProbedAbility, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, SshWay, VaultPresence,
+    DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnRetry, OnStep, OpenVault, Parts, Probed,
+    ProbedAbility, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, SshWay, VaultPresence, Watch,
 };
 pub use words::{count_text, grouped, ipc_error, size_text};

@@ -12,7 +12,7 @@ use backstay_core::kind::Kind;
 use backstay_core::layout::{ArchiveKey, ArchiveKeys, BackupManifest, Exporter, Layout};
 use backstay_core::secret::{Secret, SecretStore};
 use backstay_core::store::Store;
-use backstay_core::{Result, RunContext};
+use backstay_core::{Error, Result, RunContext};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,6 +120,24 @@ pub struct SshWay {
     pub pins: Arc<dyn HostKeyPins>,
 }
 
+/// Told before each wait for another try, with why and how long.
+pub type OnRetry = Arc<dyn Fn(&Error, Duration) + Send + Sync>;
+
+/// Who watches a destination while it is used for one purpose.
+#[derive(Clone, Default)]
+pub struct Watch {
+    /// Sees all bytes, as they really go.
+    pub traffic: Option<Arc<dyn Traffic>>,
+    /// Told of each wait for another try.
+    pub on_retry: Option<OnRetry>,
+}
+
+impl<T: Traffic + 'static> From<Option<Arc<T>>> for Watch {
+    fn from(traffic: Option<Arc<T>>) -> Self {
+        Self { traffic: traffic.map(|traffic| traffic as _), on_retry: None }
+    }
+}
+
 /// What opening a destination takes beside its place.
 #[derive(Clone)]
 pub struct DestinationAccess {
@@ -129,6 +147,8 @@ pub struct DestinationAccess {
     pub traffic: Arc<dyn Traffic>,
     /// For SFTP.
     pub ssh: Option<SshWay>,
+    /// Told of each wait for another try.
+    pub on_retry: Option<OnRetry>,
 }
 
 /// Traffic held back by a limit that may change while bytes go.
@@ -249,7 +269,7 @@ pub trait Parts: Send + Sync {
     /// The archives at a destination, as a layout.
     fn archives(&self, destination: Arc<dyn Destination>, keys: Arc<dyn ArchiveKeys>) -> Arc<dyn Layout>;
     /// Counts archives there that no key at hand opens.
-    async fn locked_archives(&self, archives: &dyn Layout) -> Result<u64>;
+    async fn locked_archives(&self, destination: Arc<dyn Destination>, keys: Arc<dyn ArchiveKeys>) -> Result<u64>;
     /// Returns the file name, with its ending, an archive of these settings would get; or why the template is no good.
     fn archive_name(&self, settings: &ArchiveSettings, manifest: &BackupManifest) -> Result<String>;
     /// Returns the id archives sealed by a key carry; `None` where it differs from archive to archive.

@@ -129,7 +129,7 @@ impl Inner {
             Place::Sftp(place) => Some(self.ssh_way(place, &login).await?),
             _ => None,
         };
-        Ok(DestinationAccess { login, traffic, ssh })
+        Ok(DestinationAccess { login, traffic, ssh, on_retry: None })
     }
 
     async fn ssh_way(&self, place: &SftpPlace, login: &DestinationLogin) -> Result<SshWay> {

@@ -98,6 +98,16 @@ impl Inner {
         self.parts.archives(place, Arc::new(StoredKeys { parts: self.parts.clone(), typed: typed.to_vec() }))
     }
 
+    /// Counts the archives at an open place that neither a kept key opens nor one of these.
+    pub(super) async fn locked_archives(
+        &self,
+        place: Arc<dyn backstay_core::destination::Destination>,
+        typed: &[ArchiveKey],
+    ) -> Result<u64> {
+        let keys = StoredKeys { parts: self.parts.clone(), typed: typed.to_vec() };
+        self.parts.locked_archives(place, Arc::new(keys)).await
+    }
+
     /// Returns all archive keys that are kept; none where they cannot be read.
     pub(super) async fn held_archive_keys(&self) -> Vec<ArchiveKey> {
         self.with_secret_store(stored_keys).await.unwrap_or_default()

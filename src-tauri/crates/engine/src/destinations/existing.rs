@@ -24,11 +24,11 @@ impl Backstay {
         let config = self.inner.audited("destination.open", &name, result)?;
         let backups = self.inner.read_backups(&config).await?;
         let place = self.inner.place(&config).await?;
-        let locked = self.inner.parts.locked_archives(self.inner.archives(&config).await?.as_ref()).await?;
+        let locked = self.inner.locked_archives(place.clone(), &[]).await?;
         let configurations = self.inner.read_configurations(place.as_ref(), &self.inner.all_keys(&keys).await).await?;
         let own = self.inner.installation()?;
         let others = configurations.iter().filter(|configuration| configuration.installation != own);
-        let configurations = others.map(|other| self.inner.copy_view(other)).collect::<Result<_>>()?;
+        let configurations = others.map(|other| self.inner.configuration_view(other)).collect::<Result<_>>()?;
         self.inner.changed("destinations");
         self.inner.changed("backups");
         let destination = self.inner.destination_row(&config).await?;
@@ -144,7 +144,7 @@ impl Inner {
         if !self.read_configurations(opened.destination.as_ref(), keys).await?.is_empty() {
             return Ok(());
         }
-        let locked = self.parts.locked_archives(layout.as_ref()).await?;
+        let locked = self.locked_archives(opened.destination.clone(), keys).await?;
         if opened.presence == VaultPresence::Vault || locked > 0 {
             return Err(Error::new(ErrorClass::WrongKey, format!("The key opens nothing at {label}"))
                 .hint("Give the password or the words of the recovery kit, or the archives' key or passphrase"));
@@ -178,7 +178,7 @@ impl Inner {
         keys
     }
 
-    fn copy_view(&self, other: &Configuration) -> Result<ConfigurationCopy> {
+    fn configuration_view(&self, other: &Configuration) -> Result<ConfigurationCopy> {
         let (servers, destinations, plans) = (self.store.servers()?, self.store.destinations()?, self.store.plans()?);
         Ok(ConfigurationCopy {
             id: other.installation.clone(),
