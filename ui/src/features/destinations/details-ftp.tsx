@@ -27,7 +27,7 @@ export function FtpDetails({ form, shown, onChange, onLeave }: DetailProps) {
       {warning && <Note tone="warn">{warning}</Note>}
       <Card padded>
         <div className="stack" style={{ gap: 16 }}>
-          <div className="fields2">
+          <div className="pairs">
             <TextInput label="Host" placeholder="ftp.example.org" disabled={stored} value={ftp.host} error={shown.host} onChange={(event) => set({ host: event.currentTarget.value, pinned_certificate: null })} onBlur={() => onLeave('host')} />
             <NumberInput
               label="Port" placeholder={ftp.tls === 'implicit' ? '990' : '21'} min={0} max={65535} hideControls allowDecimal={false} allowNegative={false} disabled={stored}

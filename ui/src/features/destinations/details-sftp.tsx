@@ -1,6 +1,6 @@
 import { Button, NumberInput, Select, TextInput } from '@mantine/core';
 import { IconShieldCheck } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import type { ServerDraft } from '../../ipc';
 import { useServers } from '../../shared/query';
 import { HostKeyCheck, JumpCard, LoginCard, emptyDraft, withAddress } from '../../shared/ssh';
@@ -15,6 +15,12 @@ export function SftpDetails({ form, shown, onChange, onLeave }: DetailProps) {
   const set = (part: Partial<typeof sftp>) => onChange((old) => ({ ...old, draft: { ...old.draft, sftp: { ...old.draft.sftp, ...part } } }));
   const stored = id !== null;
   const known = (servers.data ?? []).filter((server) => !server.local);
+  const folder = (
+    <TextInput
+      label="Folder" description="From / on, or from the log-in folder on; it is made if it is not there" inputWrapperOrder={['label', 'input', 'description', 'error']} classNames={{ input: 'mono' }} placeholder="backups" disabled={stored}
+      value={sftp.path} error={shown.path} onChange={(event) => set({ path: event.currentTarget.value })} onBlur={() => onLeave('path')}
+    />
+  );
   return (
     <>
       {!stored && (
@@ -39,20 +45,16 @@ export function SftpDetails({ form, shown, onChange, onLeave }: DetailProps) {
           />
         </Card>
       )}
-      {form.ownAddress && sftp.ssh && <OwnAddress draft={sftp.ssh} stored={stored} shown={shown} onLeave={onLeave} onDraft={(ssh) => set({ ssh })} />}
-      <Card padded>
-        <TextInput
-          label="Folder" description="From / on, or from the log-in folder on; it is made if it is not there" classNames={{ input: 'mono' }} placeholder="backups" disabled={stored}
-          value={sftp.path} error={shown.path} onChange={(event) => set({ path: event.currentTarget.value })} onBlur={() => onLeave('path')}
-        />
-      </Card>
+      {form.ownAddress && sftp.ssh
+        ? <OwnAddress draft={sftp.ssh} stored={stored} shown={shown} onLeave={onLeave} onDraft={(ssh) => set({ ssh })} folder={folder} />
+        : <Card padded>{folder}</Card>}
     </>
   );
 }
 
-type OwnProps = { draft: ServerDraft; stored: boolean; shown: DetailProps['shown']; onLeave: (field: string) => void; onDraft: (draft: ServerDraft) => void };
+type OwnProps = { draft: ServerDraft; stored: boolean; shown: DetailProps['shown']; onLeave: (field: string) => void; onDraft: (draft: ServerDraft) => void; folder: ReactNode };
 
-function OwnAddress({ draft, stored, shown, onLeave, onDraft }: OwnProps) {
+function OwnAddress({ draft, stored, shown, onLeave, onDraft, folder }: OwnProps) {
   const [text, setText] = useState(draft.host);
   const [asking, setAsking] = useState('');
   const way = [draft.host, draft.port, ...draft.jumps.map((jump) => `${jump.host}:${jump.port}`)].join(' ');
@@ -60,13 +62,16 @@ function OwnAddress({ draft, stored, shown, onLeave, onDraft }: OwnProps) {
   return (
     <>
       <Card title="Address" padded>
-        <div className="fields2">
+        <div className="stack">
+        <div className="pairs">
           <TextInput
             label="Address" description="u1234@u1234.storagebox.example:23 works too" disabled={stored} value={text} error={shown.host}
             onChange={(event) => { setText(event.currentTarget.value); onDraft(withAddress(draft, event.currentTarget.value)); }}
             onBlur={() => { setText(draft.host); onLeave('host'); }}
           />
           <NumberInput label="Port" description="Usually 22" min={1} max={65535} hideControls allowDecimal={false} allowNegative={false} disabled={stored} value={draft.port} error={shown.port} onChange={(value) => set({ port: Number(value) || 0, fingerprint: null })} />
+        </div>
+        {folder}
         </div>
       </Card>
       <LoginCard draft={draft} set={set} faults={shown} stored={stored} />

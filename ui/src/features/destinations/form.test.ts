@@ -153,6 +153,7 @@ describe('words', () => {
     expect(kitWords('1. Harbor 2. copper\n3) lantern')).toBe('harbor-copper-lantern');
     expect(kitWords(' harbor-copper-lantern ')).toBe('harbor-copper-lantern');
     expect(kitWords('')).toBe('');
+    expect(kitWords('00FF '.repeat(16))).toBe('00ff'.repeat(16));
   });
 
   it('leads from a missing password to where it is given', () => {

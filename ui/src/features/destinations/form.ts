@@ -139,9 +139,16 @@ export function placeWarning(draft: DestinationDraft): string | null {
 /** A draft's place in one line: "s3://bucket/folder at Wasabi". */
 export function placeText(form: DestinationForm, provider: S3Provider | undefined, serverName = ''): string {
   const { s3, sftp, ftp, kind, path } = form.draft;
-  if (kind === 's3') return `s3://${[s3.bucket.trim(), s3.prefix.trim().replace(/^\/+|\/+$/g, '')].filter(Boolean).join('/')}${provider ? ` at ${provider.name}` : ''}`;
-  if (kind === 'sftp') return `${form.ownAddress ? `${sftp.ssh?.user ?? ''}@${sftp.ssh?.host ?? ''}` : serverName}:${sftp.path.trim()}`;
-  if (kind === 'ftp') return `${ftp.tls === 'none' ? 'ftp' : 'ftps'}://${ftp.host.trim()}/${ftp.path.trim().replace(/^\/+/, '')}`;
+  const trimmed = (text: string) => text.trim().replace(/^\/+|\/+$/g, '');
+  if (kind === 's3') {
+    if (s3.bucket.trim() === '') return provider?.name ?? '';
+    return `s3://${[s3.bucket.trim(), trimmed(s3.prefix)].filter(Boolean).join('/')}${provider ? ` at ${provider.name}` : ''}`;
+  }
+  if (kind === 'sftp') {
+    const host = form.ownAddress ? (sftp.ssh?.host.trim() ? `${sftp.ssh.user}@${sftp.ssh.host}` : '') : serverName;
+    return host === '' ? 'SFTP' : `${host}:${sftp.path.trim()}`;
+  }
+  if (kind === 'ftp') return ftp.host.trim() === '' ? 'FTP' : `${ftp.tls === 'none' ? 'ftp' : 'ftps'}://${ftp.host.trim()}/${trimmed(ftp.path)}`;
   return path;
 }
 
@@ -248,8 +255,10 @@ export function folderOf({ draft }: DestinationForm): string {
   return draft.kind === 's3' ? draft.s3.prefix : draft.kind === 'sftp' ? draft.sftp.path : draft.kind === 'ftp' ? draft.ftp.path : draft.path;
 }
 
-/** Reads a recovery kit's words as people type or paste them: with numbers, commas, new lines; the password joins them by "-". */
+/** Reads a recovery kit's words as people type or paste them: with numbers, commas, new lines; the password joins them by "-", and the groups of a key by nothing. */
 export function kitWords(typed: string): string {
+  const hex = typed.replace(/[\s-]+/g, '');
+  if (/^[0-9a-f]{64}$/i.test(hex)) return hex.toLowerCase();
   return typed.toLowerCase().split(/[^\p{L}]+/u).filter(Boolean).join('-');
 }
 

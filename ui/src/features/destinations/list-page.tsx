@@ -15,9 +15,9 @@ const COLUMNS: Column<DestinationRow>[] = [
   { key: 'kind', title: 'Kind', width: 'minmax(90px, 0.8fr)', hideBelow: 620, sortValue: kindText, cell: (row) => kindText(row) },
   { key: 'place', title: 'Place', width: 'minmax(110px, 1.4fr)', hideBelow: 760, cell: (row) => <PathText path={row.place} /> },
   { key: 'state', title: 'State', width: '170px', sortValue: (row) => row.state, cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text} title={row.state_text || undefined} />; } },
-  { key: 'used', title: 'Used', width: '90px', right: true, sortValue: (row) => row.used_bytes, cell: (row) => <Size bytes={row.used_bytes} /> },
+  { key: 'used', title: 'Used', width: '90px', right: true, hideBelow: 380, sortValue: (row) => row.used_bytes, cell: (row) => <Size bytes={row.used_bytes} /> },
   { key: 'free', title: 'Free', width: '140px', right: true, hideBelow: 680, sortValue: (row) => row.free_bytes, cell: (row) => <Room row={row} /> },
-  { key: 'backups', title: 'Backups', width: '84px', right: true, sortValue: (row) => row.backups, cell: (row) => row.backups.toLocaleString('en-GB') },
+  { key: 'backups', title: 'Backups', width: '84px', right: true, hideBelow: 470, sortValue: (row) => row.backups, cell: (row) => row.backups.toLocaleString('en-GB') },
   { key: 'plans', title: 'Plans', width: '66px', right: true, hideBelow: 860, sortValue: (row) => row.plans, cell: (row) => row.plans },
 ];
 

@@ -22,8 +22,8 @@ export function KeyFields({ given, plain, onKey }: KeyProps) {
         value={given.kind}
         onChange={(kind) => onKey({ kind, text: '' })}
         options={[
-          { value: 'words', title: 'The words of a recovery kit', text: 'As they are printed; numbers and commas do not matter.' },
-          { value: 'text', title: 'A password, passphrase or key', text: "A vault's password, an archive's passphrase, or its 64 hex digits." },
+          { value: 'words', title: 'The words of a recovery kit', text: 'As they are printed; numbers and commas do not matter. The groups of a plan\'s key too.' },
+          { value: 'text', title: 'A password or passphrase of your own', text: "A vault's password, an archive's passphrase, or a key of 64 hex digits." },
           ...(plain ? [{ value: 'none' as const, title: 'None', text: 'The archives are not sealed.' }] : []),
         ]}
       />

@@ -76,7 +76,7 @@ function purposeChoice(use: Use, found: string, others: DestinationRow[]): Choic
   }
   if (use === 'copy') {
     const vaults = others.filter((row) => row.vault).map((row) => row.name);
-    return { value: use, title: 'A copy of another vault', text: `For a second place of ${vaults.slice(0, 3).join(', ')}${vaults.length > 3 ? ' …' : ''}. Let a plan write to both: the vault with its key is then copied here, and kept equal.` };
+    return { value: use, title: 'A copy of another vault', text: `For a second place of ${vaults.slice(0, 3).join(', ')}${vaults.length > 3 ? ` or ${vaults.length - 3} more` : ''}. Let a plan write to both: the vault with its key is then copied here, and kept equal.` };
   }
   return { value: use, title: 'Archives only', text: 'One file for each backup, that can be taken away and opened by itself. Plans say how they are sealed.' };
 }

@@ -67,7 +67,7 @@ export function WhereStep({ form, onChange, folderHint = 'It may be new; it is m
 function regionsText(provider: S3Provider): string {
   const places = provider.regions.map((region) => region.place);
   if (places.length === 0) return provider.id === 'generic' ? 'Any store that speaks S3' : 'Your own servers';
-  return places.length > 2 ? `${places.slice(0, 2).join(', ')} and ${places.length - 2} more` : places.join(', ');
+  return places.length > 2 ? `${places[0] ?? ''} and ${places.length - 1} more` : places.join(', ');
 }
 
 function FolderCard({ form, onChange, hint }: { form: DestinationForm; onChange: Change; hint: string }) {
@@ -78,23 +78,20 @@ function FolderCard({ form, onChange, hint }: { form: DestinationForm; onChange:
   });
   return (
     <Card padded>
-      <div className="wizard-fields">
-        <label htmlFor="destination-folder">Folder</label>
-        <div className="row">
-          <TextInput
-            id="destination-folder"
-            className="grow"
-            classNames={{ input: 'mono' }}
-            data-autofocus
-            autoFocus
-            placeholder="/mnt/nas/backups"
-            description={hint}
-            inputWrapperOrder={['label', 'input', 'description', 'error']}
-            value={path}
-            onChange={(event) => changeDraft(onChange, { path: event.currentTarget.value })}
-          />
-          <Button style={{ alignSelf: 'flex-start' }} loading={pick.busy} onClick={() => pick.run()}>Choose…</Button>
-        </div>
+      <div className="row" style={{ alignItems: 'flex-start' }}>
+        <TextInput
+          label="Folder"
+          className="grow"
+          classNames={{ input: 'mono' }}
+          data-autofocus
+          autoFocus
+          placeholder="/mnt/nas/backups"
+          description={hint}
+          inputWrapperOrder={['label', 'input', 'description', 'error']}
+          value={path}
+          onChange={(event) => changeDraft(onChange, { path: event.currentTarget.value })}
+        />
+        <Button mt={20} loading={pick.busy} onClick={() => pick.run()}>Choose…</Button>
       </div>
     </Card>
   );

@@ -1,13 +1,11 @@
-import type { ItemDraft, LayoutDraft, PlanDraft } from '../../ipc';
+import type { DestinationRow, ItemDraft, PlanDraft } from '../../ipc';
 import { serverPathProblem } from '../../shared/paths/paths';
 import { itemText, KIND_WORDS } from './items';
+import { VAULT, destinationsProblem, layoutProblem, sentLayout, type LayoutAround } from './layout';
 
 // The rules of the plan wizard, without a screen.
 
 export const STEPS = ['What', 'Where to', 'Name'] as const;
-
-/** The layout a plan begins with: the vault. */
-export const VAULT: LayoutDraft = { kind: 'vault', format: 'tar.zst', seal: 'plan_key', key: null, template: '{plan}_{time:%Y%m%d_%H%M%S}' };
 
 export const EMPTY: PlanDraft = { id: null, name: '', server: '', items: [], destinations: [], layout: VAULT };
 
@@ -42,8 +40,13 @@ function loginProblem(user: string, password: string | null): string | null {
   return password !== null && password !== '' && user.trim() === '' ? 'A password needs its user' : null;
 }
 
+/** What the wizard knows beside the draft. */
+export type Around = LayoutAround & { destinations: readonly DestinationRow[] };
+
+const NOTHING: Around = { repeated: '', stored: false, destinations: [] };
+
 /** Says why the wizard may not leave a step, or nothing. */
-export function stepProblem(step: number, draft: PlanDraft, takenNames: readonly string[]): string | null {
+export function stepProblem(step: number, draft: PlanDraft, takenNames: readonly string[], around: Around = NOTHING): string | null {
   switch (step) {
     case 0: {
       if (draft.server === '') return 'Choose the server';
@@ -52,7 +55,7 @@ export function stepProblem(step: number, draft: PlanDraft, takenNames: readonly
       return bad ? `${KIND_WORDS[bad.settings.kind]}: ${itemProblem(bad) ?? ''}` : null;
     }
     case 1:
-      return draft.destinations.length === 0 ? 'Choose where the backups go' : null;
+      return destinationsProblem(draft, around.destinations) ?? layoutProblem(draft.layout, around);
     default:
       return nameProblem(draft.name, takenNames);
   }
@@ -79,7 +82,7 @@ export function suggestName(serverName: string, items: readonly ItemDraft[], tak
 /** Returns what is sent: tidy, with empty passwords left as they are stored. */
 export function toDraft(draft: PlanDraft): PlanDraft {
   const items = draft.items.map((item) => ({ ...item, password: item.password === '' ? null : item.password }));
-  return { ...draft, name: draft.name.trim(), items };
+  return { ...draft, name: draft.name.trim(), items, layout: sentLayout(draft.layout) };
 }
 
 /** Says in one line what the plan takes. */

@@ -1,9 +1,11 @@
-import { Button } from '@mantine/core';
-import { IconEdit, IconPlayerPlay, IconTrash } from '@tabler/icons-react';
+import { Button, Modal } from '@mantine/core';
+import { IconEdit, IconKey, IconPlayerPlay, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, type IpcError, type ItemDraft, type PlanRow, type PlanView, type RunRow } from '../../ipc';
-import { keys } from '../../shared/query';
+import { api, type IpcError, type ItemDraft, type PlanRow, type PlanView, type RecoveryKit, type RunRow } from '../../ipc';
+import { plural } from '../../shared/format';
+import { KitSheet } from '../../shared/kit';
+import { keys, useDestinations } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
 import { Ago, DetailPanel, ErrorNote, KeyValues, Note, PathText, ProgressRow, Size, StateBadge } from '../../shared/ui';
 import { useBackUpNow } from './actions';
@@ -15,6 +17,8 @@ export function PlanPanel({ row, run, onClose }: { row: PlanRow; run: RunRow | u
   const plan = useQuery<PlanView, IpcError>({ queryKey: keys.plan(row.id), queryFn: () => api.plan(row.id) });
   const backUp = useBackUpNow();
   const [removing, setRemoving] = useState(false);
+  const [kitOpen, setKitOpen] = useState(false);
+  const sealed = plan.data?.draft.layout.kind === 'archive' && plan.data.draft.layout.seal !== 'none';
   return (
     <DetailPanel
       title={row.name}
@@ -30,6 +34,7 @@ export function PlanPanel({ row, run, onClose }: { row: PlanRow; run: RunRow | u
             <Button variant="filled" leftSection={<IconPlayerPlay size={16} />} loading={backUp.busy} onClick={() => backUp.run(row)}>Back up now</Button>
           )}
           <Button leftSection={<IconEdit size={16} />} onClick={() => navigate(`/plans/${row.id}/edit`)}>Edit</Button>
+          {sealed && <Button leftSection={<IconKey size={16} />} onClick={() => setKitOpen(true)}>Recovery kit…</Button>}
           <Button leftSection={<IconTrash size={16} />} onClick={() => setRemoving(true)}>Remove…</Button>
         </>
       }
@@ -40,6 +45,8 @@ export function PlanPanel({ row, run, onClose }: { row: PlanRow; run: RunRow | u
         rows={[
           { name: 'Server', value: <Link to={`/servers/${row.server}`}>{row.server_name}</Link> },
           { name: 'Where to', value: row.destinations.join(' · ') || 'nowhere yet' },
+          { name: 'Layout', value: row.layout === 'vault' ? 'Vault' : `Archives: ${row.layout}` },
+          ...(row.missing_copies > 0 ? [{ name: 'Missing', value: <MissingCopies row={row} /> }] : []),
           { name: 'Last good', value: <Ago at={row.last_backup} never="none yet" /> },
           { name: 'Size', value: <Size bytes={row.last_bytes} /> },
           { name: 'Backups', value: <Link to={`/backups?plan=${encodeURIComponent(row.id)}`}>Show its backups</Link> },
@@ -51,8 +58,34 @@ export function PlanPanel({ row, run, onClose }: { row: PlanRow; run: RunRow | u
           {plan.data.draft.items.map((item, i) => <Item key={`${item.settings.kind}-${i}`} item={item} />)}
         </ul>
       )}
+      {kitOpen && <PlanKitDialog row={row} onClose={() => setKitOpen(false)} />}
       {removing && <RemovePlan row={row} onClose={() => setRemoving(false)} />}
     </DetailPanel>
+  );
+}
+
+/** Copies that did not get to all destinations, with the way to each of these. */
+function MissingCopies({ row }: { row: PlanRow }) {
+  const destinations = useDestinations();
+  const lacking = (destinations.data ?? []).filter((each) => row.destinations.includes(each.name) && each.missing > 0);
+  return (
+    <>
+      {plural(row.missing_copies, 'copy', 'copies')} to be made good by Sync
+      {lacking.map((each) => <span key={each.id}>{' · '}<Link to={`/destinations/${each.id}`}>{each.name}</Link></span>)}
+    </>
+  );
+}
+
+/** The kit of the plan's archive key once more. */
+function PlanKitDialog({ row, onClose }: { row: PlanRow; onClose: () => void }) {
+  // Not kept in the cache: it is a secret, and is asked for each time it is looked at.
+  const kit = useQuery<RecoveryKit, IpcError>({ queryKey: ['plan-kit', row.id], queryFn: () => api.planKit(row.id), gcTime: 0, staleTime: 0 });
+  return (
+    <Modal opened onClose={onClose} title={`Recovery kit of ${row.name}`} size="lg">
+      {kit.error && <ErrorNote error={kit.error} retry={() => void kit.refetch()} />}
+      {kit.isPending && <p className="mute" role="status">Reading the key of {row.name}…</p>}
+      {kit.data && <KitSheet id={row.id} kit={kit.data} of="plans" />}
+    </Modal>
   );
 }
 

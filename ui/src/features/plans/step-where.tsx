@@ -1,11 +1,13 @@
-import { Button, Checkbox, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Checkbox, TextInput } from '@mantine/core';
+import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import type { DestinationRow, IpcError, PlanDraft } from '../../ipc';
 import { navigate } from '../../shared/router';
-import { Card, EmptyState, ErrorNote, PathText, Size, StateBadge } from '../../shared/ui';
+import { Card, Chip, EmptyState, ErrorNote, PathText, Size, StateBadge } from '../../shared/ui';
+import { destinationEffect, moved } from './layout';
 
 type WhereProps = { draft: PlanDraft; destinations: DestinationRow[]; onChange: (draft: PlanDraft) => void };
 
-/** Ticks the destinations; the first one ticked is the primary. */
+/** Ticks the destinations, and puts several in order. */
 export function WhereStep({ draft, destinations, onChange }: WhereProps) {
   if (destinations.length === 0) {
     return (
@@ -22,6 +24,7 @@ export function WhereStep({ draft, destinations, onChange }: WhereProps) {
     const has = draft.destinations.includes(id);
     onChange({ ...draft, destinations: has ? draft.destinations.filter((one) => one !== id) : [...draft.destinations, id] });
   };
+  const vault = draft.layout.kind === 'vault';
   return (
     <>
       <Card title="Destinations" aside={draft.destinations.length > 1 ? 'Read once, written to each' : undefined}>
@@ -31,15 +34,41 @@ export function WhereStep({ draft, destinations, onChange }: WhereProps) {
             <span className="grow">
               <b>{row.name}</b> <PathText path={row.place} />
             </span>
-            <span className="mute"><Size bytes={row.free_bytes} /> free</span>
+            {vault && !row.vault && <Chip>no vault</Chip>}
+            {row.free_bytes !== null && <span className="mute"><Size bytes={row.free_bytes} /> free</span>}
             <StateBadge state={row.state} title={row.state_text || undefined} />
           </label>
         ))}
       </Card>
+      {draft.destinations.length > 1 && <Order draft={draft} destinations={destinations} onChange={onChange} />}
       <div className="row">
         <Button onClick={() => navigate('/destinations/new')}>Add another destination</Button>
       </div>
     </>
+  );
+}
+
+/** The order: the first is the primary, which is asked first when something is brought back. */
+function Order({ draft, destinations, onChange }: WhereProps) {
+  const chosen = draft.destinations.flatMap((id) => destinations.filter((row) => row.id === id));
+  const move = (id: string, by: -1 | 1) => onChange({ ...draft, destinations: moved(draft.destinations, id, by) });
+  return (
+    <Card title="In this order">
+      <ol className="order">
+        {chosen.map((row, i) => (
+          <li key={row.id}>
+            <span className="order-number" aria-hidden>{i + 1}</span>
+            <span className="grow">
+              <b>{row.name}</b> {i === 0 && <Chip>primary</Chip>}
+              <div className="mute small">{destinationEffect(row, draft, destinations)}{i === 0 ? '; asked first when something is brought back' : ''}</div>
+            </span>
+            <ActionIcon variant="subtle" color="gray" disabled={i === 0} aria-label={`Move ${row.name} up`} onClick={() => move(row.id, -1)}><IconArrowUp size={16} /></ActionIcon>
+            <ActionIcon variant="subtle" color="gray" disabled={i === chosen.length - 1} aria-label={`Move ${row.name} down`} onClick={() => move(row.id, 1)}><IconArrowDown size={16} /></ActionIcon>
+          </li>
+        ))}
+      </ol>
+      <p className="order-foot mute small">One that fails during a backup is marked and made good later by Sync, without reading the server again.</p>
+    </Card>
   );
 }
 

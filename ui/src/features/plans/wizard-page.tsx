@@ -1,13 +1,16 @@
 import { Skeleton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, type DestinationRow, type IpcError, type PlanDraft, type PlanRow, type PlanView, type ServerRow } from '../../ipc';
+import { api, type DestinationRow, type IpcError, type LayoutDraft, type PlanDraft, type PlanRow, type PlanSaved, type PlanView, type ServerRow } from '../../ipc';
 import { keys, useAction, useDestinations, usePlans, useServers } from '../../shared/query';
 import { navigate, useParam, useQueryValue } from '../../shared/router';
 import { ErrorNote, Page, showNote } from '../../shared/ui';
 import { Summary, WizardPage } from '../../shared/wizard';
 import { EMPTY, STEPS, stepProblem, suggestName, toDraft } from './form';
 import { KIND_WORDS, itemText } from './items';
+import { PlanKitPage } from './kit-page';
+import { keepsKey, layoutText } from './layout';
+import { LayoutCards, useArchiveName } from './step-layout';
 import { NameStep, WhereStep } from './step-where';
 import { WhatStep } from './step-what';
 import './plans.css';
@@ -49,6 +52,9 @@ function Wizard({ start, servers, destinations, plans }: Props) {
   const [step, setStep] = useState(0);
   const [draft, setDraft] = useState(start);
   const [named, setNamed] = useState(start.name !== '');
+  const [repeated, setRepeated] = useState('');
+  const [saved, setSaved] = useState<PlanSaved>();
+  const fileName = useArchiveName(draft);
   const editing = start.id !== null;
   const serverName = servers.find((row) => row.id === draft.server)?.name ?? '';
   const taken = plans.filter((row) => row.id !== draft.id).map((row) => row.name);
@@ -56,7 +62,15 @@ function Wizard({ start, servers, destinations, plans }: Props) {
   const save = useAction(() => api.savePlan(toDraft(draft)), {
     changes: ['plans'],
     inline: true,
-    onDone: ({ row }) => {
+    onDone: (result) => {
+      const { row } = result;
+      if (result.kit) {
+        // The key has done its work: it does not stay in the window.
+        setDraft((old) => ({ ...old, layout: { ...old.layout, key: null } }));
+        setRepeated('');
+        setSaved(result);
+        return;
+      }
       showNote(editing ? `${row.name} is changed. The next backup takes it up.` : `The plan ${row.name} is made.`);
       navigate(`/plans/${row.id}`, { replace: true });
     },
@@ -66,10 +80,14 @@ function Wizard({ start, servers, destinations, plans }: Props) {
     setStep(to);
   };
   const last = step === STEPS.length - 1;
+  const around = { repeated, stored: keepsKey(start.id === null ? null : start.layout, draft.layout), destinations };
+  const nameProblem = step === 1 && draft.layout.kind === 'archive' && fileName.error ? fileName.error.message : null;
+  const setLayout = (part: Partial<LayoutDraft>) => setDraft((old) => ({ ...old, layout: { ...old.layout, ...part } }));
+  if (saved?.kit) return <PlanKitPage row={saved.row} kit={saved.kit} />;
   return (
     <WizardPage
       title={editing ? `Edit ${start.name}` : 'Make a plan'}
-      text={['What should be backed up?', 'Where should the backups lie?', 'How is the plan called?'][step]}
+      text={['What should be backed up?', 'Where should the backups lie, and how?', 'How is the plan called?'][step]}
       crumbs={CRUMBS}
       steps={STEPS}
       current={step}
@@ -78,13 +96,18 @@ function Wizard({ start, servers, destinations, plans }: Props) {
       back={step === 0 ? { title: 'Cancel', run: () => navigate(editing ? `/plans/${start.id ?? ''}` : '/plans') } : { title: 'Back', run: () => setStep(step - 1) }}
       next={{
         title: last ? (editing ? 'Save the plan' : 'Make the plan') : 'Continue',
-        problem: stepProblem(step, draft, taken),
+        problem: stepProblem(step, draft, taken, around) ?? nameProblem,
         busy: save.busy,
         run: () => (last ? save.run() : go(step + 1)),
       }}
     >
       {step === 0 && <WhatStep draft={draft} servers={servers} suggest={!editing} onChange={setDraft} />}
-      {step === 1 && <WhereStep draft={draft} destinations={destinations} onChange={setDraft} />}
+      {step === 1 && (
+        <>
+          <WhereStep draft={draft} destinations={destinations} onChange={setDraft} />
+          {destinations.length > 0 && <LayoutCards draft={draft} around={around} onLayout={setLayout} onRepeated={setRepeated} />}
+        </>
+      )}
       {last && (
         <NameStep
           name={draft.name}
@@ -124,6 +147,7 @@ function PlanSummary({ draft, serverName, destinations }: { draft: PlanDraft; se
           ),
         },
         { name: 'Where to', value: where.join(' · ') },
+        { name: 'Layout', value: layoutText(draft.layout) },
         { name: 'When', value: 'When you press "Back up now"' },
         { name: 'Name', value: draft.name, open: 'asked last' },
       ]}

@@ -1,1 +1,1 @@
-export { KitConfirm, KitSheet } from './kit';
+export { KitConfirm, KitSheet, type KitOf } from './kit';

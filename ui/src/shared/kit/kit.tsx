@@ -21,20 +21,24 @@ function quote(text: string): string {
   return /^[A-Za-z0-9_/.:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Tells whether a kit is of a plan's archive key: no vault belongs to it. `id` is then the plan's. */
-function isArchiveKit(kit: RecoveryKit): boolean {
-  return kit.vault_id === '';
+/** Whose key a kit holds: a destination's vault's, or the one a plan's archives are sealed with. `id` is then the plan's. */
+export type KitOf = 'destinations' | 'plans';
+
+/** How the words make up the key: joined by "-" (a vault's), by nothing (groups of hex digits), or it is one word. */
+function joinedBy(kit: RecoveryKit): string {
+  if (kit.words.length < 2) return '';
+  return kit.words.join('') === kit.password ? ': these groups, joined by nothing' : ': these words, joined by "-"';
 }
 
 /** The recovery kit on screen, with ways to keep it on paper or in a file. */
-export function KitSheet({ id, kit }: { id: string; kit: RecoveryKit }) {
+export function KitSheet({ id, kit, of = 'destinations' }: { id: string; kit: RecoveryKit; of?: KitOf }) {
   const made = kit.words.length > 1;
-  const archives = isArchiveKit(kit);
+  const archives = of === 'plans';
   return (
     <div className="kit stack">
       <KitButtons id={id} kit={kit} />
       <div>
-        <h2>{made ? 'The key: these words, joined by "-"' : 'The key you chose'}</h2>
+        <h2>{made ? `The key${joinedBy(kit)}` : 'The key you chose'}</h2>
       </div>
       <ol className="kit-words" aria-label="Words of the key">
         {kit.words.map((word, i) => (
@@ -68,7 +72,7 @@ export function KitSheet({ id, kit }: { id: string; kit: RecoveryKit }) {
           <pre className="mono" tabIndex={0} aria-label="Commands for restic">{resticSteps(kit)}</pre>
         </>
       )}
-      <PrintedKit kit={kit} />
+      <PrintedKit kit={kit} archives={archives} />
     </div>
   );
 }
@@ -96,18 +100,18 @@ function KitButtons({ id, kit }: { id: string; kit: RecoveryKit }) {
 }
 
 /** The page that is printed: nothing of the window around it. */
-function PrintedKit({ kit }: { kit: RecoveryKit }) {
+function PrintedKit({ kit, archives }: { kit: RecoveryKit; archives: boolean }) {
   const made = kit.words.length > 1;
   return createPortal(
     <div className="kit-print" aria-hidden>
       <h1>Recovery kit: {kit.destination}</h1>
       <p>
-        With this page anybody can read the backups {isArchiveKit(kit) ? `of ${kit.destination}` : `in ${kit.repository}`}. Without it, and without the computer that made it, nobody can.
+        With this page anybody can read the backups {archives ? `of ${kit.destination}` : `in ${kit.repository}`}. Without it, and without the computer that made it, nobody can.
         Keep it where neither a thief nor a fire finds both.
       </p>
-      <h2>{made ? 'Password: these words, joined by "-"' : 'Password'}</h2>
+      <h2>{made ? `${archives ? 'Key' : 'Password'}${joinedBy(kit)}` : archives ? 'Key' : 'Password'}</h2>
       {made ? <ol>{kit.words.map((word, i) => <li key={`${i}-${word}`}>{word}</li>)}</ol> : <pre>{kit.password}</pre>}
-      {isArchiveKit(kit) ? (
+      {archives ? (
         <>
           <h2>What it opens</h2>
           <p>The archives of the plan {kit.destination}. Made {formatExact(kit.created)}.</p>
@@ -128,13 +132,13 @@ function PrintedKit({ kit }: { kit: RecoveryKit }) {
   );
 }
 
-type AskProps = { id: string; destination: string; of?: 'destinations' | 'plans'; words: number; ask: number; onConfirmed: () => void; onLater?: () => void };
+type AskProps = { id: string; destination: string; of?: KitOf; words: number; ask: number; /** Compares here rather than in the engine: for a kit just made, whose words are at hand. */ expected?: string; onConfirmed: () => void; onLater?: () => void };
 
 /** Asks one word back, to know that the kit was written down. */
-export function KitConfirm({ id, destination, of = 'destinations', words, ask, onConfirmed, onLater }: AskProps) {
+export function KitConfirm({ id, destination, of = 'destinations', words, ask, expected, onConfirmed, onLater }: AskProps) {
   const [word, setWord] = useState('');
   const [wrong, setWrong] = useState(false);
-  const check = useAction((typed: string) => api.confirmRecoveryKit(id, ask, typed), {
+  const check = useAction(async (typed: string) => (expected === undefined ? api.confirmRecoveryKit(id, ask, typed) : typed.toLowerCase() === expected.toLowerCase()), {
     changes: [of],
     onDone: (right) => {
       setWrong(!right);
