@@ -1,7 +1,7 @@
 // `npm run bench`: Backstay beside its peers, on the same tree, in the same run. Prints a table and writes
 // target/bench/result.json. No test looks at these numbers.
 //
-//   npm run bench -- [--runs N] [--only backup,restore,window] [--backstay PATH]
+//   npm run bench -- [--runs N] [--only backup,restore,window,destinations] [--parts s3-upload,sftp,…] [--backstay PATH]
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -13,7 +13,8 @@ import { changeOnePercent, makeTree, sha256 } from './tree.mjs';
 const { values: options } = parseArgs({
   options: {
     runs: { type: 'string', default: '2' },
-    only: { type: 'string', default: 'backup,restore,window' },
+    only: { type: 'string', default: 'backup,restore,window,destinations' },
+    parts: { type: 'string' },
     backstay: { type: 'string' },
   },
 });
@@ -149,6 +150,12 @@ if (wanted.has('backup')) await backupBench(bin);
 if (wanted.has('window') && readdirSync(import.meta.dirname).includes('window.mjs')) {
   const { windowBench } = await import('./window.mjs');
   for (const line of await windowBench(bin)) row(line.what, line.ours, undefined, line.bar, line.unit);
+}
+if (wanted.has('destinations')) {
+  const { destinationsBench } = await import('./destinations.mjs');
+  if (!existsSync(tree)) makeTree(tree);
+  const only = options.parts ? new Set(options.parts.split(',')) : undefined;
+  await destinationsBench({ bin, top, work, tree, runs, row, say, has, only });
 }
 say('');
 const cell = (value, unit) => (value === undefined ? '' : `${value.toFixed(2)} ${unit}`);
