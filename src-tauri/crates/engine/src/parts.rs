@@ -10,6 +10,7 @@ use backstay_core::destination::{Destination, Traffic};
 use backstay_core::host::{Host, HostKeyPins};
 use backstay_core::kind::Kind;
 use backstay_core::layout::{ArchiveKey, ArchiveKeys, BackupManifest, Exporter, Layout};
+use backstay_core::run::StoredError;
 use backstay_core::secret::{Secret, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Error, Result, RunContext};
@@ -179,10 +180,13 @@ pub struct MirrorLeg {
     pub name: String,
     /// The destination.
     pub destination: Arc<dyn Destination>,
+    /// It has all that new backups may build on. One that has not gets the data, but not what makes it a backup, and is
+    /// never read from.
+    pub level: bool,
 }
 
-/// Hears when a leg of a mirror failed for good, and why: its name and the error.
-pub type OnLegFailed = Arc<dyn Fn(&str, &backstay_core::Error) + Send + Sync>;
+/// Hears when a leg of a mirror failed for good, and why: its name and the reason.
+pub type OnLegFailed = Arc<dyn Fn(&str, &StoredError) + Send + Sync>;
 
 /// A vault opened with its key.
 #[derive(Clone)]

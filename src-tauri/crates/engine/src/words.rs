@@ -26,6 +26,15 @@ pub(crate) fn stored_error(error: &StoredError) -> IpcError {
     }
 }
 
+/// Returns an error that was kept as an error again.
+pub(crate) fn error_of(stored: &StoredError) -> Error {
+    let mut error = Error::new(stored.class, stored.message.clone());
+    if let Some(hint) = &stored.hint {
+        error = error.hint(hint.clone());
+    }
+    error.detail(stored.detail.clone().unwrap_or_default())
+}
+
 /// Returns a size in words: "1.2 GiB".
 pub fn size_text(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

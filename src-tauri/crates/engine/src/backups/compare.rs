@@ -1,9 +1,9 @@
 //! What changed between two backups.
 
+use super::copies::Copy;
 use crate::backstay::{Backstay, Inner, locked};
 use crate::words::invalid;
 use backstay_contract::{DiffLineView, DiffView};
-use backstay_core::config::DestinationConfig;
 use backstay_core::entry::Entry;
 use backstay_core::layout::{BackupDiff, DiffKind, DiffLine};
 use backstay_core::{BackupId, RawPath, Result, RunContext};
@@ -18,38 +18,54 @@ const KEPT: usize = 4;
 impl Backstay {
     /// Compares two backups.
     pub async fn backup_diff(&self, older: &str, newer: &str) -> Result<DiffView> {
-        let (older, place) = self.inner.known_backup(&BackupId::from(older))?;
-        let (newer, other_place) = self.inner.known_backup(&BackupId::from(newer))?;
-        if place.id != other_place.id {
-            return Err(invalid("Cannot compare these backups: they lie at different destinations")
-                .hint("Compare two backups of one destination"));
-        }
-        let diff = self.inner.diff_of(&older.record.id, &newer.record.id, &place).await?;
+        let (older, _) = self.inner.known_backup(&BackupId::from(older))?;
+        let (newer, _) = self.inner.known_backup(&BackupId::from(newer))?;
+        let diff = self.inner.diff_of(&older.record.id, &newer.record.id).await?;
         Ok(view(&older.record.id, &newer.record.id, &diff))
     }
 }
 
 impl Inner {
-    /// Compares two backups of one destination, or returns what was found before.
-    pub(super) async fn diff_of(
-        &self,
-        older: &BackupId,
-        newer: &BackupId,
-        destination: &DestinationConfig,
-    ) -> Result<Arc<BackupDiff>> {
+    /// Compares two backups where both lie, or returns what was found before.
+    pub(super) async fn diff_of(&self, older: &BackupId, newer: &BackupId) -> Result<Arc<BackupDiff>> {
         let kept = locked(&self.diffs).iter().find(|(o, n, _)| o == older && n == newer).map(|(.., diff)| diff.clone());
         if let Some(diff) = kept {
             return Ok(diff);
         }
         let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
-        let layout = self.vault(destination).await?.layout;
-        let diff = Arc::new(layout.diff(&ctx, older, newer).await?);
+        let diff = Arc::new(self.compare(&ctx, older, newer).await?);
         let mut diffs = locked(&self.diffs);
         diffs.push((older.clone(), newer.clone(), diff.clone()));
         if diffs.len() > KEPT {
             diffs.remove(0);
         }
         Ok(diff)
+    }
+}
+
+impl Inner {
+    /// Compares at the nearest place that has both and answers.
+    async fn compare(&self, ctx: &RunContext, older: &BackupId, newer: &BackupId) -> Result<BackupDiff> {
+        let others = self.copies(newer)?;
+        let mut first = None;
+        for copy in self.copies(older)? {
+            let same_layout = |other: &Copy| {
+                other.config.id == copy.config.id
+                    && other.known.record.archive.is_some() == copy.known.record.archive.is_some()
+            };
+            if !others.iter().any(same_layout) {
+                continue;
+            }
+            let compared = async { self.layout_of(&copy).await?.diff(ctx, older, newer).await };
+            match compared.await {
+                Ok(diff) => return Ok(diff),
+                Err(error) => _ = first.get_or_insert(error),
+            }
+        }
+        Err(first.unwrap_or_else(|| {
+            invalid("Cannot compare these backups: they lie at different destinations, or one of them is an archive")
+                .hint("Compare two backups of one destination")
+        }))
     }
 }
 

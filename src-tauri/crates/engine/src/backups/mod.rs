@@ -1,17 +1,20 @@
 //! Backups: the list and one of them whole.
 
 mod compare;
+pub(crate) mod copies;
+mod delete;
+pub(crate) mod spare;
 mod tree;
 
 use crate::backstay::{Backstay, Inner};
 use crate::words::{invalid, millis, problem_row};
-use backstay_contract::{BackupDetail, BackupFilter, BackupItem, BackupPage, BackupRow, CopyView};
-use backstay_core::config::{BackupQuery, BackupSort, DestinationConfig, KnownBackup};
+use backstay_contract::{BackupDetail, BackupFilter, BackupItem, BackupPage, BackupRow};
+use backstay_core::config::{BackupCopies, BackupQuery, BackupSort, DestinationConfig, KnownBackup};
 use backstay_core::kind::item_root;
 use backstay_core::layout::{BackupManifest, BackupReader};
 use backstay_core::run::RunKind;
 use backstay_core::store::RunQuery;
-use backstay_core::{BackupId, Error, ErrorClass, Result};
+use backstay_core::{BackupId, DestinationId, Error, ErrorClass, Result};
 use std::sync::Arc;
 
 /// Problems shown with a backup; the run has all of them.
@@ -20,25 +23,25 @@ const PROBLEMS_SHOWN: usize = 100;
 impl Backstay {
     /// Returns a page of backups.
     pub async fn backups(&self, filter: BackupFilter) -> Result<BackupPage> {
-        let page = self.inner.store.backups(&query_of(filter)?)?;
-        let rows = page.rows.iter().map(|known| self.inner.backup_row(known));
+        let page = self.inner.store.backup_rows(&query_of(filter)?)?;
+        let rows = page.rows.iter().map(|copies| self.inner.backup_row(copies));
         Ok(BackupPage { rows: rows.collect::<Result<_>>()?, total: page.total })
     }
 
     /// Returns one backup whole.
     pub async fn backup(&self, id: &str) -> Result<BackupDetail> {
-        let (known, destination) = self.inner.known_backup(&BackupId::from(id))?;
-        let copies = self.inner.store.backup(&known.record.id)?;
-        let reader = self.inner.reader(&known, &destination).await?;
-        let manifest = reader.manifest().await?;
+        let copies = self.inner.copies(&BackupId::from(id))?;
+        let known = copies.first().map(|copy| copy.known.clone()).ok_or_else(|| invalid("There is no such backup"))?;
+        let manifest = self.inner.manifest_of(&copies).await?;
         let counts = known.record.counts;
-        let copies = copies.iter().map(|copy| CopyView {
-            destination: copy.destination.to_string(),
-            destination_name: self.inner.destination_name(copy),
-            state: "there".into(),
-        });
+        let mut record = known.record.clone();
+        record.verified = copies.iter().filter_map(|copy| copy.known.record.verified).max();
+        let all = BackupCopies { record, destinations: copies.iter().map(|copy| copy.config.id.clone()).collect() };
+        let views = copies.iter().map(|copy| self.inner.copy_view(copy));
+        let mut views = futures::future::join_all(views).await;
+        views.extend(self.inner.missing_views(&known.record, &copies)?);
         Ok(BackupDetail {
-            row: self.inner.backup_row(&known)?,
+            row: self.inner.backup_row(&all)?,
             previous: self.inner.previous(&known)?.map(|id| id.to_string()),
             items: manifest.as_ref().map(|manifest| self.inner.items_of(manifest)).unwrap_or_default(),
             files_read: counts.files_read,
@@ -49,7 +52,7 @@ impl Backstay {
             problem_list: manifest
                 .map(|manifest| manifest.problems.iter().take(PROBLEMS_SHOWN).map(problem_row).collect())
                 .unwrap_or_default(),
-            copies: copies.collect(),
+            copies: views,
             run: self.inner.run_of(&known)?,
         })
     }
@@ -58,28 +61,35 @@ impl Backstay {
 impl Inner {
     /// Returns a backup by its id or the start of it, with the destination it lies at.
     pub(crate) fn known_backup(&self, id: &BackupId) -> Result<(KnownBackup, DestinationConfig)> {
-        let copies = self.store.backup(id)?;
-        let known = copies.into_iter().next().ok_or_else(|| {
-            Error::new(ErrorClass::Missing, format!("There is no backup {id}"))
-                .hint("Read the destination anew if it was made on another computer")
-        })?;
-        let destination = self.store.destination(&known.destination)?;
-        Ok((known, destination))
+        let nearest = self.copies(id)?.into_iter().next();
+        let copy = nearest.ok_or_else(|| Error::new(ErrorClass::Missing, format!("There is no backup {id}")))?;
+        Ok((copy.known, copy.config))
     }
 
-    /// Opens a backup for reading.
-    pub(crate) async fn reader(
-        &self,
-        known: &KnownBackup,
-        destination: &DestinationConfig,
-    ) -> Result<Arc<dyn BackupReader>> {
-        self.vault(destination).await?.layout.open(&known.record.id).await
+    /// Reads a backup's manifest; one that lies frozen is shown without.
+    async fn manifest_of(&self, copies: &[copies::Copy]) -> Result<Option<BackupManifest>> {
+        match self.open_nearest(copies).await {
+            Ok((reader, _)) => reader.manifest().await,
+            Err(error)
+                if error.class == ErrorClass::Locked
+                    && copies.iter().all(|copy| copy.known.record.archive.is_some()) =>
+            {
+                tracing::info!(%error, "shown without its manifest");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    pub(crate) fn backup_row(&self, known: &KnownBackup) -> Result<BackupRow> {
-        let record = &known.record;
-        // Several copies come as several rows of one id only once plans write to several places.
-        let names = vec![self.destination_name(known)];
+    /// Opens a backup for reading, at the nearest place that answers.
+    pub(crate) async fn reader(&self, known: &KnownBackup) -> Result<Arc<dyn BackupReader>> {
+        Ok(self.open_nearest(&self.copies(&known.record.id)?).await?.0)
+    }
+
+    pub(crate) fn backup_row(&self, copies: &BackupCopies) -> Result<BackupRow> {
+        let record = &copies.record;
+        let names = copies.destinations.iter().map(|id| self.destination_name(id)).collect();
+        let lacking = self.lacking(record, copies.destinations.iter())?;
         Ok(BackupRow {
             id: record.id.to_string(),
             started: millis(record.started),
@@ -95,12 +105,15 @@ impl Inner {
             bytes: record.counts.bytes,
             added_bytes: record.counts.bytes_added,
             destinations: names,
+            missing_at: lacking.into_iter().map(|config| config.name).collect(),
+            layout: copies::layout_word(record).into(),
+            sealed: record.archive.as_ref().is_some_and(|file| file.sealed),
             verified: record.verified.map(millis),
         })
     }
 
-    fn destination_name(&self, known: &KnownBackup) -> String {
-        self.store.destination(&known.destination).map_or_else(|_| known.destination.to_string(), |config| config.name)
+    fn destination_name(&self, id: &DestinationId) -> String {
+        self.store.destination(id).map_or_else(|_| id.to_string(), |config| config.name)
     }
 
     fn items_of(&self, manifest: &BackupManifest) -> Vec<BackupItem> {

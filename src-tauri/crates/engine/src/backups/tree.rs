@@ -3,7 +3,7 @@
 use super::compare::Marks;
 use crate::backstay::{Backstay, Inner};
 use backstay_contract::BackupEntry;
-use backstay_core::config::{DestinationConfig, KnownBackup};
+use backstay_core::config::KnownBackup;
 use backstay_core::entry::{Entry, EntryType};
 use backstay_core::path::escape;
 use backstay_core::{BackupId, RawPath, Result, RunContext};
@@ -18,12 +18,12 @@ const MARKS_LIMIT: Duration = Duration::from_secs(2);
 impl Backstay {
     /// Lists a folder of a backup.
     pub async fn backup_list(&self, id: &str, path: &str) -> Result<Vec<BackupEntry>> {
-        let (known, destination) = self.inner.known_backup(&BackupId::from(id))?;
+        let (known, _) = self.inner.known_backup(&BackupId::from(id))?;
         let path = RawPath::from_text(path)?.to_relative();
-        let reader = self.inner.reader(&known, &destination).await?;
+        let reader = self.inner.reader(&known).await?;
         let ctx = RunContext { clock: self.inner.clock.clone(), ..RunContext::silent() };
         let listed = reader.list(&ctx, &path).await?;
-        let marks = self.inner.marks(&known, &destination).await?;
+        let marks = self.inner.marks(&known).await?;
         let mut rows: Vec<_> =
             listed.iter().map(|line| row(&line.entry, line.total_bytes, line.total_files, &marks)).collect();
         rows.sort_by_key(|row| row.kind != "dir");
@@ -32,14 +32,14 @@ impl Backstay {
 
     /// Finds entries of a backup by a part of their path.
     pub async fn backup_search(&self, id: &str, text: &str) -> Result<Vec<BackupEntry>> {
-        let (known, destination) = self.inner.known_backup(&BackupId::from(id))?;
+        let (known, _) = self.inner.known_backup(&BackupId::from(id))?;
         if text.trim().is_empty() {
             return Ok(Vec::new());
         }
-        let reader = self.inner.reader(&known, &destination).await?;
+        let reader = self.inner.reader(&known).await?;
         let ctx = RunContext { clock: self.inner.clock.clone(), ..RunContext::silent() };
         let found = reader.search(&ctx, text.trim(), FOUND_AT_MOST).await?;
-        let marks = self.inner.marks(&known, &destination).await?;
+        let marks = self.inner.marks(&known).await?;
         let files = |entry: &Entry| u64::from(entry.is_file());
         Ok(found.iter().map(|entry| row(entry, entry.size_bytes, files(entry), &marks)).collect())
     }
@@ -47,10 +47,10 @@ impl Backstay {
 
 impl Inner {
     /// Returns what changed since the backup before; nothing when there is none, or when it takes too long for now.
-    async fn marks(self: &Arc<Self>, known: &KnownBackup, destination: &DestinationConfig) -> Result<Marks> {
+    async fn marks(self: &Arc<Self>, known: &KnownBackup) -> Result<Marks> {
         let Some(previous) = self.previous(known)? else { return Ok(Marks::default()) };
-        let (inner, newer, destination) = (self.clone(), known.record.id.clone(), destination.clone());
-        let work = tokio::spawn(async move { inner.diff_of(&previous, &newer, &destination).await });
+        let (inner, newer) = (self.clone(), known.record.id.clone());
+        let work = tokio::spawn(async move { inner.diff_of(&previous, &newer).await });
         match tokio::time::timeout(MARKS_LIMIT, work).await {
             Ok(Ok(Ok(diff))) => Ok(Marks::of(&diff)),
             Ok(Ok(Err(error))) => {

@@ -59,9 +59,9 @@ impl Inner {
         })
     }
 
-    /// Counts the backups of a plan that lie at another of its destinations and not at this one.
+    /// Counts the backups of a plan that lie at another of its destinations and should at this one.
     pub(crate) fn missing_at(&self, plan: &PlanId, destination: &DestinationId) -> Result<u64> {
-        Ok(self.store.missing_backups(plan, destination)?.len() as u64)
+        Ok(self.to_make_good(plan, destination)?.len() as u64)
     }
 
     fn provider_name(&self, place: &Place) -> Option<String> {

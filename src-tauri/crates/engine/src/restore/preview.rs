@@ -13,11 +13,11 @@ use backstay_core::{BackupId, RawPath, Result, RunContext, RunId, ServerId};
 impl Inner {
     pub(super) async fn make_preview(&self, request: RestoreRequest) -> Result<KeptPreview> {
         let wish = Wish::parse(&request.paths, request.target.as_deref(), &request.mode)?;
-        let (backup, destination) = self.known_backup(&BackupId::from(request.backup.as_str()))?;
+        let copies = self.copies(&BackupId::from(request.backup.as_str()))?;
         let server = self.store.server(&ServerId::from(request.server.as_str()))?;
         let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
-        let layout = self.vault(&destination).await?.layout;
-        let reader = layout.open(&backup.record.id).await?;
+        let (reader, copy) = self.open_nearest(&copies).await?;
+        let (backup, destination) = (copy.known, copy.config);
         let picked = self.picked(&ctx, reader.as_ref(), &backup, &wish).await?;
         let host = self.connect(&server).await?;
         let problems = match wish.mode {

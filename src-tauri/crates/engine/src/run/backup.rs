@@ -1,15 +1,18 @@
 //! A plan's backup: preflight, collect each item, commit last.
 
+use super::legs::{Legs, Target};
 use super::{Finish, HeldLock, Job, RunStart};
 use crate::backstay::{Backstay, Inner};
+use crate::backups::copies::makes_archives;
 use crate::words::{count_text, size_text};
 use async_trait::async_trait;
 use backstay_contract::FilesSettings;
-use backstay_core::config::{DestinationConfig, KnownBackup, Plan, Server};
+use backstay_core::config::{DestinationConfig, Plan, PlanLayout, Server};
+use backstay_core::destination::Destination;
 use backstay_core::entry::{AddError, Content, Entry, EntrySink, Xattr};
 use backstay_core::host::Host;
 use backstay_core::kind::{CollectReport, ItemInput};
-use backstay_core::layout::{BackupManifest, BackupStart, BackupWriter};
+use backstay_core::layout::{ArchiveStart, BackupManifest, BackupRecord, BackupStart, BackupWriter};
 use backstay_core::run::{Phase, Problem, ProblemKind, RunKind};
 use backstay_core::secret::SecretName;
 use backstay_core::{Error, ErrorClass, PlanId, RawPath, Result};
@@ -33,19 +36,20 @@ impl Backstay {
 impl Inner {
     fn begin_backup(self: &Arc<Self>, plan: &Plan) -> Result<String> {
         let server = self.store.server(&plan.server)?;
-        let destination = self.primary(plan)?;
+        let destinations = self.destinations_of(plan)?;
         let lock = self.lock_plan(plan)?;
+        let names: Vec<&str> = destinations.iter().map(|config| config.name.as_str()).collect();
         let start = RunStart {
             kind: RunKind::Backup,
             title: plan.name.clone(),
             plan: Some(plan.id.clone()),
             server: Some(server.id.clone()),
-            destination: Some(destination.id.clone()),
+            destination: destinations.first().map(|config| config.id.clone()),
             backup: None,
             plan_lock: Some(lock),
-            subject: format!("{} from {} to {}", plan.name, server.name, destination.name),
+            subject: format!("{} from {} to {}", plan.name, server.name, names.join(", ")),
         };
-        let work = Work { plan: plan.clone(), server, destination };
+        let work = Work { plan: plan.clone(), server, destinations };
         Ok(self.start_run(start, move |job| work.run(job))?.to_string())
     }
 
@@ -60,12 +64,12 @@ impl Inner {
         })
     }
 
-    fn primary(&self, plan: &Plan) -> Result<DestinationConfig> {
-        let id = plan.destinations.first().ok_or_else(|| {
-            Error::new(ErrorClass::Invalid, format!("The plan \"{}\" has no destination", plan.name))
-                .hint("Edit the plan and choose one")
-        })?;
-        self.store.destination(id)
+    fn destinations_of(&self, plan: &Plan) -> Result<Vec<DestinationConfig>> {
+        if plan.destinations.is_empty() {
+            return Err(Error::new(ErrorClass::Invalid, format!("The plan \"{}\" has no destination", plan.name))
+                .hint("Edit the plan and choose one"));
+        }
+        plan.destinations.iter().map(|id| self.store.destination(id)).collect()
     }
 
     async fn inputs(&self, plan: &Plan) -> Result<Vec<ItemInput>> {
@@ -85,32 +89,32 @@ impl Inner {
 struct Work {
     plan: Plan,
     server: Server,
-    destination: DestinationConfig,
+    destinations: Vec<DestinationConfig>,
 }
 
 impl Work {
     async fn run(self, job: Job) -> Result<Finish> {
-        job.progress.destination(&self.destination.name, 0, "writing");
+        let legs = Legs::new(&job, self.destinations.clone(), makes_archives(&self.plan.layout));
         job.phase(Phase::Connecting);
         job.progress_current(&self.server.name);
         let host = job.ctx.or_cancel(job.inner.connect(&self.server)).await?;
         job.log(format!("Connected to {} {}", self.server.name, host.route()));
-        let result = self.on_host(&job, host.as_ref()).await;
+        let result = self.on_host(&job, host.as_ref(), &legs).await;
         host.close().await;
-        let word = if result.is_ok() { "done" } else { "failed" };
-        let added = result.as_ref().map_or(0, |finish| finish.counts.bytes_added);
-        job.progress.destination(&self.destination.name, added, word);
-        result
+        let (record, target, finish) = result?;
+        // The server is not needed any more: what is left concerns the destinations alone.
+        legs.settle(&job, &target, &record).await?;
+        Ok(finish)
     }
 
-    async fn on_host(&self, job: &Job, host: &dyn Host) -> Result<Finish> {
+    async fn on_host(&self, job: &Job, host: &dyn Host, legs: &Legs) -> Result<(BackupRecord, Target, Finish)> {
         let ctx = &job.ctx;
         let started = ctx.clock.now();
         let inputs = job.inner.inputs(&self.plan).await?;
         let (ready, facts, estimate) = self.preflight(job, host, &inputs).await?;
         job.phase(Phase::Opening);
-        let layout = ctx.or_cancel(job.inner.vault(&self.destination)).await?.layout;
-        self.check_room(job, estimate).await?;
+        let archive = self.archive(job).await?;
+        let target = legs.open(job, estimate).await?;
         let mut manifest = BackupManifest {
             version: 1,
             server: self.server.id.clone(),
@@ -123,20 +127,20 @@ impl Work {
             facts,
             problems: Vec::new(),
         };
-        let start = BackupStart { manifest: manifest.clone(), paths: self.paths(), parent: None };
-        let writer = ctx.or_cancel(layout.begin(ctx, start)).await?;
-        let mut sink = WatchedSink { writer, failed: false, job, destination: &self.destination.name };
+        let start = BackupStart { manifest: manifest.clone(), paths: self.paths(), parent: None, archive };
+        let writer = ctx.or_cancel(target.layout.begin(ctx, start)).await.map_err(|e| legs.reason(&target, e))?;
+        let mut sink = WatchedSink { writer, failed: false };
         let collected = self.collect(job, host, &ready, &mut sink).await;
         let counted = match collected.and_then(|counted| ctx.check().map(|()| counted)) {
             Ok(counted) => counted,
             Err(error) => {
                 sink.writer.abort().await;
-                return Err(error);
+                return Err(if sink.failed { legs.reason(&target, error) } else { error });
             }
         };
         manifest.problems = job.progress.kept_problems();
         job.phase(Phase::Saving);
-        let record = sink.writer.commit(manifest).await?;
+        let record = sink.writer.commit(manifest).await.map_err(|e| legs.reason(&target, e))?;
         let mut counts = record.counts;
         counts.files_read = counts.files_read.max(counted.files_read);
         counts.bytes_read = counts.bytes_read.max(counted.bytes_read);
@@ -148,9 +152,13 @@ impl Work {
             size_text(counts.bytes_added)
         ));
         let id = record.id.clone();
-        crate::backstay::locked(&job.inner.used).remove(&self.destination.id);
-        job.inner.store.put_backup(&KnownBackup { record, destination: self.destination.id.clone() })?;
-        Ok(Finish { counts, backup: Some(id), result: None })
+        Ok((record, target, Finish { counts, backup: Some(id), result: None }))
+    }
+
+    /// How an archive is made; `None` for a vault.
+    async fn archive(&self, job: &Job) -> Result<Option<ArchiveStart>> {
+        let PlanLayout::Archive(settings) = &self.plan.layout else { return Ok(None) };
+        Ok(Some(ArchiveStart { settings: settings.clone(), key: job.inner.archive_key(&self.plan).await? }))
     }
 
     /// Looks at every item. One that cannot work among several is a problem; if none can, the first error ends the run.
@@ -190,38 +198,12 @@ impl Work {
         Ok((ready, facts, bytes))
     }
 
-    async fn check_room(&self, job: &Job, estimate: Option<u64>) -> Result<()> {
-        let destination = job.inner.place(&self.destination).await?;
-        let Ok(space) = destination.space().await else { return Ok(()) };
-        if space.free_bytes < MINIMUM_ROOM {
-            return Err(Error::new(
-                ErrorClass::Full,
-                format!(
-                    "Cannot back up to {}: only {} are free there",
-                    destination.label(),
-                    size_text(space.free_bytes)
-                ),
-            )
-            .hint("Make room on that disk, or choose another destination"));
-        }
-        if estimate.is_some_and(|bytes| bytes > space.free_bytes) {
-            job.log(format!(
-                "{} holds about {}, and {} has {} free: it may become full",
-                self.server.name,
-                size_text(estimate.unwrap_or(0)),
-                destination.label(),
-                size_text(space.free_bytes)
-            ));
-        }
-        Ok(())
-    }
-
     async fn collect(
         &self,
         job: &Job,
         host: &dyn Host,
         ready: &[&ItemInput],
-        sink: &mut WatchedSink<'_>,
+        sink: &mut WatchedSink,
     ) -> Result<CollectReport> {
         let mut sum = CollectReport::default();
         let mut failures = Failures::new(ready.len());
@@ -243,7 +225,7 @@ impl Work {
             if sink.failed {
                 return Err(Error::new(
                     ErrorClass::Internal,
-                    format!("The destination {} failed while {} was written", self.destination.name, input.item.name),
+                    format!("The destination failed while {} was written", input.item.name),
                 ));
             }
         }
@@ -278,6 +260,27 @@ impl Job {
     pub(super) fn problem(&self, problem: Problem) {
         backstay_core::context::Progress::problem(self.progress.as_ref(), problem);
     }
+}
+
+/// Looks whether there is room at a destination, where it tells.
+pub(super) async fn check_room(job: &Job, destination: &dyn Destination, estimate: Option<u64>) -> Result<()> {
+    let Ok(space) = job.ctx.or_cancel(destination.space()).await else { return Ok(()) };
+    if space.free_bytes < MINIMUM_ROOM {
+        return Err(Error::new(
+            ErrorClass::Full,
+            format!("Cannot back up to {}: only {} are free there", destination.label(), size_text(space.free_bytes)),
+        )
+        .hint("Make room on that disk, or choose another destination"));
+    }
+    if let Some(bytes) = estimate.filter(|bytes| *bytes > space.free_bytes) {
+        job.log(format!(
+            "There are about {} to back up, and {} has {} free: it may become full",
+            size_text(bytes),
+            destination.label(),
+            size_text(space.free_bytes)
+        ));
+    }
+    Ok(())
 }
 
 /// Items that failed, while others may go on.
@@ -332,23 +335,20 @@ fn tell(job: &Job, input: &ItemInput, error: &Error) {
     job.problem(Problem { kind, item: name.clone(), subject: name.clone(), reason });
 }
 
-/// The layout's writer as the kinds see it; remembers whether the destination failed, and shows what it wrote.
-struct WatchedSink<'a> {
+/// The layout's writer as the kinds see it; remembers whether the destination failed.
+struct WatchedSink {
     writer: Box<dyn BackupWriter>,
     failed: bool,
-    job: &'a Job,
-    destination: &'a str,
 }
 
 #[async_trait]
-impl EntrySink for WatchedSink<'_> {
+impl EntrySink for WatchedSink {
     fn is_unchanged(&self, entry: &Entry) -> Option<Vec<Xattr>> {
         self.writer.is_unchanged(entry)
     }
     async fn add(&mut self, entry: Entry, content: Content<'_>) -> Result<u64, AddError> {
         let result = self.writer.add(entry, content).await;
         self.failed |= matches!(result, Err(AddError::Sink(_)));
-        self.job.progress.destination(self.destination, self.writer.bytes_added(), "writing");
         result
     }
 }

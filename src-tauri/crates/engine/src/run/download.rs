@@ -1,30 +1,39 @@
-//! A download: a backup, or parts of it, into one file on this computer.
+//! A download: backups, or parts of one, into files on this computer. One that was cut off goes on where it was.
 
+use super::legs::being_freed;
+use super::request::{KeptDownload, KeptFile};
 use super::{Finish, Job, RunStart};
 use crate::backstay::Backstay;
+use crate::backups::copies::{Copy, file_name};
 use crate::words::{count_text, invalid, parse_format, size_text, time_text};
 use backstay_contract::DownloadRequest;
-use backstay_core::config::{DestinationConfig, KnownBackup};
-use backstay_core::layout::{ArchiveFormat, Selection};
+use backstay_core::context::Progress;
+use backstay_core::destination::Availability;
+use backstay_core::layout::{ArchiveFile, BackupReader, BackupRecord, Selection};
 use backstay_core::run::{Phase, RunCounts, RunKind};
-use backstay_core::{BackupId, Error, ErrorClass, RawPath, Result};
+use backstay_core::transfer::download_resumable;
+use backstay_core::{BackupId, DestinationId, Error, ErrorClass, RawPath, Result, RunId};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Names tried before giving up: a folder with so many downloads of one second is not ours to fill.
 const NAMES_TRIED: u32 = 1000;
+/// The word for archives just as they lie at their destination.
+const AS_IS: &str = "as_is";
+/// An archive on its way out of a cold class is asked for so often.
+const THAW_LOOK: Duration = Duration::from_secs(60);
 
 struct Download {
-    backup: KnownBackup,
-    destination: DestinationConfig,
-    selection: Selection,
-    format: ArchiveFormat,
-    folder: PathBuf,
+    kept: KeptDownload,
 }
 
 impl Backstay {
     /// Starts a download and returns the run's id.
     pub async fn start_download(&self, request: DownloadRequest) -> Result<String> {
-        let format = parse_format(&request.format)?;
+        let format = match request.format.as_str() {
+            AS_IS => None,
+            word => Some(parse_format(word)?),
+        };
         let folder = PathBuf::from(&request.folder);
         if !folder.is_absolute() || !folder.is_dir() {
             return Err(invalid(format!(
@@ -33,85 +42,286 @@ impl Backstay {
             ))
             .hint("Choose a folder that is there"));
         }
-        let include = request.paths.iter().map(|text| Ok(RawPath::from_text(text)?.to_relative()));
-        let include = include.collect::<Result<Vec<_>>>()?;
-        let include = if include.iter().any(RawPath::is_root) { Vec::new() } else { include };
-        let (backup, destination) = self.inner.known_backup(&BackupId::from(request.backup.as_str()))?;
-        let record = &backup.record;
-        let text = format!("{}, {}", record.plan_name, time_text(record.started));
+        if request.backups.is_empty() {
+            return Err(invalid("No backup is picked"));
+        }
+        if !request.paths.is_empty() && (request.backups.len() > 1 || format.is_none()) {
+            return Err(invalid("Paths can be picked of a single backup only, and not of an archive as it is"));
+        }
+        let mut files: Vec<KeptFile> = Vec::new();
+        for id in &request.backups {
+            let copies = self.inner.copies(&BackupId::from(id.as_str()))?;
+            let Some(copy) = copies.first() else { continue };
+            if format.is_none() && copy.known.record.archive.is_none() {
+                return Err(invalid("This backup lies in a vault: it has no file to be fetched as it is")
+                    .hint("Choose tar.gz, tar.zst or zip"));
+            }
+            if !files.iter().any(|file| file.backup == *copy.id()) {
+                files.push(KeptFile { backup: copy.id().clone(), name: None, done: None });
+            }
+        }
+        let destination = request.destination.map(DestinationId::from);
+        let kept = KeptDownload { format, paths: request.paths, destination, folder, files };
+        kept.include()?;
+        self.inner.bound_to(&kept)?;
+        self.begin_download(kept)
+    }
+
+    /// Goes on with a download that ended early, as a run of its own; returns its id.
+    pub async fn resume_download(&self, run: &str) -> Result<String> {
+        let id = RunId::from(run);
+        self.inner.sweep_interrupted()?;
+        let old = self.inner.store.run(&id)?;
+        let kept = KeptDownload::load(self.inner.store.as_ref(), &id)?.filter(|_| self.inner.is_resumable(&old));
+        let kept = kept.ok_or_else(|| {
+            invalid("This run cannot go on: it is no download that ended early").hint("Start the download anew")
+        })?;
+        let started = self.begin_download(kept)?;
+        KeptDownload::forget(self.inner.store.as_ref(), &id)?;
+        self.inner.emit(backstay_contract::Event::Run { run: self.inner.run_row(&old) });
+        Ok(started)
+    }
+
+    fn begin_download(&self, kept: KeptDownload) -> Result<String> {
+        let first = kept.files.first().ok_or_else(|| invalid("No backup is picked"))?;
+        let copy = self.inner.copies(&first.backup)?.into_iter().next();
+        let copy = copy.ok_or_else(|| Error::new(ErrorClass::Missing, "There is no such backup"))?;
+        let record = &copy.known.record;
+        let one = kept.files.len() == 1;
+        let text = match one {
+            true => format!("{}, {}", record.plan_name, time_text(record.started)),
+            false => count_text(kept.files.len() as u64, "backup", "backups"),
+        };
         let start = RunStart {
             kind: RunKind::Download,
             title: text.clone(),
-            plan: record.plan.clone(),
-            server: record.server.clone(),
-            destination: Some(destination.id.clone()),
-            backup: Some(record.id.clone()),
+            plan: record.plan.clone().filter(|_| one),
+            server: record.server.clone().filter(|_| one),
+            destination: Some(copy.config.id.clone()),
+            backup: one.then(|| record.id.clone()),
             plan_lock: None,
-            subject: format!("{text} into {}", folder.display()),
+            subject: format!("{text} into {}", kept.folder.display()),
         };
-        let selection = Selection { include, ..Selection::default() };
-        let work = Download { backup, destination, selection, format, folder };
+        let work = Download { kept };
         Ok(self.inner.start_run(start, move |job| work.run(job))?.to_string())
     }
 }
 
 impl Download {
-    async fn run(self, job: Job) -> Result<Finish> {
-        job.phase(Phase::Opening);
-        let layout = job.ctx.or_cancel(job.inner.vault(&self.destination)).await?.layout;
-        let reader = job.ctx.or_cancel(layout.open(&self.backup.record.id)).await?;
-        job.phase(Phase::Packing);
-        let (files, bytes) = self.totals(&job, reader.as_ref()).await?;
-        backstay_core::context::Progress::total(job.progress.as_ref(), Some(files), Some(bytes));
-        let mut source = job.ctx.or_cancel(reader.stream(&job.ctx, self.selection.clone())).await?;
-        let file = self.free_name()?;
-        let report = job.inner.parts.exporter().export(&job.ctx, source.as_mut(), self.format, &file).await?;
-        job.log(format!(
-            "Wrote {}: {}, {}; SHA-256 {}",
-            file.display(),
-            count_text(report.files, "file", "files"),
-            size_text(report.file_bytes),
-            report.sha256
-        ));
-        let counts = RunCounts { files: report.files, bytes: report.bytes, ..RunCounts::default() };
-        Ok(Finish { counts, backup: None, result: Some(file.display().to_string()) })
-    }
-
-    async fn totals(&self, job: &Job, reader: &dyn backstay_core::layout::BackupReader) -> Result<(u64, u64)> {
-        if self.selection.include.is_empty() {
-            let counts = reader.record().counts;
-            return Ok((counts.files, counts.bytes));
-        }
-        let entries = job.ctx.or_cancel(reader.walk(&job.ctx, &self.selection)).await?;
-        for path in &self.selection.include {
-            if !entries.iter().any(|entry| entry.path.starts_with(path)) {
-                return Err(Error::new(
-                    ErrorClass::Missing,
-                    format!("Cannot download {path}: it is not in this backup"),
-                )
-                .hint("Pick it from the backup's contents"));
+    async fn run(mut self, job: Job) -> Result<Finish> {
+        let store = job.inner.store.clone();
+        self.kept.save(store.as_ref(), job.id())?;
+        let mut counts = RunCounts::default();
+        for at in 0..self.kept.files.len() {
+            job.ctx.check()?;
+            if self.kept.is_there(&self.kept.files[at]) {
+                let name = self.kept.files[at].name.clone().unwrap_or_default();
+                job.log(format!("{name} is there already"));
+                continue;
             }
+            let done = self.one(&job, at).await?;
+            counts.files += done.files;
+            counts.bytes += done.bytes;
         }
-        let files = entries.iter().filter(|entry| entry.is_file());
-        Ok(files.fold((0, 0), |(files, bytes), entry| (files + 1, bytes + entry.size_bytes)))
+        KeptDownload::forget(store.as_ref(), job.id())?;
+        let result = match self.kept.files.as_slice() {
+            [KeptFile { name: Some(name), .. }] => self.kept.folder.join(name).display().to_string(),
+            _ => self.kept.folder.display().to_string(),
+        };
+        Ok(Finish { counts, backup: None, result: Some(result) })
     }
 
-    fn free_name(&self) -> Result<PathBuf> {
-        let record = &self.backup.record;
-        let time = record.started.format("%Y%m%d_%H%M%S");
-        let stem = format!("{}_{time}", file_stem(&record.plan_name));
+    /// Brings one file, from the nearest copy that can be read.
+    async fn one(&mut self, job: &Job, at: usize) -> Result<RunCounts> {
+        job.phase(Phase::Opening);
+        let mut copies = job.inner.copies(&self.kept.files[at].backup)?;
+        if let Some(config) = job.inner.bound_to(&self.kept)? {
+            copies.retain(|copy| copy.config.id == config.id);
+        }
+        let Some(record) = copies.first().map(|copy| copy.known.record.clone()) else {
+            return Err(Error::new(ErrorClass::Missing, "This backup does not lie at that destination"));
+        };
+        let mut locks = Vec::new();
+        for copy in &copies {
+            locks.push(job.inner.locks.use_destination(&copy.config.id)?.ok_or_else(|| being_freed(&copy.config))?);
+        }
+        let path = self.name(job, at, &record)?;
+        let (counts, file_bytes, sha256) = match self.kept.format {
+            None => self.fetch(job, &copies, &path).await?,
+            Some(format) => self.pack(job, copies, format, &path).await?,
+        };
+        job.log(format!("Wrote {}: {}; SHA-256 {sha256}", path.display(), size_text(file_bytes)));
+        self.kept.files[at].done = Some((file_bytes, sha256));
+        self.kept.save(job.inner.store.as_ref(), job.id())?;
+        Ok(counts)
+    }
+
+    /// Chooses the file's name, and keeps it, so that what comes into it belongs to this download.
+    fn name(&mut self, job: &Job, at: usize, record: &BackupRecord) -> Result<PathBuf> {
+        let begun = self.kept.files[at].name.clone().map(|name| self.kept.folder.join(name));
+        if let Some(path) = begun.filter(|path| path.symlink_metadata().is_err()) {
+            return Ok(path);
+        }
+        let path = self.free_name(record)?;
+        self.kept.files[at].name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        self.kept.files[at].done = None;
+        self.kept.save(job.inner.store.as_ref(), job.id())?;
+        Ok(path)
+    }
+
+    fn free_name(&self, record: &BackupRecord) -> Result<PathBuf> {
+        let (stem, extension) = match (self.kept.format, &record.archive) {
+            (None, Some(file)) => {
+                let name = file_name(&file.key);
+                let (stem, extension) = split_name(&name, file);
+                (file_stem(stem), extension.to_owned())
+            }
+            (format, _) => {
+                let time = record.started.format("%Y%m%d_%H%M%S");
+                let extension = format.map_or("tar.gz", |format| format.extension());
+                (format!("{}_{time}", file_stem(&record.plan_name)), extension.to_owned())
+            }
+        };
         (1..=NAMES_TRIED)
             .map(|n| if n == 1 { stem.clone() } else { format!("{stem}-{n}") })
-            .map(|stem| self.folder.join(format!("{stem}.{}", self.format.extension())))
+            .map(|stem| self.kept.folder.join(format!("{stem}.{extension}")))
             .find(|file| !taken(file))
-            .ok_or_else(|| Error::new(ErrorClass::Exists, format!("No free file name in {}", self.folder.display())))
+            .ok_or_else(|| {
+                Error::new(ErrorClass::Exists, format!("No free file name in {}", self.kept.folder.display()))
+            })
+    }
+
+    /// Fetches an archive as it lies there.
+    async fn fetch(&self, job: &Job, copies: &[Copy], path: &Path) -> Result<(RunCounts, u64, String)> {
+        let mut first = None;
+        for copy in copies {
+            let Some(file) = copy.known.record.archive.clone() else { continue };
+            match fetch_from(job, copy, &file, path).await {
+                Ok(()) => {
+                    let counts = RunCounts { files: 1, bytes: file.size_bytes, ..RunCounts::default() };
+                    return Ok((counts, file.size_bytes, file.sha256));
+                }
+                Err(error) if error.is_cancelled() || is_this_computers(&error) => return Err(error),
+                Err(error) => {
+                    job.log(format!("The copy at {} was not used: {}", copy.config.name, error.message));
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| Error::new(ErrorClass::Missing, "This archive lies nowhere any more")))
+    }
+
+    /// Packs a backup, or parts of it, into a file.
+    async fn pack(
+        &self,
+        job: &Job,
+        copies: Vec<Copy>,
+        format: backstay_core::layout::ArchiveFormat,
+        path: &Path,
+    ) -> Result<(RunCounts, u64, String)> {
+        let part = part_of(path);
+        if part.symlink_metadata().is_ok() {
+            // Ours, from before: no other download chose this name. Packing cannot go on in the middle.
+            job.log(format!("{} is packed anew: only archives as they are go on in the middle", path.display()));
+            std::fs::remove_file(&part).map_err(|e| Error::io(format!("Cannot remove {}", part.display()), e))?;
+        }
+        let mut ready = Vec::new();
+        for copy in copies {
+            wait_thawed(job, &copy).await?;
+            ready.push(copy);
+        }
+        let copies = job.copies(ready);
+        let reader = copies.open().await?;
+        let selection = Selection { include: self.kept.include()?, ..Selection::default() };
+        job.phase(Phase::Packing);
+        let (files, bytes) = totals(job, reader.as_ref(), &selection).await?;
+        job.progress.total(Some(files), Some(bytes));
+        let mut source = copies.stream(selection).await?;
+        let report = job.inner.parts.exporter().export(&job.ctx, source.as_mut(), format, path).await?;
+        let counts = RunCounts { files: report.files, bytes: report.bytes, ..RunCounts::default() };
+        Ok((counts, report.file_bytes, report.sha256))
     }
 }
 
-fn taken(file: &Path) -> bool {
+async fn fetch_from(job: &Job, copy: &Copy, file: &ArchiveFile, path: &Path) -> Result<()> {
+    wait_thawed(job, copy).await?;
+    let Some(key) = copy.key()? else { return Ok(()) };
+    let place = job.ctx.or_cancel(job.inner.place(&copy.config)).await?;
+    job.phase(Phase::Copying);
+    job.progress_current(&file_name(&file.key));
+    job.progress.total(Some(1), Some(file.size_bytes));
+    let came = download_resumable(place, &key, file.size_bytes, &file.sha256, path, &job.ctx).await?;
+    if came.resumed_bytes > 0 {
+        job.log(format!("Went on after {} that were there", size_text(came.resumed_bytes)));
+    }
+    Ok(())
+}
+
+/// Waits for an archive on its way out of a cold class; one nobody asked for is an error that says so.
+pub(super) async fn wait_thawed(job: &Job, copy: &Copy) -> Result<()> {
+    let mut looks = 0_u32;
+    loop {
+        match job.ctx.or_cancel(job.inner.state_of(copy)).await? {
+            Availability::Ready => return Ok(()),
+            Availability::Frozen => return Err(crate::backups::copies::frozen(copy)),
+            Availability::Thawing => {}
+        }
+        job.phase(Phase::Thawing);
+        // A sign of life: waiting is what goes on here.
+        looks += 1;
+        job.progress_current(&format!("{} thaws, looked {looks} times", copy.config.name));
+        let rest = tokio::time::sleep(THAW_LOOK);
+        job.ctx
+            .or_cancel(async {
+                rest.await;
+                Ok(())
+            })
+            .await?;
+    }
+}
+
+async fn totals(job: &Job, reader: &dyn BackupReader, selection: &Selection) -> Result<(u64, u64)> {
+    if selection.include.is_empty() {
+        let counts = reader.record().counts;
+        return Ok((counts.files, counts.bytes));
+    }
+    let entries = job.ctx.or_cancel(reader.walk(&job.ctx, selection)).await?;
+    for path in &selection.include {
+        if !entries.iter().any(|entry| entry.path.starts_with(path)) {
+            return Err(not_in_it(path));
+        }
+    }
+    let files = entries.iter().filter(|entry| entry.is_file());
+    Ok(files.fold((0, 0), |(files, bytes), entry| (files + 1, bytes + entry.size_bytes)))
+}
+
+fn not_in_it(path: &RawPath) -> Error {
+    Error::new(ErrorClass::Missing, format!("Cannot download {path}: it is not in this backup"))
+        .hint("Pick it from the backup's contents")
+}
+
+/// Tells whether an error is about the folder downloaded into, so that another copy would not help.
+fn is_this_computers(error: &Error) -> bool {
+    matches!(error.class, ErrorClass::Full | ErrorClass::Exists)
+}
+
+/// Splits an archive's name before its ending: "web.tar.zst.sealed" is "web" and "tar.zst.sealed".
+fn split_name<'a>(name: &'a str, file: &ArchiveFile) -> (&'a str, &'a str) {
+    let ending = format!(".{}", file.format.extension());
+    match name.rfind(&ending) {
+        Some(at) => (&name[..at], &name[at + 1..]),
+        None => name.rsplit_once('.').unwrap_or((name, file.format.extension())),
+    }
+}
+
+fn part_of(file: &Path) -> PathBuf {
     let mut part = file.as_os_str().to_owned();
     part.push(".part");
-    file.symlink_metadata().is_ok() || Path::new(&part).symlink_metadata().is_ok()
+    PathBuf::from(part)
+}
+
+fn taken(file: &Path) -> bool {
+    file.symlink_metadata().is_ok() || part_of(file).symlink_metadata().is_ok()
 }
 
 /// Makes a plan's name safe as a file name on every system.
@@ -124,6 +334,7 @@ fn file_stem(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use backstay_core::layout::ArchiveFormat;
 
     #[test]
     fn file_names_are_safe_everywhere() {
@@ -132,5 +343,14 @@ mod tests {
         assert_eq!(file_stem("a:b*c?"), "a-b-c");
         assert_eq!(file_stem("..."), "backup");
         assert_eq!(file_stem("日本"), "日本");
+    }
+
+    #[test]
+    fn an_archives_name_keeps_its_whole_ending() {
+        let file =
+            |format| ArchiveFile { key: String::new(), format, sealed: true, size_bytes: 1, sha256: String::new() };
+        assert_eq!(split_name("a.b.tar.zst.sealed", &file(ArchiveFormat::TarZst)), ("a.b", "tar.zst.sealed"));
+        assert_eq!(split_name("a.zip", &file(ArchiveFormat::Zip)), ("a", "zip"));
+        assert_eq!(split_name("odd", &file(ArchiveFormat::Zip)), ("odd", "zip"));
     }
 }

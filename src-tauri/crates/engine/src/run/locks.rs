@@ -4,7 +4,7 @@
 //! dies, however it dies, the system lets go of it, and whoever looks next knows that the run was interrupted. That is
 //! safer than process ids, which are used again.
 
-use backstay_core::{Error, PlanId, Result, RunId};
+use backstay_core::{DestinationId, Error, PlanId, Result, RunId};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -45,6 +45,18 @@ impl RunLocks {
     pub fn hold_plan(&self, plan: &PlanId) -> Result<Option<HeldLock>> {
         self.hold(format!("plan-{plan}.lock"), false)
     }
+    /// Takes a place beside others who read or write a destination; `None` while somebody has it for himself.
+    pub fn use_destination(&self, destination: &DestinationId) -> Result<Option<HeldLock>> {
+        self.hold_as(format!("destination-{destination}.lock"), false, true)
+    }
+    /// Takes a destination for oneself: nobody of this computer reads or writes there. `None` while anybody does.
+    pub fn own_destination(&self, destination: &DestinationId) -> Result<Option<HeldLock>> {
+        self.hold(format!("destination-{destination}.lock"), false)
+    }
+    /// Takes the lock of a sync; `None` while another one fills the same destination.
+    pub fn hold_sync(&self, destination: &DestinationId) -> Result<Option<HeldLock>> {
+        self.hold(format!("sync-{destination}.lock"), false)
+    }
     /// Tells whether the run's process is still there.
     pub fn is_alive(&self, run: &RunId) -> bool {
         let path = self.dir.join(format!("{run}.lock"));
@@ -75,6 +87,10 @@ impl RunLocks {
     }
 
     fn hold(&self, name: String, remove: bool) -> Result<Option<HeldLock>> {
+        self.hold_as(name, remove, false)
+    }
+
+    fn hold_as(&self, name: String, remove: bool, shared: bool) -> Result<Option<HeldLock>> {
         let path = self.dir.join(name);
         let tried = || format!("Cannot lock {}", path.display());
         let file = OpenOptions::new()
@@ -84,7 +100,7 @@ impl RunLocks {
             .truncate(false)
             .open(&path)
             .map_err(|e| Error::io(tried(), e))?;
-        match file.try_lock() {
+        match if shared { file.try_lock_shared() } else { file.try_lock() } {
             Ok(()) => Ok(Some(HeldLock { file: Some(file), path, remove })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(Error::io(tried(), error)),

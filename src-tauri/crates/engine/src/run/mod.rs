@@ -2,10 +2,16 @@
 
 mod backup;
 mod download;
+mod journal;
+mod leg_place;
+mod legs;
 mod locks;
 mod progress;
+mod prune;
+mod request;
 mod restore;
 mod rows;
+mod sync;
 mod verify;
 
 pub(crate) use locks::{HeldLock, RunLocks};
@@ -89,6 +95,7 @@ pub(crate) struct Finish {
 /// What a run's work is given.
 #[derive(Clone)]
 pub(crate) struct Job {
+    id: RunId,
     pub inner: Arc<Inner>,
     pub ctx: RunContext,
     pub progress: Arc<RunProgress>,
@@ -185,7 +192,8 @@ impl Inner {
         self.emit_run(live);
         let ctx =
             RunContext { cancel: live.cancel.clone(), progress: live.progress.clone(), clock: self.clock.clone() };
-        let mut task = tokio::spawn(work(Job { inner: self.clone(), ctx, progress: live.progress.clone() }));
+        let id = locked(&live.row).id.clone();
+        let mut task = tokio::spawn(work(Job { id, inner: self.clone(), ctx, progress: live.progress.clone() }));
         let ended = tokio::select! {
             ended = &mut task => ended,
             () = async { live.cancel.cancelled().await; tokio::time::sleep(CANCEL_GRACE).await } => {
@@ -295,6 +303,8 @@ impl Inner {
             RunKind::Verify => &["backups", "servers"],
             RunKind::Restore => &["servers"],
             RunKind::Download => &[],
+            RunKind::Sync => &["backups", "plans", "destinations"],
+            RunKind::Prune => &["destinations"],
         };
         changed.iter().for_each(|what| self.changed(what));
     }
@@ -327,6 +337,8 @@ impl Inner {
             RunKind::Restore => "Restore",
             RunKind::Download => "Download",
             RunKind::Verify => "Check",
+            RunKind::Sync => "Sync",
+            RunKind::Prune => "Freeing room",
         };
         let body = match row.state {
             RunState::Done => format!("Done: {}", size_text(row.counts.bytes)),
@@ -379,6 +391,10 @@ impl Inner {
 }
 
 impl Job {
+    /// The run's id.
+    pub fn id(&self) -> &RunId {
+        &self.id
+    }
     /// Says that a phase begins.
     pub fn phase(&self, phase: Phase) {
         self.progress.phase(phase);

@@ -2,9 +2,11 @@
 
 use crate::backstay::locked;
 use crate::words::phase_word;
+use async_trait::async_trait;
 use backstay_contract::{DestinationProgress, ProgressView};
 use backstay_core::RunId;
 use backstay_core::context::{Clock, Progress};
+use backstay_core::destination::{Direction, Traffic};
 use backstay_core::run::{Phase, Problem};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
@@ -40,12 +42,12 @@ struct State {
     current: String,
     /// The furthest this phase was, in thousandths.
     furthest: u32,
-    samples: VecDeque<(Instant, u64)>,
+    samples: Samples,
     seen_beats: u64,
     last_activity: DateTime<Utc>,
     last_beat: Instant,
     over: bool,
-    destinations: Vec<DestinationProgress>,
+    legs: Vec<Arc<Leg>>,
     new_problems: Vec<Problem>,
     new_lines: Vec<(DateTime<Utc>, String)>,
     kept_problems: Vec<Problem>,
@@ -69,12 +71,12 @@ impl RunProgress {
                 bytes_total: None,
                 current: String::new(),
                 furthest: 0,
-                samples: VecDeque::new(),
+                samples: Samples::default(),
                 seen_beats: 0,
                 last_activity: now,
                 last_beat: Instant::now(),
                 over: false,
-                destinations: Vec::new(),
+                legs: Vec::new(),
                 new_problems: Vec::new(),
                 new_lines: Vec::new(),
                 kept_problems: Vec::new(),
@@ -97,16 +99,20 @@ impl RunProgress {
         let mut state = locked(&self.state);
         (std::mem::take(&mut state.new_problems), std::mem::take(&mut state.new_lines))
     }
-    /// Says how a destination stands.
-    pub fn destination(&self, name: &str, bytes: u64, word: &str) {
-        let mut state = locked(&self.state);
-        match state.destinations.iter_mut().find(|d| d.name == name) {
-            Some(known) => {
-                known.bytes = bytes;
-                known.state = word.into();
-            }
-            None => state.destinations.push(DestinationProgress { name: name.into(), bytes, state: word.into() }),
-        }
+    /// Adds a destination, whose bytes are shown on their own. `limit` tells the limit that holds now.
+    pub fn add_leg(&self, name: &str, limit: impl Fn() -> Option<u64> + Send + Sync + 'static) -> Arc<Leg> {
+        let leg = Arc::new(Leg {
+            name: name.to_owned(),
+            bytes: AtomicU64::new(0),
+            limit: Box::new(limit),
+            state: Mutex::new(LegState { word: "waiting", text: None, samples: Samples::default() }),
+        });
+        locked(&self.state).legs.push(leg.clone());
+        leg
+    }
+    /// A sign of life that is no progress: bytes on their way to a destination.
+    pub fn alive(&self) {
+        self.beat();
     }
     /// Says that the run is over: only from now on may it be whole.
     pub fn finish(&self) {
@@ -132,7 +138,7 @@ impl RunProgress {
             state.last_activity = state.last_activity.max(self.clock.now());
             state.last_beat = Instant::now();
         }
-        let rate = state.sample(bytes);
+        let rate = state.samples.rate(bytes);
         let files_total = state.files_total.map(|total| total.max(files));
         let bytes_total = state.bytes_total.map(|total| total.max(bytes));
         let permille = state.permille((files, files_total), (bytes, bytes_total));
@@ -150,26 +156,88 @@ impl RunProgress {
             problems: self.spoiling(),
             permille,
             last_activity: state.last_activity.timestamp_millis(),
-            destinations: state.destinations.clone(),
+            destinations: state.legs.iter().map(|leg| leg.view()).collect(),
         }
     }
 }
 
-impl State {
-    fn sample(&mut self, bytes: u64) -> u64 {
+/// Counts of the last seconds.
+#[derive(Default)]
+struct Samples(VecDeque<(Instant, u64)>);
+
+impl Samples {
+    /// Takes a sample; returns bytes a second.
+    fn rate(&mut self, bytes: u64) -> u64 {
         let now = Instant::now();
-        self.samples.push_back((now, bytes));
-        while self.samples.len() > 2 && self.samples.front().is_some_and(|(at, _)| now - *at > RATE_WINDOW) {
-            self.samples.pop_front();
+        self.0.push_back((now, bytes));
+        while self.0.len() > 2 && self.0.front().is_some_and(|(at, _)| now - *at > RATE_WINDOW) {
+            self.0.pop_front();
         }
-        let Some((since, before)) = self.samples.front() else { return 0 };
+        let Some((since, before)) = self.0.front() else { return 0 };
         let took = now - *since;
         if took < RATE_MINIMUM {
             return 0;
         }
         (bytes.saturating_sub(*before) as f64 / took.as_secs_f64()) as u64
     }
+}
 
+/// One destination of a run, as it is shown.
+pub(crate) struct Leg {
+    name: String,
+    bytes: AtomicU64,
+    limit: Box<dyn Fn() -> Option<u64> + Send + Sync>,
+    state: Mutex<LegState>,
+}
+
+struct LegState {
+    word: &'static str,
+    text: Option<String>,
+    samples: Samples,
+}
+
+impl Leg {
+    /// Says how it stands: "waiting", "writing", "retrying", "checking", "done" or "failed".
+    pub fn set(&self, word: &'static str, text: Option<String>) {
+        let mut state = locked(&self.state);
+        state.word = word;
+        state.text = text;
+    }
+    fn view(&self) -> DestinationProgress {
+        let mut state = locked(&self.state);
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        let over = matches!(state.word, "done" | "failed");
+        let rate = state.samples.rate(bytes);
+        DestinationProgress {
+            name: self.name.clone(),
+            bytes,
+            // What deduplication and packing leave of it is known at the end only.
+            bytes_total: None,
+            rate: if over { 0 } else { rate },
+            state: state.word.into(),
+            text: state.text.clone(),
+            limit: (self.limit)().filter(|_| !over),
+        }
+    }
+}
+
+/// Counts the bytes that go to one destination of a run.
+pub(crate) struct LegTraffic {
+    pub leg: Arc<Leg>,
+    pub progress: Arc<RunProgress>,
+}
+
+#[async_trait]
+impl Traffic for LegTraffic {
+    async fn pass(&self, direction: Direction, bytes: usize) {
+        if direction == Direction::Up {
+            self.leg.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+        self.progress.alive();
+    }
+}
+
+impl State {
     fn permille(&mut self, files: (u64, Option<u64>), bytes: (u64, Option<u64>)) -> Option<u32> {
         let (done, total) = match (bytes, files) {
             ((done, Some(total)), _) if total > 0 => (done, total),
@@ -200,7 +268,7 @@ impl Progress for RunProgress {
         state.bytes_total = None;
         state.current.clear();
         state.furthest = 0;
-        state.samples.clear();
+        state.samples = Samples::default();
         self.files.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
     }

@@ -1,14 +1,15 @@
 //! A restore run: does what the preview showed.
 
 use super::backup::Failures;
+use super::legs::being_freed;
 use super::{Finish, Job, RunStart};
 use crate::backstay::Inner;
+use crate::backups::spare::Copies;
 use crate::restore::{KeptPreview, RestorePart};
 use crate::words::{count_text, size_text};
 use backstay_core::context::Progress;
 use backstay_core::host::Host;
 use backstay_core::kind::{ChangeKind, RestoreReport};
-use backstay_core::layout::BackupReader;
 use backstay_core::run::{Phase, RunCounts, RunKind};
 use backstay_core::{Error, ErrorClass, Result};
 use std::collections::HashSet;
@@ -44,14 +45,20 @@ async fn run(job: Job, kept: Arc<KeptPreview>) -> Result<Finish> {
 
 async fn on_host(job: &Job, kept: &KeptPreview, host: &dyn Host) -> Result<Finish> {
     job.phase(Phase::Opening);
-    let layout = job.ctx.or_cancel(job.inner.vault(&kept.destination)).await?.layout;
-    let reader = job.ctx.or_cancel(layout.open(&kept.backup.record.id)).await?;
+    let mut found = job.inner.copies(&kept.backup.record.id)?;
+    // The copy the preview was made from comes first; they all hold the same.
+    found.sort_by_key(|copy| copy.config.id != kept.destination.id);
+    let mut locks = Vec::new();
+    for copy in &found {
+        locks.push(job.inner.locks.use_destination(&copy.config.id)?.ok_or_else(|| being_freed(&copy.config))?);
+    }
+    let copies = job.copies(found);
     job.phase(Phase::Restoring);
     let mut sum = RestoreReport::default();
     let mut failures = Failures::new(kept.parts.len());
     for part in &kept.parts {
         job.ctx.check()?;
-        match restore_part(job, host, reader.as_ref(), part).await {
+        match restore_part(job, host, &copies, part).await {
             Ok(report) => {
                 sum.files += report.files;
                 sum.bytes += report.bytes;
@@ -93,12 +100,7 @@ fn finish(kept: &KeptPreview, sum: RestoreReport) -> Finish {
     Finish { counts, backup: None, result: Some(text) }
 }
 
-async fn restore_part(
-    job: &Job,
-    host: &dyn Host,
-    reader: &dyn BackupReader,
-    part: &RestorePart,
-) -> Result<RestoreReport> {
+async fn restore_part(job: &Job, host: &dyn Host, copies: &Copies, part: &RestorePart) -> Result<RestoreReport> {
     let kind = job.inner.kind(&part.input.item.kind)?;
     let mut selection = part.selection.clone();
     let writes = part.plan.changes.iter().filter(|c| matches!(c.kind, ChangeKind::Create | ChangeKind::Overwrite));
@@ -114,7 +116,7 @@ async fn restore_part(
     }
     job.phase(Phase::Restoring);
     job.progress.total(Some(files), Some(bytes));
-    let mut source = job.ctx.or_cancel(reader.stream(&job.ctx, selection)).await?;
+    let mut source = job.ctx.or_cancel(copies.stream(selection)).await?;
     // Not dropped on cancel: the kind stops by itself, in a place where the target is not half a file.
     kind.restore(&job.ctx, host, &part.input, source.as_mut(), &part.plan, &part.options).await
 }

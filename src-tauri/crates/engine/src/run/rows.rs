@@ -31,6 +31,7 @@ impl Inner {
             bytes_added: run.counts.bytes_added,
             result: run.result.clone(),
             progress: self.registry.get(&run.id).map(|live| live.progress.view()),
+            resumable: self.is_resumable(run),
         }
     }
 }
@@ -64,7 +65,7 @@ impl Backstay {
             files_changed: run.counts.files_changed,
             files_deleted: run.counts.files_deleted,
             log: log.into_iter().map(|(at, text)| LogLine { at: millis(at), text }).collect(),
-            next: next_step(&run),
+            next: next_step(&run, self.inner.is_resumable(&run)),
         })
     }
 
@@ -92,10 +93,9 @@ impl Backstay {
 }
 
 /// Says what to do next, for the report.
-fn next_step(run: &Run) -> Option<String> {
+fn next_step(run: &Run, resumable: bool) -> Option<String> {
     let text = match (run.kind, run.state) {
         (_, RunState::Waiting | RunState::Running) => return None,
-        (RunKind::Backup, RunState::Done) => return None,
         (RunKind::Backup, RunState::DoneWithProblems) => {
             "Look at the problems: leave out what need not be backed up, or give Backstay the right to read it"
         }
@@ -108,7 +108,16 @@ fn next_step(run: &Run) -> Option<String> {
         (RunKind::Verify, RunState::DoneWithProblems) => {
             "Keep this destination as it is, and make a new backup now; damaged files are named in the problems"
         }
-        (RunKind::Download | RunKind::Verify, RunState::Done | RunState::DoneWithProblems) => return None,
+        (RunKind::Sync, RunState::DoneWithProblems) => {
+            "Look at the problems, connect the destinations they name, then sync again"
+        }
+        (RunKind::Download, RunState::Cancelled | RunState::Interrupted | RunState::Failed) if resumable => {
+            "Go on with it: what came is kept"
+        }
+        (RunKind::Prune, RunState::Cancelled | RunState::Interrupted) => {
+            "Every backup is whole; start it again to end the work"
+        }
+        (_, RunState::Done | RunState::DoneWithProblems) => return None,
         (RunKind::Restore, RunState::Cancelled | RunState::Interrupted) => {
             "The target is partly restored: preview the restore again to see what is left to do"
         }

@@ -1,17 +1,20 @@
 //! A verify run: reads a backup back whole, and lets each kind look at its part.
 
+use super::download::wait_thawed;
+use super::legs::being_freed;
 use super::{Finish, Job, RunStart};
 use crate::backstay::Backstay;
+use crate::backups::copies::Copy;
 use crate::restore::{items_of, selection_of};
-use crate::words::{count_text, size_text, time_text};
+use crate::words::{count_text, invalid, size_text, time_text};
 use async_trait::async_trait;
-use backstay_core::config::{DestinationConfig, KnownBackup};
+use backstay_core::config::DestinationConfig;
 use backstay_core::context::Progress;
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::kind::ItemInput;
 use backstay_core::layout::BackupReader;
 use backstay_core::run::{Phase, Problem, ProblemKind, RunCounts, RunKind};
-use backstay_core::{BackupId, Result};
+use backstay_core::{BackupId, DestinationId, ErrorClass, Result};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,58 +22,139 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
 
 struct Verify {
-    backup: KnownBackup,
-    destination: DestinationConfig,
+    copies: Vec<Copy>,
 }
 
 impl Backstay {
-    /// Starts reading a backup back whole and returns the run's id.
+    /// Starts reading all copies of a backup back whole and returns the run's id.
     pub async fn start_verify(&self, backup: &str) -> Result<String> {
-        let (backup, destination) = self.inner.known_backup(&BackupId::from(backup))?;
-        let record = &backup.record;
+        let copies = self.inner.copies(&BackupId::from(backup))?;
+        let Some(first) = copies.first() else { return Err(invalid("There is no such backup")) };
+        let record = &first.known.record;
         let text = format!("{}, {}", record.plan_name, time_text(record.started));
+        let names: Vec<&str> = copies.iter().map(|copy| copy.config.name.as_str()).collect();
         let start = RunStart {
             kind: RunKind::Verify,
             title: text.clone(),
             plan: record.plan.clone(),
             server: record.server.clone(),
-            destination: Some(destination.id.clone()),
+            destination: Some(first.config.id.clone()),
             backup: Some(record.id.clone()),
             plan_lock: None,
-            subject: format!("{text} at {}", destination.name),
+            subject: format!("{text} at {}", names.join(", ")),
         };
-        let work = Verify { backup, destination };
+        let work = Verify { copies };
         Ok(self.inner.start_run(start, move |job| work.run(job))?.to_string())
+    }
+
+    /// Starts checking all that lies at a destination, reading back this share of the data; returns the run's id.
+    pub async fn start_verify_destination(&self, destination: &str, read_data_percent: u8) -> Result<String> {
+        let config = self.inner.store.destination(&DestinationId::from(destination))?;
+        if read_data_percent > 100 {
+            return Err(invalid("The share of the data to be read back is between 0 and 100 percent"));
+        }
+        let start = RunStart {
+            kind: RunKind::Verify,
+            title: format!("All at {}", config.name),
+            plan: None,
+            server: None,
+            destination: Some(config.id.clone()),
+            backup: None,
+            plan_lock: None,
+            subject: format!("{}, {read_data_percent} percent of the data", config.name),
+        };
+        let work = move |job| check_destination(job, config, read_data_percent);
+        Ok(self.inner.start_run(start, work)?.to_string())
+    }
+}
+
+async fn check_destination(job: Job, config: DestinationConfig, percent: u8) -> Result<Finish> {
+    job.phase(Phase::Opening);
+    let _lock = job.inner.locks.use_destination(&config.id)?.ok_or_else(|| being_freed(&config))?;
+    let mut layouts = vec![job.ctx.or_cancel(job.inner.archives(&config)).await?];
+    if !config.vault_id.is_empty() {
+        layouts.push(job.ctx.or_cancel(job.inner.vault(&config)).await?.layout);
+    }
+    let (mut objects, mut bytes) = (0, 0);
+    for layout in layouts {
+        job.phase(Phase::Checking);
+        let found = layout.check(&job.ctx, percent).await?;
+        objects += found.objects;
+        bytes += found.bytes;
+        for (subject, reason) in found.faults {
+            job.problem(Problem { kind: ProblemKind::Damaged, item: String::new(), subject, reason });
+        }
+    }
+    let text = format!("Looked at {}, read back {}", count_text(objects, "object", "objects"), size_text(bytes));
+    Ok(Finish { result: Some(end_text(&job, text)), ..Finish::default() })
+}
+
+fn end_text(job: &Job, text: String) -> String {
+    match job.progress.spoiling() {
+        0 => format!("{text}: all whole"),
+        faults => format!("{text}: {} damaged", count_text(faults, "thing is", "things are")),
     }
 }
 
 impl Verify {
     async fn run(self, job: Job) -> Result<Finish> {
+        let read = Arc::new(Read::default());
+        let mut first = None;
+        let mut proven = 0;
+        for copy in &self.copies {
+            job.ctx.check()?;
+            let before = job.progress.spoiling();
+            match self.check_copy(&job, copy, &read).await {
+                Ok(()) if job.progress.spoiling() == before => {
+                    let mut verified = copy.known.clone();
+                    verified.record.verified = Some(job.ctx.clock.now());
+                    job.inner.store.put_backup(&verified)?;
+                    proven += 1;
+                }
+                Ok(()) => proven += 1,
+                Err(error) if error.is_cancelled() || self.copies.len() == 1 => return Err(error),
+                Err(error) => {
+                    job.problem(Problem {
+                        kind: if error.class == ErrorClass::Corrupt {
+                            ProblemKind::Damaged
+                        } else {
+                            ProblemKind::Other
+                        },
+                        item: String::new(),
+                        subject: format!("copy at {}", copy.config.name),
+                        reason: error.message.clone(),
+                    });
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(error) = first.filter(|_| proven == 0) {
+            return Err(error);
+        }
+        let (files, bytes) = (read.files.load(Ordering::Relaxed), read.bytes.load(Ordering::Relaxed));
+        let text = format!("Read back {} ({})", count_text(files, "file", "files"), size_text(bytes));
+        let counts = RunCounts { files, bytes, ..RunCounts::default() };
+        Ok(Finish { counts, backup: None, result: Some(end_text(&job, text)) })
+    }
+
+    async fn check_copy(&self, job: &Job, copy: &Copy, read: &Arc<Read>) -> Result<()> {
         job.phase(Phase::Opening);
-        let layout = job.ctx.or_cancel(job.inner.vault(&self.destination)).await?.layout;
-        let reader = job.ctx.or_cancel(layout.open(&self.backup.record.id)).await?;
+        let _lock = job.inner.locks.use_destination(&copy.config.id)?.ok_or_else(|| being_freed(&copy.config))?;
+        wait_thawed(job, copy).await?;
+        let layout = job.ctx.or_cancel(job.inner.layout_of(copy)).await?;
+        // What was read before proves nothing.
+        let layout = layout.afresh().unwrap_or(layout);
+        let reader = job.ctx.or_cancel(layout.open(copy.id())).await?;
         job.phase(Phase::Checking);
+        job.log(format!("Reading the copy at {}", copy.config.name));
         let counts = reader.record().counts;
         job.progress.total(Some(counts.files), Some(counts.bytes));
-        let read = Arc::new(Read::default());
         let manifest = reader.manifest().await?;
         for item in items_of(manifest.as_ref())? {
             job.ctx.check()?;
-            self.check_item(&job, reader.as_ref(), item, &read).await?;
+            self.check_item(job, reader.as_ref(), item, read).await?;
         }
-        let (files, bytes) = (read.files.load(Ordering::Relaxed), read.bytes.load(Ordering::Relaxed));
-        if job.progress.spoiling() == 0 {
-            let mut verified = self.backup.clone();
-            verified.record.verified = Some(job.ctx.clock.now());
-            job.inner.store.put_backup(&verified)?;
-        }
-        let text = format!("Read back {} ({})", count_text(files, "file", "files"), size_text(bytes));
-        let end = match job.progress.spoiling() {
-            0 => "all whole".to_owned(),
-            faults => format!("{} damaged", count_text(faults, "thing is", "things are")),
-        };
-        let counts = RunCounts { files, bytes, ..RunCounts::default() };
-        Ok(Finish { counts, backup: None, result: Some(format!("{text}: {end}")) })
+        Ok(())
     }
 
     async fn check_item(

@@ -1,0 +1,238 @@
+//! The copies of a backup: which there are, which is read, what each is like.
+
+use crate::backstay::Inner;
+use backstay_contract::CopyView;
+use backstay_core::config::{DestinationConfig, KnownBackup, Place, PlanLayout, S3Place};
+use backstay_core::destination::{Availability, Key};
+use backstay_core::layout::{BackupReader, BackupRecord, Layout};
+use backstay_core::{BackupId, DestinationId, Error, ErrorClass, PlanId, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A store that does not say in this time whether a copy is frozen is taken for one that has it ready.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
+
+/// One copy of a backup, and where it lies.
+#[derive(Clone)]
+pub(crate) struct Copy {
+    pub known: KnownBackup,
+    pub config: DestinationConfig,
+}
+
+impl Copy {
+    pub fn id(&self) -> &BackupId {
+        &self.known.record.id
+    }
+    /// The key of its file, for an archive.
+    pub fn key(&self) -> Result<Option<Key>> {
+        self.known.record.archive.as_ref().map(|file| Key::new(file.key.clone())).transpose()
+    }
+}
+
+/// How near a place is: copies that come faster come first.
+fn distance(place: &Place) -> u8 {
+    match place {
+        Place::Local { .. } => 0,
+        Place::Sftp(_) => 1,
+        Place::S3(place) if cold_days(place).is_none() => 2,
+        Place::Ftp(_) => 3,
+        Place::S3(_) => 4,
+    }
+}
+
+/// The class of archives that must be thawed before they can be read, and the least time billed for each class.
+fn class_days(class: &str) -> u32 {
+    match class {
+        "STANDARD_IA" | "ONEZONE_IA" => 30,
+        "GLACIER_IR" | "GLACIER" => 90,
+        "DEEP_ARCHIVE" => 180,
+        _ => 0,
+    }
+}
+
+fn cold_days(place: &S3Place) -> Option<u32> {
+    let class = place.storage_class.as_deref()?;
+    matches!(class, "GLACIER" | "DEEP_ARCHIVE").then(|| class_days(class))
+}
+
+impl Inner {
+    /// Returns the copies of a backup, by its id or the start of it; the nearest first.
+    pub(crate) fn copies(&self, id: &BackupId) -> Result<Vec<Copy>> {
+        let mut copies = Vec::new();
+        for known in self.store.backup(id)? {
+            let config = self.store.destination(&known.destination)?;
+            copies.push(Copy { known, config });
+        }
+        // The order of the store stays among those equally near.
+        copies.sort_by_key(|copy| distance(&copy.config.place));
+        if copies.is_empty() {
+            return Err(Error::new(ErrorClass::Missing, format!("There is no backup {id}"))
+                .hint("Read the destination anew if it was made on another computer"));
+        }
+        Ok(copies)
+    }
+
+    /// Returns the layout a copy lies in.
+    pub(crate) async fn layout_of(&self, copy: &Copy) -> Result<Arc<dyn Layout>> {
+        match copy.known.record.archive {
+            Some(_) => self.archives(&copy.config).await,
+            None => Ok(self.vault(&copy.config).await?.layout),
+        }
+    }
+
+    /// Opens a backup at the nearest place that has it and answers.
+    pub(crate) async fn open_nearest(&self, copies: &[Copy]) -> Result<(Arc<dyn BackupReader>, Copy)> {
+        let mut first = None;
+        for copy in copies {
+            match self.open_copy(copy).await {
+                Ok(reader) => return Ok((reader, copy.clone())),
+                Err(error) => {
+                    tracing::info!(destination = %copy.config.name, %error, "a copy cannot be opened");
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| Error::new(ErrorClass::Missing, "There is no copy of this backup")))
+    }
+
+    /// Opens one copy for reading; `Locked` while it is frozen.
+    pub(crate) async fn open_copy(&self, copy: &Copy) -> Result<Arc<dyn BackupReader>> {
+        if self.state_of(copy).await? != Availability::Ready {
+            return Err(frozen(copy));
+        }
+        self.layout_of(copy).await?.open(copy.id()).await
+    }
+
+    /// Tells whether a copy can be read now. Only cold classes are asked.
+    pub(crate) async fn state_of(&self, copy: &Copy) -> Result<Availability> {
+        match (&copy.config.place, copy.key()?) {
+            (Place::S3(place), Some(key)) if cold_days(place).is_some() => {
+                self.place(&copy.config).await?.availability(&key).await
+            }
+            _ => Ok(Availability::Ready),
+        }
+    }
+
+    /// Returns a copy as it is shown.
+    pub(crate) async fn copy_view(&self, copy: &Copy) -> CopyView {
+        let look = tokio::time::timeout(LOOK_LIMIT, self.state_of(copy)).await;
+        let state = match look {
+            Ok(Ok(Availability::Frozen)) => "frozen",
+            Ok(Ok(Availability::Thawing)) => "thawing",
+            Ok(Err(error)) if error.class == ErrorClass::Missing => "missing",
+            _ => "there",
+        };
+        let file = copy.known.record.archive.as_ref();
+        CopyView {
+            destination: copy.config.id.to_string(),
+            destination_name: copy.config.name.clone(),
+            state: state.into(),
+            file: file.map(|file| file_name(&file.key)),
+            file_bytes: file.map(|file| file.size_bytes),
+            links: file.is_some() && matches!(copy.config.place, Place::S3(_)),
+            cost_note: self.cost_note(copy, self.clock.now()),
+        }
+    }
+
+    /// Returns the copies its plan's destinations lack, as they are shown.
+    pub(crate) fn missing_views(&self, record: &BackupRecord, copies: &[Copy]) -> Result<Vec<CopyView>> {
+        let mut views = Vec::new();
+        for config in self.lacking(record, copies.iter().map(|copy| &copy.config.id))? {
+            views.push(CopyView {
+                destination: config.id.to_string(),
+                destination_name: config.name,
+                state: "missing".into(),
+                file: None,
+                file_bytes: None,
+                links: false,
+                cost_note: None,
+            });
+        }
+        Ok(views)
+    }
+
+    /// Returns its plan's destinations that lack a backup, though it could lie there and nobody deleted it there.
+    pub(crate) fn lacking<'a>(
+        &self,
+        record: &BackupRecord,
+        there: impl Iterator<Item = &'a DestinationId>,
+    ) -> Result<Vec<DestinationConfig>> {
+        let Some(plan) = &record.plan else { return Ok(Vec::new()) };
+        let Ok(plan) = self.store.plan(plan) else { return Ok(Vec::new()) };
+        let there: Vec<&DestinationId> = there.collect();
+        let vaults = there.iter().filter_map(|id| self.store.destination(id).ok()).map(|config| config.vault_id);
+        let vaults: Vec<String> = vaults.filter(|id| !id.is_empty()).collect();
+        let mut lacking = Vec::new();
+        for id in plan.destinations.iter().filter(|id| !there.contains(id)) {
+            let config = self.store.destination(id)?;
+            let fits = record.archive.is_some() || vaults.contains(&config.vault_id);
+            if fits && !self.was_deleted(&record.id, id)? {
+                lacking.push(config);
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// Returns the backups of a plan that a destination lacks and should have: Sync makes them good.
+    pub(crate) fn to_make_good(&self, plan: &PlanId, destination: &DestinationId) -> Result<Vec<BackupId>> {
+        let mut ids = self.store.missing_backups(plan, destination)?;
+        let mut gone = Vec::new();
+        for id in &ids {
+            if self.was_deleted(id, destination)? {
+                gone.push(id.clone());
+            }
+        }
+        ids.retain(|id| !gone.contains(id));
+        Ok(ids)
+    }
+
+    /// Remembers that a copy was deleted on purpose: Sync must not bring it back.
+    pub(crate) fn remember_deleted(&self, backup: &BackupId, destination: &DestinationId) -> Result<()> {
+        self.store.put_transfer(&deleted_name(backup, destination), "{}")
+    }
+
+    fn was_deleted(&self, backup: &BackupId, destination: &DestinationId) -> Result<bool> {
+        Ok(self.store.transfer(&deleted_name(backup, destination))?.is_some())
+    }
+
+    /// Says what the provider bills for deleting a copy now.
+    pub(crate) fn cost_note(&self, copy: &Copy, now: DateTime<Utc>) -> Option<String> {
+        let Place::S3(place) = &copy.config.place else { return None };
+        copy.known.record.archive.as_ref()?;
+        let provider = self.parts.s3_providers().into_iter().find(|provider| provider.id == place.provider);
+        let (name, least) = provider.map_or(("The provider".to_owned(), 0), |p| (p.name, p.minimum_days));
+        let days = least.max(place.storage_class.as_deref().map_or(0, class_days));
+        let until = copy.known.record.ended + TimeDelta::days(days.into());
+        (days > 0 && until > now)
+            .then(|| format!("Billed until {}: {name} keeps charging for {days} days", until.format("%-d %B %Y")))
+    }
+}
+
+fn deleted_name(backup: &BackupId, destination: &DestinationId) -> String {
+    format!("deleted/{destination}/{backup}")
+}
+
+/// Returns the last part of a key.
+pub(crate) fn file_name(key: &str) -> String {
+    key.rsplit('/').next().unwrap_or(key).to_owned()
+}
+
+/// How a backup lies, in a word: "vault", "tar.gz", "tar.zst" or "zip".
+pub(crate) fn layout_word(record: &BackupRecord) -> &'static str {
+    record.archive.as_ref().map_or("vault", |file| file.format.extension())
+}
+
+/// Makes the error of a copy that must be thawed first.
+pub(crate) fn frozen(copy: &Copy) -> Error {
+    Error::new(
+        ErrorClass::Locked,
+        format!("Cannot read the copy at {}: it lies in a cold storage class", copy.config.name),
+    )
+    .hint("Ask for it first (Thaw); it takes minutes to two days, and then it stays readable for some days")
+}
+
+/// Tells whether backups of a plan are archives.
+pub(crate) fn makes_archives(layout: &PlanLayout) -> bool {
+    matches!(layout, PlanLayout::Archive(_))
+}

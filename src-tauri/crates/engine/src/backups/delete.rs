@@ -1,0 +1,182 @@
+//! Deleting copies of a backup, links to an archive, and bringing one back from a cold class.
+
+use super::copies::{Copy, file_name};
+use crate::backstay::{Backstay, Inner, locked};
+use crate::words::{invalid, ipc_error, millis, size_text, time_text};
+use backstay_contract::{CopyView, DeleteFailure, DeletePreview, DeleteReport, LinkView};
+use backstay_core::config::{BackupQuery, Place};
+use backstay_core::destination::Availability;
+use backstay_core::layout::Deleted;
+use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext};
+use chrono::TimeDelta;
+use std::time::Duration;
+
+/// How long a link may hold, in minutes: what S3 signs for at most, and not so short that nobody can use it.
+const LINK_MINUTES: std::ops::RangeInclusive<u32> = 10..=7 * 24 * 60;
+/// How long a thawed archive may stay readable, in days.
+const THAW_DAYS: std::ops::RangeInclusive<u32> = 1..=30;
+
+impl Backstay {
+    /// Says what deleting a backup at these destinations (none: at all) would do. Nothing is changed.
+    pub async fn delete_preview(&self, backup: &str, destinations: Vec<String>) -> Result<DeletePreview> {
+        let copies = self.inner.chosen(&BackupId::from(backup), &destinations)?;
+        let Some(first) = copies.first() else { return Err(invalid("There is no such copy")) };
+        let record = &first.known.record;
+        let views = futures::future::join_all(copies.iter().map(|copy| self.inner.copy_view(copy))).await;
+        let (newest, only) = self.inner.standing(first)?;
+        let left = self.inner.copies(&record.id)?.len() - copies.len();
+        Ok(DeletePreview {
+            backup: record.id.to_string(),
+            title: format!("{}, {}", record.plan_name, time_text(record.started)),
+            notes: notes(&copies, &views, left, newest, only),
+            copies: views,
+            newest: newest && left == 0,
+            only: only && left == 0,
+        })
+    }
+
+    /// Deletes a backup at these destinations (none: at all). Each copy stands or falls on its own.
+    pub async fn delete_backup(&self, backup: &str, destinations: Vec<String>) -> Result<DeleteReport> {
+        let copies = self.inner.chosen(&BackupId::from(backup), &destinations)?;
+        let mut report =
+            DeleteReport { freed_bytes: 0, removed: Vec::new(), failed: Vec::new(), prune_hint: String::new() };
+        let mut unused = Vec::new();
+        for copy in &copies {
+            let record = &copy.known.record;
+            let subject = format!("{}, {} at {}", record.plan_name, time_text(record.started), copy.config.name);
+            let result = self.inner.delete_copy(copy).await;
+            match self.inner.audited("backup.delete", &subject, result) {
+                Ok(deleted) => {
+                    report.freed_bytes += deleted.freed_bytes;
+                    report.removed.push(copy.config.name.clone());
+                    if let Some(bytes) = deleted.unused_bytes.filter(|bytes| *bytes > 0) {
+                        unused.push(format!("{} at {}", size_text(bytes), copy.config.name));
+                    }
+                }
+                Err(error) => report
+                    .failed
+                    .push(DeleteFailure { destination: copy.config.name.clone(), error: ipc_error(&error) }),
+            }
+        }
+        if !unused.is_empty() {
+            report.prune_hint = format!("Freeing room gives back {}", unused.join(", "));
+        }
+        for what in ["backups", "plans", "servers", "destinations"] {
+            self.inner.changed(what);
+        }
+        Ok(report)
+    }
+
+    /// Makes an address anybody can read an archive at for so many minutes.
+    pub async fn make_link(&self, backup: &str, destination: &str, minutes: u32) -> Result<LinkView> {
+        if !LINK_MINUTES.contains(&minutes) {
+            return Err(invalid("A link must hold for 10 minutes at least and 7 days at most"));
+        }
+        let copy = self.inner.chosen_one(&BackupId::from(backup), destination)?;
+        let record = &copy.known.record;
+        let Some((file, key)) = record.archive.as_ref().zip(copy.key()?) else {
+            return Err(invalid("Links can be made to archives only; this backup lies in a vault")
+                .hint("Download it instead, or let the plan make archives"));
+        };
+        let name = file_name(&file.key);
+        let subject = format!("{name} at {} for {minutes} minutes", copy.config.name);
+        let linked = async {
+            let place = self.inner.place(&copy.config).await?;
+            // An address of nothing would only be found out by whoever gets it.
+            place.head(&key).await?;
+            if place.availability(&key).await? != Availability::Ready {
+                return Err(super::copies::frozen(&copy));
+            }
+            place.link(&key, Duration::from_secs(u64::from(minutes) * 60)).await
+        };
+        let url = self.inner.audited("backup.link", &subject, linked.await)?;
+        let expires = self.inner.clock.now() + TimeDelta::minutes(minutes.into());
+        Ok(LinkView { url: url.expose().to_owned(), expires: millis(expires), file: name, sealed: file.sealed })
+    }
+
+    /// Asks a cold class for an archive, to stay readable for so many days.
+    pub async fn thaw_backup(&self, backup: &str, destination: &str, days: u32) -> Result<CopyView> {
+        if !THAW_DAYS.contains(&days) {
+            return Err(invalid("A thawed archive can stay readable for 1 to 30 days"));
+        }
+        let copy = self.inner.chosen_one(&BackupId::from(backup), destination)?;
+        let Some(key) = copy.key()? else { return Err(invalid("Only archives lie in cold storage classes")) };
+        let subject = format!("{key} at {} for {days} days", copy.config.name);
+        let asked = async { self.inner.place(&copy.config).await?.thaw(&key, days).await };
+        self.inner.audited("backup.thaw", &subject, asked.await)?;
+        Ok(self.inner.copy_view(&copy).await)
+    }
+}
+
+impl Inner {
+    /// Returns the copies at these destinations (none: all).
+    fn chosen(&self, backup: &BackupId, destinations: &[String]) -> Result<Vec<Copy>> {
+        let mut copies = self.copies(backup)?;
+        for id in destinations {
+            if !copies.iter().any(|copy| copy.config.id.as_str() == id) {
+                return Err(Error::new(ErrorClass::Missing, "This backup does not lie at that destination"));
+            }
+        }
+        copies.retain(|copy| destinations.is_empty() || destinations.iter().any(|id| copy.config.id.as_str() == id));
+        Ok(copies)
+    }
+
+    fn chosen_one(&self, backup: &BackupId, destination: &str) -> Result<Copy> {
+        let mut copies = self.chosen(backup, &[destination.to_owned()])?;
+        copies.pop().ok_or_else(|| invalid("This backup does not lie at that destination"))
+    }
+
+    async fn delete_copy(&self, copy: &Copy) -> Result<Deleted> {
+        let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
+        let deleted = match self.layout_of(copy).await?.delete(&ctx, copy.id()).await {
+            // Somebody else was faster: what is asked for is so.
+            Err(error) if error.class == ErrorClass::Missing => Deleted::default(),
+            other => other?,
+        };
+        self.remember_deleted(copy.id(), &copy.config.id)?;
+        self.store.delete_backup(copy.id(), &copy.config.id)?;
+        locked(&self.used).remove(&copy.config.id);
+        Ok(deleted)
+    }
+
+    /// Tells whether a backup is its plan's newest good one, and whether it is its only one.
+    fn standing(&self, copy: &Copy) -> Result<(bool, bool)> {
+        let record = &copy.known.record;
+        let Some(plan) = &record.plan else { return Ok((false, false)) };
+        let query = BackupQuery { plan: Some(plan.clone()), limit: 1000, ..BackupQuery::default() };
+        let all = self.store.backup_rows(&query)?.rows;
+        let others: Vec<_> = all.iter().map(|row| &row.record).filter(|other| other.id != record.id).collect();
+        let later_good = others.iter().any(|other| other.problems == 0 && other.started > record.started);
+        Ok((record.problems == 0 && !later_good, others.is_empty()))
+    }
+}
+
+fn notes(copies: &[Copy], views: &[CopyView], left: usize, newest: bool, only: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if left > 0 {
+        notes.push(match left {
+            1 => "One other copy stays.".into(),
+            n => format!("{n} other copies stay."),
+        });
+    } else if only {
+        notes.push("It is the plan's only backup: nothing is left to restore from.".into());
+    } else if newest {
+        notes.push("It is the plan's newest good backup.".into());
+    }
+    for (copy, view) in copies.iter().zip(views) {
+        let name = &copy.config.name;
+        notes.push(match view.file_bytes {
+            Some(bytes) => format!("Frees {} at {name} at once.", size_text(bytes)),
+            None => format!("{name} keeps what other backups share; the rest is freed by Free room."),
+        });
+        if let Some(note) = &view.cost_note {
+            notes.push(format!("{name}: {note}."));
+        }
+        if let Place::S3(place) = &copy.config.place
+            && let Some(days) = place.lock_days.filter(|_| copy.known.record.archive.is_some())
+        {
+            notes.push(format!("{name} locks archives for {days} days: it may refuse until they are over."));
+        }
+    }
+    notes
+}

@@ -1,0 +1,224 @@
+//! A sync run: what a destination lacks of its plans' backups comes from the other copies, without the servers.
+
+use super::legs::{being_freed, copy_backups};
+use super::progress::LegTraffic;
+use super::{Finish, Job, RunStart};
+use crate::backstay::Backstay;
+use crate::backups::copies::Copy;
+use crate::words::{count_text, size_text};
+use backstay_core::config::{DestinationConfig, Place};
+use backstay_core::destination::Destination;
+use backstay_core::layout::Layout;
+use backstay_core::run::{Phase, Problem, ProblemKind, RunCounts, RunKind};
+use backstay_core::{BackupId, DestinationId, Error, ErrorClass, Result};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// Backups that come from one place.
+struct Share {
+    from: DestinationConfig,
+    archives: bool,
+    ids: Vec<BackupId>,
+}
+
+struct Sync {
+    to: DestinationConfig,
+}
+
+impl Backstay {
+    /// Starts making good what a destination lacks, and returns the run's id.
+    pub async fn start_sync(&self, destination: &str) -> Result<String> {
+        let to = self.inner.store.destination(&DestinationId::from(destination))?;
+        let lock = self.inner.locks.hold_sync(&to.id)?.ok_or_else(|| {
+            Error::new(ErrorClass::Locked, format!("{} is being made good already", to.name))
+                .hint("Wait for it to end, or cancel it in Activity")
+        })?;
+        let start = RunStart {
+            kind: RunKind::Sync,
+            title: format!("Sync {}", to.name),
+            plan: None,
+            server: None,
+            destination: Some(to.id.clone()),
+            backup: None,
+            plan_lock: Some(lock),
+            subject: to.name.clone(),
+        };
+        let work = Sync { to };
+        Ok(self.inner.start_run(start, move |job| work.run(job))?.to_string())
+    }
+}
+
+impl Sync {
+    async fn run(self, job: Job) -> Result<Finish> {
+        job.phase(Phase::Comparing);
+        let _lock = job.inner.locks.use_destination(&self.to.id)?.ok_or_else(|| being_freed(&self.to))?;
+        let (inner, id) = (job.inner.clone(), self.to.id.clone());
+        let shown = job.progress.add_leg(&self.to.name, move || inner.limiters.limit_now(&id));
+        let result = async {
+            let traffic = Arc::new(LegTraffic { leg: shown.clone(), progress: job.progress.clone() });
+            let place = job.ctx.or_cancel(job.inner.open_place(&self.to, Some(traffic))).await?;
+            shown.set("writing", None);
+            self.fill(&job, place).await
+        };
+        let result = result.await;
+        match &result {
+            Ok(_) => shown.set("done", None),
+            Err(error) => shown.set("failed", Some(error.message.clone())),
+        }
+        result
+    }
+
+    async fn fill(&self, job: &Job, place: Arc<dyn Destination>) -> Result<Finish> {
+        let lacking = self.lacking(job)?;
+        let mut open: BTreeSet<BackupId> = lacking.iter().cloned().collect();
+        let mut failed: HashSet<DestinationId> = HashSet::new();
+        let mut last = None;
+        // Each round leaves out the places that failed; what they were to give comes from the next that has it.
+        loop {
+            let shares = self.shares(job, &open, &failed)?;
+            if shares.is_empty() {
+                break;
+            }
+            for share in shares {
+                job.ctx.check()?;
+                match self.take(job, &share, place.clone()).await {
+                    Ok(copied) => {
+                        open.retain(|id| !copied.contains(id));
+                        // What this place could not give, it will not give in the next round either.
+                        if share.ids.iter().any(|id| open.contains(id)) {
+                            failed.insert(share.from.id.clone());
+                        }
+                    }
+                    Err(error) if error.is_cancelled() => return Err(error),
+                    // What is wrong here is wrong whatever it is filled from.
+                    Err(error) if is_own(&error, &self.to, job) => return Err(error),
+                    Err(error) => {
+                        job.log(format!("{} was not used any further: {}", share.from.name, error.message));
+                        failed.insert(share.from.id.clone());
+                        last = Some(error);
+                    }
+                }
+            }
+        }
+        if !self.check_level(job, place).await? && lacking.is_empty() {
+            job.log("Objects that were lost there were brought back");
+        }
+        let copied = lacking.len() - open.len();
+        if copied == 0 && !open.is_empty() {
+            return Err(last.unwrap_or_else(|| nowhere(&self.to)));
+        }
+        for id in &open {
+            let reason = last.as_ref().map_or_else(|| nowhere(&self.to).message, |error| error.message.clone());
+            job.problem(Problem {
+                kind: ProblemKind::Other,
+                item: String::new(),
+                subject: format!("backup {}", super::backup::short(id.as_str())),
+                reason: format!("It could not be copied: {reason}"),
+            });
+        }
+        Ok(self.finish(job, copied as u64))
+    }
+
+    fn finish(&self, job: &Job, copied: u64) -> Finish {
+        let (_, bytes) = job.progress.done();
+        let text = match copied {
+            0 => format!("{} has everything", self.to.name),
+            _ => format!("{} copied to {}", count_text(copied, "backup", "backups"), self.to.name),
+        };
+        let text = if bytes > 0 { format!("{text}, {}", size_text(bytes)) } else { text };
+        job.log(&text);
+        let counts = RunCounts { bytes, bytes_added: bytes, ..RunCounts::default() };
+        Finish { counts, backup: None, result: Some(text) }
+    }
+
+    fn lacking(&self, job: &Job) -> Result<Vec<BackupId>> {
+        let mut ids = Vec::new();
+        for plan in job.inner.store.plans()?.iter().filter(|plan| plan.destinations.contains(&self.to.id)) {
+            ids.extend(job.inner.to_make_good(&plan.id, &self.to.id)?);
+        }
+        Ok(ids)
+    }
+
+    /// Says which backups come from where: each from the nearest place that has it.
+    fn shares(&self, job: &Job, open: &BTreeSet<BackupId>, failed: &HashSet<DestinationId>) -> Result<Vec<Share>> {
+        let mut shares: BTreeMap<(DestinationId, bool), Share> = BTreeMap::new();
+        for id in open {
+            let copies = job.inner.copies(id)?;
+            let usable = |copy: &&Copy| {
+                copy.config.id != self.to.id
+                    && !failed.contains(&copy.config.id)
+                    && (copy.known.record.archive.is_some() || copy.config.vault_id == self.to.vault_id)
+            };
+            let Some(copy) = copies.iter().find(usable) else { continue };
+            let archives = copy.known.record.archive.is_some();
+            let share = shares.entry((copy.config.id.clone(), archives)).or_insert_with(|| Share {
+                from: copy.config.clone(),
+                archives,
+                ids: Vec::new(),
+            });
+            share.ids.push(id.clone());
+        }
+        Ok(shares.into_values().collect())
+    }
+
+    async fn take(&self, job: &Job, share: &Share, place: Arc<dyn Destination>) -> Result<Vec<BackupId>> {
+        let _lock = job.inner.locks.use_destination(&share.from.id)?.ok_or_else(|| being_freed(&share.from))?;
+        job.phase(Phase::Copying);
+        job.progress_current(&share.from.name);
+        job.log(format!(
+            "Copying {} from {}",
+            count_text(share.ids.len() as u64, "backup", "backups"),
+            share.from.name
+        ));
+        let layout: Arc<dyn Layout> = match share.archives {
+            true => job.ctx.or_cancel(job.inner.archives(&share.from)).await?,
+            false => job.ctx.or_cancel(job.inner.vault(&share.from)).await?.layout,
+        };
+        copy_backups(job, &layout, &self.to, place, &share.ids).await
+    }
+
+    /// Brings objects of a vault back that were lost here, though the backups they belong to are in the list. Returns
+    /// whether nothing was lost.
+    async fn check_level(&self, job: &Job, place: Arc<dyn Destination>) -> Result<bool> {
+        if self.to.vault_id.is_empty() {
+            return Ok(true);
+        }
+        let mut others = job.inner.store.destinations()?;
+        others.retain(|other| other.id != self.to.id && other.vault_id == self.to.vault_id);
+        others.sort_by_key(|other| !matches!(other.place, Place::Local { .. }));
+        let own: HashSet<BackupId> =
+            job.inner.all_backups(Some(&self.to.id))?.into_iter().map(|known| known.record.id).collect();
+        for other in others {
+            let theirs = job.inner.all_backups(Some(&other.id))?;
+            let shared = theirs.into_iter().filter(|known| known.record.archive.is_none());
+            let shared: Vec<BackupId> = shared.map(|known| known.record.id).filter(|id| own.contains(id)).collect();
+            if shared.is_empty() {
+                continue;
+            }
+            let layout = match job.ctx.or_cancel(job.inner.vault(&other)).await {
+                Ok(vault) => vault.layout,
+                Err(error) if error.is_cancelled() => return Err(error),
+                // Nothing more can be said from there.
+                Err(_) => continue,
+            };
+            if layout.is_level_with(&job.ctx, place.clone()).await? {
+                return Ok(true);
+            }
+            job.phase(Phase::Copying);
+            let share = Share { from: other, archives: false, ids: shared };
+            return self.take(job, &share, place).await.map(|_| false);
+        }
+        Ok(true)
+    }
+}
+
+/// Tells whether an error is the destination's that is to be filled.
+fn is_own(error: &Error, to: &DestinationConfig, job: &Job) -> bool {
+    let label = job.inner.destination_label(&to.name, &to.place);
+    matches!(error.class, ErrorClass::Full | ErrorClass::Invalid) || error.message.contains(&label)
+}
+
+fn nowhere(to: &DestinationConfig) -> Error {
+    Error::new(ErrorClass::Missing, format!("Cannot make {} good: no other destination has what it lacks", to.name))
+        .hint("Connect the other destinations, or make a new backup")
+}
