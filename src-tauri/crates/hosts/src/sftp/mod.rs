@@ -3,10 +3,12 @@
 //! An own client because names must stay raw bytes: russh-sftp turns names that are not UTF-8 into others. See
 //! `docs/adr` for the decision.
 
+mod remote;
+mod remote_file;
 mod session;
-mod source;
 pub mod session_files;
+mod source;
 mod wire;
 
 pub use session::SftpSession;
-pub use source::remote_files_source;
+pub use source::{remote_files_source, start_sftp_on};

@@ -5,7 +5,7 @@ use super::wire::{Attrs, Fields, Payload, kind};
 use backstay_core::entry::{ByteStream, Entry};
 use backstay_core::host::Space;
 use backstay_core::{Error, ErrorClass, RawPath, Result};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn tried(session: &SftpSession, verb: &str, path: &RawPath) -> String {
     format!("Cannot {verb} {} on {}", path.to_text(), session.label())
 }
 
-fn failed(tried: impl FnOnce() -> String) -> impl FnOnce(io::Error) -> Error {
+pub(super) fn failed(tried: impl FnOnce() -> String) -> impl FnOnce(io::Error) -> Error {
     move |error| match error.kind() {
         io::ErrorKind::NotFound => {
             Error::new(ErrorClass::Missing, format!("{}: there is no such file or folder", tried())).source(error)
@@ -34,6 +34,9 @@ fn failed(tried: impl FnOnce() -> String) -> impl FnOnce(io::Error) -> Error {
         }
         io::ErrorKind::Unsupported => {
             Error::new(ErrorClass::Unsupported, format!("{}: the server's SFTP cannot do this", tried())).source(error)
+        }
+        io::ErrorKind::Other => {
+            Error::new(ErrorClass::Internal, format!("{}: the server says only \"{error}\"", tried())).source(error)
         }
         _ => Error::io(tried(), error),
     }
@@ -47,8 +50,8 @@ fn absolute(session: &SftpSession, path: &RawPath) -> Result<()> {
     Err(Error::new(ErrorClass::Invalid, text))
 }
 
-async fn attrs_of(session: &SftpSession, request: u8, path: &RawPath) -> io::Result<Attrs> {
-    let reply = session.ask(request, Payload::default().bytes(path.as_bytes())).await?;
+pub(super) async fn attrs_of(session: &SftpSession, request: u8, path: &[u8]) -> io::Result<Attrs> {
+    let reply = session.ask(request, Payload::default().bytes(path)).await?;
     if reply.kind != kind::ATTRS {
         return Err(broken());
     }
@@ -64,7 +67,7 @@ fn first_name(reply: &Reply) -> io::Result<Vec<u8>> {
     fields.bytes().map(<[u8]>::to_vec).ok_or_else(broken)
 }
 
-async fn open_handle(session: &SftpSession, request: u8, payload: Payload) -> io::Result<Vec<u8>> {
+pub(super) async fn open_handle(session: &SftpSession, request: u8, payload: Payload) -> io::Result<Vec<u8>> {
     let reply = session.ask(request, payload).await?;
     if reply.kind != kind::HANDLE {
         return Err(broken());
@@ -72,7 +75,7 @@ async fn open_handle(session: &SftpSession, request: u8, payload: Payload) -> io
     Fields(&reply.payload).bytes().map(<[u8]>::to_vec).ok_or_else(broken)
 }
 
-async fn close_handle(session: &SftpSession, handle: &[u8]) -> io::Result<()> {
+pub(super) async fn close_handle(session: &SftpSession, handle: &[u8]) -> io::Result<()> {
     session.ask(kind::CLOSE, Payload::default().bytes(handle)).await.map(drop)
 }
 
@@ -80,7 +83,7 @@ async fn close_handle(session: &SftpSession, handle: &[u8]) -> io::Result<()> {
 pub async fn list(session: &SftpSession, dir: &RawPath) -> Result<Vec<Entry>> {
     absolute(session, dir)?;
     let tried = || tried(session, "list", dir);
-    let attrs = attrs_of(session, kind::LSTAT, dir).await.map_err(failed(tried))?;
+    let attrs = attrs_of(session, kind::LSTAT, dir.as_bytes()).await.map_err(failed(tried))?;
     if !attrs.is_dir() {
         return Err(Error::new(ErrorClass::Invalid, format!("{}: it is not a folder", tried())));
     }
@@ -142,7 +145,7 @@ async fn read_names(session: &SftpSession, handle: &[u8], dir: &RawPath) -> io::
 pub async fn stat(session: &SftpSession, path: &RawPath) -> Result<Entry> {
     absolute(session, path)?;
     let tried = || tried(session, "look at", path);
-    let attrs = attrs_of(session, kind::LSTAT, path).await.map_err(failed(tried))?;
+    let attrs = attrs_of(session, kind::LSTAT, path.as_bytes()).await.map_err(failed(tried))?;
     let mut target = Vec::new();
     if attrs.is_symlink() {
         let reply = session.ask(kind::READLINK, Payload::default().bytes(path.as_bytes())).await;
@@ -156,7 +159,7 @@ pub async fn read(session: Arc<SftpSession>, path: &RawPath) -> Result<ByteStrea
     absolute(&session, path)?;
     let label = tried(&session, "read", path);
     let tried = || label.clone();
-    let attrs = attrs_of(&session, kind::STAT, path).await.map_err(failed(tried))?;
+    let attrs = attrs_of(&session, kind::STAT, path.as_bytes()).await.map_err(failed(tried))?;
     if !attrs.is_file() {
         let why = if attrs.is_dir() { "it is a folder" } else { "it is not a regular file" };
         return Err(Error::new(ErrorClass::Invalid, format!("{label}: {why}")));
@@ -196,8 +199,7 @@ async fn read_ahead(session: &SftpSession, handle: &[u8], to: &mpsc::Sender<io::
         };
         let data = Fields(&reply.payload).bytes().filter(|_| reply.kind == kind::DATA).ok_or_else(broken)?;
         let got = u32::try_from(data.len()).ok().filter(|got| *got > 0 && *got <= length).ok_or_else(broken)?;
-        let mut payload = Bytes::from(reply.payload);
-        if to.send(Ok(payload.split_off(4).slice(..got as usize))).await.is_err() {
+        if to.send(Ok(reply.payload.slice(4..4 + got as usize))).await.is_err() {
             return Ok(());
         }
         if got < length {
@@ -246,11 +248,11 @@ pub async fn write(
 }
 
 async fn upload(session: &SftpSession, handle: &[u8], content: &mut (dyn AsyncRead + Send + Unpin)) -> io::Result<u64> {
-    let mut buffer = vec![0; CHUNK_BYTES as usize];
     let mut waiting: VecDeque<Waiting> = VecDeque::new();
     let mut offset = 0_u64;
     loop {
-        let n = content.read(&mut buffer).await?;
+        let mut buffer = BytesMut::with_capacity(CHUNK_BYTES as usize);
+        let n = content.read_buf(&mut buffer).await?;
         if n == 0 || waiting.len() >= IN_FLIGHT {
             while waiting.len() > if n == 0 { 0 } else { IN_FLIGHT / 2 } {
                 if let Some(oldest) = waiting.pop_front() {
@@ -261,8 +263,8 @@ async fn upload(session: &SftpSession, handle: &[u8], content: &mut (dyn AsyncRe
         if n == 0 {
             return Ok(offset);
         }
-        let payload = Payload::default().bytes(handle).u64(offset).bytes(&buffer[..n]);
-        waiting.push_back(session.send(kind::WRITE, payload).await?);
+        let payload = Payload::default().bytes(handle).u64(offset).length(n);
+        waiting.push_back(session.send_with(kind::WRITE, payload, buffer.freeze()).await?);
         offset += n as u64;
     }
 }
@@ -288,7 +290,7 @@ pub async fn make_dir(session: &SftpSession, path: &RawPath) -> Result<()> {
     let mut missing = Vec::new();
     let mut at = Some(path.clone());
     while let Some(folder) = at {
-        match attrs_of(session, kind::STAT, &folder).await {
+        match attrs_of(session, kind::STAT, folder.as_bytes()).await {
             Ok(attrs) if attrs.is_dir() => break,
             Ok(_) => {
                 return Err(Error::new(ErrorClass::Exists, format!("{}: {} is no folder", tried(), folder.to_text())));
@@ -304,7 +306,7 @@ pub async fn make_dir(session: &SftpSession, path: &RawPath) -> Result<()> {
         let made = session.ask(kind::MKDIR, Payload::default().bytes(folder.as_bytes()).attrs(None)).await;
         if let Err(error) = made
             // Somebody else may have made it in the meantime.
-            && !attrs_of(session, kind::STAT, folder).await.is_ok_and(|attrs| attrs.is_dir())
+            && !attrs_of(session, kind::STAT, folder.as_bytes()).await.is_ok_and(|attrs| attrs.is_dir())
         {
             return Err(failed(tried)(error));
         }
@@ -316,7 +318,7 @@ pub async fn make_dir(session: &SftpSession, path: &RawPath) -> Result<()> {
 pub async fn remove(session: &SftpSession, path: &RawPath) -> Result<()> {
     absolute(session, path)?;
     let tried = || tried(session, "remove", path);
-    let attrs = attrs_of(session, kind::LSTAT, path).await.map_err(failed(tried))?;
+    let attrs = attrs_of(session, kind::LSTAT, path.as_bytes()).await.map_err(failed(tried))?;
     let request = if attrs.is_dir() { kind::RMDIR } else { kind::REMOVE };
     let Err(error) = session.ask(request, Payload::default().bytes(path.as_bytes())).await else { return Ok(()) };
     // SFTP 3 has no word for "not empty": it says just "failure".
@@ -333,8 +335,16 @@ pub async fn space(session: &SftpSession, path: &RawPath) -> Result<Space> {
     if !session.offers("statvfs@openssh.com") {
         return Err(Error::new(ErrorClass::Unsupported, format!("{}: the server cannot tell", tried())));
     }
-    let payload = Payload::default().bytes(b"statvfs@openssh.com").bytes(path.as_bytes());
-    let reply = session.ask(kind::EXTENDED, payload).await.map_err(failed(tried))?;
+    space_of(session, path.as_bytes()).await.map_err(failed(tried))
+}
+
+/// Asks OpenSSH's extension for the room at a path.
+pub(super) async fn space_of(session: &SftpSession, path: &[u8]) -> io::Result<Space> {
+    if !session.offers("statvfs@openssh.com") {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "the server does not offer statvfs"));
+    }
+    let payload = Payload::default().bytes(b"statvfs@openssh.com").bytes(path);
+    let reply = session.ask(kind::EXTENDED, payload).await?;
     let mut fields = Fields(&reply.payload);
     let mut next = || fields.u64().filter(|_| reply.kind == kind::EXTENDED_REPLY);
     // Block size, fragment size, blocks in fragments, free, free for us.
@@ -342,6 +352,6 @@ pub async fn space(session: &SftpSession, path: &RawPath) -> Result<Space> {
         (Some(_), Some(fragment), Some(blocks), Some(_), Some(free)) => {
             Ok(Space { total_bytes: blocks.saturating_mul(fragment), free_bytes: free.saturating_mul(fragment) })
         }
-        _ => Err(failed(tried)(broken())),
+        _ => Err(broken()),
     }
 }

@@ -12,12 +12,14 @@ pub mod kind {
     pub const READ: u8 = 5;
     pub const WRITE: u8 = 6;
     pub const LSTAT: u8 = 7;
+    pub const FSTAT: u8 = 8;
     pub const SETSTAT: u8 = 9;
     pub const OPENDIR: u8 = 11;
     pub const READDIR: u8 = 12;
     pub const REMOVE: u8 = 13;
     pub const MKDIR: u8 = 14;
     pub const RMDIR: u8 = 15;
+    pub const REALPATH: u8 = 16;
     pub const STAT: u8 = 17;
     pub const RENAME: u8 = 18;
     pub const READLINK: u8 = 19;
@@ -30,7 +32,7 @@ pub mod kind {
     pub const EXTENDED_REPLY: u8 = 201;
 }
 
-/// Status codes.
+/// Status codes. Those above 8 belong to later versions, but some servers say them in version 3 too.
 pub mod status {
     pub const OK: u32 = 0;
     pub const EOF: u32 = 1;
@@ -38,6 +40,11 @@ pub mod status {
     pub const PERMISSION_DENIED: u32 = 3;
     pub const CONNECTION_LOST: u32 = 7;
     pub const UNSUPPORTED: u32 = 8;
+    pub const NO_SUCH_PATH: u32 = 10;
+    pub const FILE_ALREADY_EXISTS: u32 = 11;
+    pub const WRITE_PROTECT: u32 = 12;
+    pub const NO_SPACE: u32 = 14;
+    pub const QUOTA_EXCEEDED: u32 = 15;
 }
 
 const ATTR_SIZE: u32 = 1;
@@ -63,10 +70,14 @@ impl Payload {
     }
     /// Appends a string of bytes with its length.
     pub fn bytes(self, value: &[u8]) -> Self {
-        // Longer than 4 GiB is refused by the packet limit long before.
-        let mut this = self.u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
+        let mut this = self.length(value.len());
         this.0.extend_from_slice(value);
         this
+    }
+    /// Appends the length of a string of bytes that is sent after this payload.
+    pub fn length(self, length: usize) -> Self {
+        // Longer than 4 GiB is refused by the packet limit long before.
+        self.u32(u32::try_from(length).unwrap_or(u32::MAX))
     }
     /// Appends attributes that set the permission bits, or none.
     pub fn attrs(self, mode: Option<u32>) -> Self {
@@ -103,7 +114,7 @@ impl<'a> Fields<'a> {
     /// Takes attributes.
     pub fn attrs(&mut self) -> Option<Attrs> {
         let flags = self.u32()?;
-        let mut attrs = Attrs::default();
+        let mut attrs = Attrs { told: flags, ..Attrs::default() };
         if flags & ATTR_SIZE != 0 {
             attrs.size = self.u64()?;
         }
@@ -141,9 +152,19 @@ pub struct Attrs {
     pub mode: u32,
     /// Last change, in seconds.
     pub mtime: u32,
+    /// Which of these the server told.
+    told: u32,
 }
 
 impl Attrs {
+    /// Tells whether the server told its type.
+    pub fn tells_type(&self) -> bool {
+        self.told & ATTR_PERMISSIONS != 0 && self.mode & 0o170_000 != 0
+    }
+    /// Returns when it was changed last, where the server told.
+    pub fn modified(&self) -> Option<i64> {
+        (self.told & ATTR_ACMODTIME != 0).then_some(i64::from(self.mtime))
+    }
     /// Tells whether it is a symbolic link.
     pub fn is_symlink(&self) -> bool {
         self.mode & 0o170_000 == 0o120_000
@@ -190,7 +211,9 @@ mod tests {
         assert_eq!(fields.u64(), Some(1 << 40));
         assert_eq!(fields.bytes(), Some(&b"a\xff\n"[..]));
         assert_eq!(fields.attrs().unwrap().mode, 0o100_644);
-        assert_eq!(fields.attrs().unwrap(), Attrs::default());
+        let untold = fields.attrs().unwrap();
+        assert_eq!(untold, Attrs::default());
+        assert!(!untold.tells_type() && untold.modified().is_none());
         assert_eq!(fields.u32(), None);
     }
 

@@ -8,7 +8,7 @@ mod marker;
 mod process;
 pub mod trust;
 
-use crate::sftp::{SftpSession, session_files};
+use crate::sftp::{SftpSession, session_files, start_sftp_on};
 use crate::{ConnectOptions, HostSecrets, shell_files};
 use async_trait::async_trait;
 use backstay_core::config::SshConnection;
@@ -224,19 +224,8 @@ impl Ssh {
         if let Some(session) = place.as_ref().filter(|session| !session.is_closed()) {
             return Ok(session.clone());
         }
-        let (mut channel, link) = self.channel("open SFTP").await?;
-        let refused = || {
-            Error::new(ErrorClass::Unsupported, format!("Cannot open SFTP on {}: the server refuses it", self.label))
-        };
-        channel.request_subsystem(true, "sftp").await.map_err(|_| refused())?;
-        loop {
-            match tokio::time::timeout(CHANNEL_LIMIT, channel.wait()).await {
-                Ok(Some(ChannelMsg::Success)) => break,
-                Ok(Some(ChannelMsg::WindowAdjusted { .. })) => {}
-                _ => return Err(refused()),
-            }
-        }
-        let session = SftpSession::open(channel.into_stream(), self.label.clone(), link).await?;
+        let (channel, link) = self.channel("open SFTP").await?;
+        let session = start_sftp_on(channel, &self.label, &link).await?;
         let session = Arc::new(session);
         *place = Some(session.clone());
         Ok(session)
