@@ -32,10 +32,11 @@ export function WhereStep({ draft, destinations, onChange }: WhereProps) {
           <label className="tick-row" key={row.id}>
             <Checkbox checked={draft.destinations.includes(row.id)} onChange={() => toggle(row.id)} aria-label={row.name} />
             <span className="grow">
-              <b>{row.name}</b> <PathText path={row.place} />
+              <b>{row.name}</b>
+              <div><PathText path={row.place} /></div>
             </span>
             {vault && !row.vault && <Chip>no vault</Chip>}
-            {row.free_bytes !== null && <span className="mute"><Size bytes={row.free_bytes} /> free</span>}
+            {row.free_bytes !== null && <span className="mute tick-free"><Size bytes={row.free_bytes} /> free</span>}
             <StateBadge state={row.state} title={row.state_text || undefined} />
           </label>
         ))}

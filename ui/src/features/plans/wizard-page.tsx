@@ -54,10 +54,12 @@ function Wizard({ start, servers, destinations, plans }: Props) {
   const [named, setNamed] = useState(start.name !== '');
   const [repeated, setRepeated] = useState('');
   const [saved, setSaved] = useState<PlanSaved>();
-  const fileName = useArchiveName(draft);
   const editing = start.id !== null;
   const serverName = servers.find((row) => row.id === draft.server)?.name ?? '';
   const taken = plans.filter((row) => row.id !== draft.id).map((row) => row.name);
+  // The name is asked last; until then file names are shown with the one that will be suggested.
+  const asNamed = { ...draft, name: draft.name || suggestName(serverName, draft.items, taken) };
+  const fileName = useArchiveName(asNamed);
 
   const save = useAction(() => api.savePlan(toDraft(draft)), {
     changes: ['plans'],
@@ -105,7 +107,7 @@ function Wizard({ start, servers, destinations, plans }: Props) {
       {step === 1 && (
         <>
           <WhereStep draft={draft} destinations={destinations} onChange={setDraft} />
-          {destinations.length > 0 && <LayoutCards draft={draft} around={around} onLayout={setLayout} onRepeated={setRepeated} />}
+          {destinations.length > 0 && <LayoutCards draft={asNamed} around={around} onLayout={setLayout} onRepeated={setRepeated} />}
         </>
       )}
       {last && (

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkPassphrase, clampNumber, partOf } from './rules';
+import { checkPassphrase, clampNumber, partOf, withLimit } from './rules';
 
 it('wants a passphrase of some length, twice', () => {
   expect(checkPassphrase('short', 'short')).toHaveProperty('passphrase');
@@ -18,4 +18,13 @@ it('shows the first part for an unknown one', () => {
   expect(partOf('secrets')).toBe('secrets');
   expect(partOf('nonsense')).toBe('general');
   expect(partOf(null)).toBe('general');
+});
+
+it('changes one limit and leaves the others', () => {
+  const slow = { bytes_per_second: 1024, rules: [] };
+  const none = { bytes_per_second: null, rules: [] };
+  const limits = { all: none, destinations: [{ destination: 'd1', bandwidth: none }] };
+  expect(withLimit(limits, '', slow)).toEqual({ all: slow, destinations: limits.destinations });
+  expect(withLimit(limits, 'd1', slow).destinations).toEqual([{ destination: 'd1', bandwidth: slow }]);
+  expect(withLimit(limits, 'd2', slow).destinations).toHaveLength(2);
 });

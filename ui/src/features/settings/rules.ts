@@ -1,8 +1,11 @@
+import type { BandwidthView, Limits } from '../../ipc';
+
 /** The parts of the settings, in order. */
 export const PARTS = [
   { key: 'general', title: 'General' },
   { key: 'appearance', title: 'Appearance' },
   { key: 'notifications', title: 'Notifications' },
+  { key: 'bandwidth', title: 'Bandwidth' },
   { key: 'kits', title: 'Keys and recovery kits' },
   { key: 'secrets', title: 'Secrets' },
   { key: 'audit', title: 'Audit log' },
@@ -25,4 +28,14 @@ export function checkPassphrase(passphrase: string, again: string): { passphrase
 export function clampNumber(value: number | string, least: number, most: number): number {
   const n = Math.round(Number(value));
   return Number.isFinite(n) ? Math.min(most, Math.max(least, n)) : least;
+}
+
+/** All limits with one changed; the empty id is the one for all destinations together. */
+export function withLimit(limits: Limits, id: string, bandwidth: BandwidthView): Limits {
+  if (id === '') return { ...limits, all: bandwidth };
+  const known = limits.destinations.some((each) => each.destination === id);
+  return {
+    ...limits,
+    destinations: known ? limits.destinations.map((each) => (each.destination === id ? { ...each, bandwidth } : each)) : [...limits.destinations, { destination: id, bandwidth }],
+  };
 }

@@ -3,6 +3,7 @@ import { navigate, useQueryValue } from '../../shared/router';
 import { Page } from '../../shared/ui';
 import { About } from './about';
 import { AuditLog } from './audit-log';
+import { Bandwidth } from './bandwidth';
 import { Appearance, General, Notifications } from './general';
 import { Kits } from './kits';
 import { PARTS, partOf } from './rules';
@@ -21,6 +22,7 @@ export function SettingsPage() {
         <Tabs.Panel value="general"><General /></Tabs.Panel>
         <Tabs.Panel value="appearance"><Appearance /></Tabs.Panel>
         <Tabs.Panel value="notifications"><Notifications /></Tabs.Panel>
+        <Tabs.Panel value="bandwidth"><Bandwidth /></Tabs.Panel>
         <Tabs.Panel value="kits"><Kits /></Tabs.Panel>
         <Tabs.Panel value="secrets"><Secrets /></Tabs.Panel>
         <Tabs.Panel value="audit"><AuditLog /></Tabs.Panel>

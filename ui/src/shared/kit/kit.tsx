@@ -170,7 +170,7 @@ export function KitConfirm({ id, destination, of = 'destinations', words, ask, e
       </div>
       {onLater && (
         <Note tone="warn">
-          If you leave without confirming and this computer is lost, nobody can open the backups {of === 'plans' ? 'of' : 'in'} {destination}. Backstay will keep reminding you.
+          If you leave without confirming and this computer is lost, nobody can open the backups {of === 'plans' ? 'of' : 'in'} {destination}. {of === 'plans' ? 'The kit stays with the plan, to be shown again.' : 'Backstay will keep reminding you.'}
         </Note>
       )}
     </div>
