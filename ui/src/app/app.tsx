@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { prefetchBackups } from '../features/backups';
 import { Routes, navigate, usePlace } from '../shared/router';
-import { EmptyState, Page, Toasts } from '../shared/ui';
+import { EmptyState, Page, Toasts, useStages } from '../shared/ui';
 import { Boundary } from './boundary';
 import { CommandPalette } from './command-palette';
 import { fetchPages, routes } from './routes';
@@ -25,16 +25,11 @@ export function App() {
   useEffect(() => {
     // The list most gone to is there when it is asked for.
     prefetchBackups(client);
-    // A task of its own behind the first frame: the first paint does not wait for it.
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const frame = requestAnimationFrame(() => {
-      timer = setTimeout(fetchPages);
-    });
-    return () => {
-      cancelAnimationFrame(frame);
-      clearTimeout(timer);
-    };
   }, [client]);
+  const painted = useStages(1) > 0;
+  useEffect(() => {
+    if (painted) fetchPages();
+  }, [painted]);
   return (
     <div className="app">
       <Sidebar path={path} />

@@ -1,4 +1,4 @@
-import { IconArrowDown, IconArrowUp, IconDots } from '@tabler/icons-react';
+import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { Button, Checkbox, Menu, Skeleton } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { useVirtualizer } from '@tanstack/react-virtual';
@@ -99,7 +99,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
     count: virtual ? lines.length : 0,
     getScrollElement: () => scrollRef.current,
     estimateSize: (i) => (lines[i]?.kind === 'group' ? GROUP : ROW),
-    overscan: 8,
+    overscan: 4,
     initialRect: FIRST_SIZE,
     getItemKey: (i) => lineKey(lines[i], i, rowKey),
   });
@@ -325,17 +325,13 @@ function RowMenu({ name, entries }: { name: string; entries: MenuEntry[] }) {
   };
   if (!made) {
     return (
-      <button type="button" className="dt-menu-button" tabIndex={-1} {...words} aria-expanded={false} onPointerEnter={() => setMade(true)} onClick={press}>
-        <IconDots size={16} aria-hidden />
-      </button>
+      <button type="button" className="dt-menu-button" tabIndex={-1} {...words} aria-expanded={false} onPointerEnter={() => setMade(true)} onClick={press} />
     );
   }
   return (
     <Menu opened={opened} onChange={setOpened}>
       <Menu.Target>
-        <button type="button" className="dt-menu-button" tabIndex={-1} {...words}>
-          <IconDots size={16} aria-hidden />
-        </button>
+        <button type="button" className="dt-menu-button" tabIndex={-1} {...words} />
       </Menu.Target>
       <Menu.Dropdown>
         {entries.map((entry) => (

@@ -3,10 +3,12 @@ export { DataTable, type Column, type MenuEntry, type Sort } from './data-table'
 export { CopyText, ErrorNote, Note, Toasts } from './errors';
 export { FilterBox } from './filter-box';
 export { Card, DetailPanel, EmptyState, KeyValues, Page, PageHeader, StepHeader, type Crumb } from './layout';
-export { Bar, ProgressCard, ProgressMini, ProgressRow } from './progress';
+export { Bar } from './bar';
+export { ProgressCard, ProgressMini, ProgressRow } from './progress';
 export { bytesText, filesText, kindWord, percent, phaseWord, runTitle } from './progress-rules';
 export { useShortcut } from './shortcuts';
 export { TestSteps, Tick } from './tests';
 export { closeToast, showError, showNote } from './toasts';
 export { useNow } from './use-now';
 export { Ago, Chip, PathText, Size, StateBadge, lookOf } from './values';
+export { useStages } from './use-stages';
