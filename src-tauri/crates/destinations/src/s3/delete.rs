@@ -74,6 +74,13 @@ impl Store {
         }
     }
 
+    /// Returns how many versions of a key there still are, without markers; 0 where they cannot be seen.
+    pub(super) async fn versions_left(&self, key: &Key) -> Result<usize> {
+        let asked = self.client.list_object_versions().bucket(&self.place.bucket).prefix(self.name(key)).send().await;
+        let name = self.name(key);
+        Ok(asked.map_or(0, |page| page.versions().iter().filter(|version| version.key() == Some(&name)).count()))
+    }
+
     async fn remove_versions(&self, key: &Key, tried: &str, versions: Vec<String>) -> Result<()> {
         let mut kept = None;
         // Oldest first: a kill on the way must not bring an old version back to light.

@@ -1,5 +1,6 @@
 //! A bucket of an S3-compatible store.
 
+mod bucket;
 mod client;
 mod cold;
 mod config;
@@ -7,10 +8,19 @@ mod delete;
 mod errors;
 mod list;
 mod lock;
+mod probe;
+mod probe_report;
+mod providers;
 mod reader;
+mod settings;
+mod steps;
 mod sweep;
 mod upload;
 mod wire;
 mod writer;
 
+pub use bucket::make_bucket;
 pub use client::S3;
+pub use probe::probe;
+pub use providers::{Provider, provider, providers};
+pub use settings::BucketSettings;

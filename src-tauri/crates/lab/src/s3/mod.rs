@@ -4,6 +4,8 @@
 mod faults;
 mod outside;
 mod server;
+mod shelf;
+mod shelf_files;
 
 pub use faults::{Does, Reply, Seen};
 pub use outside::{Garage, Moto};

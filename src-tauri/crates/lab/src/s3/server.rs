@@ -1,7 +1,8 @@
-//! An S3 server in this process: s3s over a temporary folder, strict about signatures and checksums, with a layer in
-//! front that misbehaves on demand.
+//! An S3 server in this process: s3s, strict about signatures and checksums, with a layer in front that misbehaves on
+//! demand.
 
 use super::faults::{Does, Faults, Reply, Seen};
+use super::shelf::Shelf;
 use backstay_core::config::{DestinationLogin, S3Place};
 use backstay_core::secret::Secret;
 use bytes::Bytes;
@@ -14,12 +15,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s_fs::FileSystem;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -32,7 +31,7 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A running server with one empty bucket. Dropping it ends it.
 pub struct S3Server {
     port: u16,
-    folder: TempDir,
+    shelf: Shelf,
     faults: Arc<Faults>,
     task: JoinHandle<()>,
 }
@@ -48,24 +47,19 @@ struct Front {
     /// Asks for no signature: for requests of which a header is overlooked, which was signed.
     careless: S3Service,
     faults: Arc<Faults>,
-    /// s3s-fs looks first and writes then; a real store does both in one.
-    conditional: tokio::sync::Mutex<()>,
 }
 
 impl S3Server {
     /// Starts a server on a free port of this machine.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
-        let files = || FileSystem::new(folder.path()).expect("a file system for s3s");
-        let mut strict = S3ServiceBuilder::new(files());
+        let shelf = Shelf::new(BUCKET);
+        let mut strict = S3ServiceBuilder::new(shelf.clone());
         strict.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let faults = Arc::new(Faults::default());
         let front = Arc::new(Front {
             strict: strict.build(),
-            careless: S3ServiceBuilder::new(files()).build(),
+            careless: S3ServiceBuilder::new(shelf.clone()).build(),
             faults: Arc::clone(&faults),
-            conditional: tokio::sync::Mutex::new(()),
         });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let port = listener.local_addr().expect("its number").port();
@@ -84,7 +78,7 @@ impl S3Server {
                 });
             }
         });
-        Self { port, folder, faults, task }
+        Self { port, shelf, faults, task }
     }
 
     /// Returns its port.
@@ -113,9 +107,13 @@ impl S3Server {
     pub fn secret(&self) -> Secret {
         Secret::new(SECRET_KEY)
     }
-    /// Returns the file an object lies in, to damage it behind everybody's back.
-    pub fn object(&self, name: &str) -> PathBuf {
-        self.folder.path().join(BUCKET).join(name)
+    /// Returns the file an object's content lies in, to damage it behind everybody's back.
+    pub fn object(&self, name: &str) -> Option<PathBuf> {
+        self.shelf.file(BUCKET, name)
+    }
+    /// Returns how many uploads in parts are begun and not ended.
+    pub fn unfinished(&self) -> usize {
+        self.shelf.uploads(BUCKET)
     }
     /// Lets the next `times` requests `when` holds for meet a fault.
     pub fn fault(&self, times: u32, does: Does, when: impl Fn(&Seen) -> bool + Send + Sync + 'static) {
@@ -165,10 +163,6 @@ impl Front {
                 Does::LiesAboutTag | Does::LosesAnswer | Does::CutsBody(_) => {}
             }
         }
-        let one_by_one = match parts.headers.contains_key("if-none-match") {
-            true => Some(self.conditional.lock().await),
-            false => None,
-        };
         let mut service = &self.strict;
         if !overlooked.is_empty() {
             service = &self.careless;
@@ -178,7 +172,6 @@ impl Front {
         }
         let request = http::Request::from_parts(parts, s3s::Body::from(body));
         let answer = service.call(request).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
-        drop(one_by_one);
         let (mut parts, body) = answer.into_parts();
         let mut body = BodyExt::boxed_unsync(BodyExt::map_err(body, |error| io::Error::other(error.to_string())));
         for fault in &faults {
