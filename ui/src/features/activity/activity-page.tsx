@@ -1,18 +1,18 @@
-import { Select } from '@mantine/core';
+import { Button, Select } from '@mantine/core';
 import { IconActivity } from '@tabler/icons-react';
 import { useState } from 'react';
 import type { RunRow } from '../../ipc';
-import { dayGroup, formatClock, formatDuration, formatExact, plural } from '../../shared/format';
+import { dayGroup, formatBytes, formatClock, formatDuration, formatExact, plural } from '../../shared/format';
 import { useActiveRuns, runEnded } from '../../shared/query';
-import { navigate } from '../../shared/router';
+import { Link, navigate } from '../../shared/router';
 import { Card, DataTable, EmptyState, Page, ProgressCard, StateBadge, kindWord, useNow, type Column } from '../../shared/ui';
-import { useCancelRun, useRunHistory } from './queries';
+import { useCancelRun, useResumeDownload, useRunHistory } from './queries';
 import { outcome, took } from './words';
 import './activity.css';
 
 const KINDS = [
   { value: '', label: 'All kinds' }, { value: 'backup', label: 'Backups' }, { value: 'restore', label: 'Restores' },
-  { value: 'download', label: 'Downloads' }, { value: 'verify', label: 'Checks' },
+  { value: 'download', label: 'Downloads' }, { value: 'verify', label: 'Checks' }, { value: 'sync', label: 'Syncs' }, { value: 'prune', label: 'Clean-ups' },
 ];
 
 const COLUMNS: Column<RunRow>[] = [
@@ -33,6 +33,7 @@ export function ActivityPage() {
   const cancel = useCancelRun();
   const live = active.data?.rows ?? [];
   const before = history.data?.filter((run) => runEnded(run.state));
+  const stopped = (history.data ?? []).filter((run) => run.resumable).slice(0, 3);
   const running = live.filter((run) => run.state === 'running').length;
   const text = live.length === 0 ? 'Nothing is running' : [running > 0 ? `${running} running` : '', live.length > running ? `${live.length - running} waiting` : ''].filter(Boolean).join(', ');
   return (
@@ -42,6 +43,7 @@ export function ActivityPage() {
           {live.map((run) => <ProgressCard key={run.id} run={run} linked onCancel={() => cancel.run(run.id)} />)}
         </div>
       )}
+      {stopped.length > 0 && <Stopped runs={stopped} />}
       <Card
         className="card-fill"
         title="Before"
@@ -60,9 +62,28 @@ export function ActivityPage() {
           onOpen={(run) => navigate(`/activity/${run.id}`)}
           onMore={history.hasNextPage && !history.isFetchingNextPage ? () => void history.fetchNextPage() : undefined}
           loadingMore={history.isFetchingNextPage}
-          empty={<EmptyState icon={IconActivity} title={kind ? `No ${plural(2, 'x', KINDS.find((k) => k.value === kind)?.label.toLowerCase()).slice(2)} yet` : 'Nothing has run yet'} text="Backups, restores, downloads and checks are listed here, with what went wrong." />}
+          empty={<EmptyState icon={IconActivity} title={kind ? `No ${plural(2, 'x', KINDS.find((k) => k.value === kind)?.label.toLowerCase()).slice(2)} yet` : 'Nothing has run yet'} text="Backups, restores, downloads, checks and copies are listed here, with what went wrong." />}
         />
       </Card>
     </Page>
+  );
+}
+
+/** Downloads that were broken off and can go on. */
+function Stopped({ runs }: { runs: RunRow[] }) {
+  const resume = useResumeDownload();
+  return (
+    <Card title="Broken off" aside="What was loaded is kept">
+      <ul className="lines">
+        {runs.map((run) => (
+          <li key={run.id}>
+            <StateBadge state={run.state} />
+            <Link className="grow clip" to={`/activity/${run.id}`}>Download of {run.title}</Link>
+            {run.bytes > 0 && run.bytes_read > 0 && <span className="mute">{formatBytes(run.bytes_read)} of {formatBytes(run.bytes)}</span>}
+            <Button loading={resume.busy} aria-label={`Go on with the download of ${run.title}`} onClick={() => resume.run(run)}>Go on</Button>
+          </li>
+        ))}
+      </ul>
+    </Card>
   );
 }

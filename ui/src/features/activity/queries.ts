@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { api, type IpcError, type ProblemPage, type RunDetail, type RunPage } from '../../ipc';
+import { api, type BackupDetail, type IpcError, type ProblemPage, type RunDetail, type RunPage } from '../../ipc';
 import { keys, runEnded, useAction } from '../../shared/query';
+import { showNote } from '../../shared/ui';
 
 const PAGE = 200;
 /** How often the log and the problems of a run that goes on are read anew; its progress comes by events. */
@@ -44,4 +45,25 @@ export function useRunProblems(id: string, text: string, live: boolean) {
 /** Cancels a run. */
 export function useCancelRun() {
   return useAction(api.cancelRun, { changes: ['runs'] });
+}
+
+/** The backup a run made, to know which destinations lack it. */
+export function useBackupOf(id: string | null) {
+  return useQuery<BackupDetail, IpcError>({ queryKey: keys.backup(id ?? ''), queryFn: () => api.backup(id ?? ''), enabled: id !== null, retry: false });
+}
+
+/** Makes good what a destination lacks. */
+export function useSync() {
+  return useAction((of: { id: string; name: string }) => api.startSync(of.id), {
+    changes: ['runs', 'destinations'],
+    onDone: (run, of) => showNote(`Copying to ${of.name} what it lacks.`, { title: 'Watch it', to: `/activity/${run}` }),
+  });
+}
+
+/** Goes on with a download where it was. */
+export function useResumeDownload(onDone?: (run: string) => void) {
+  return useAction((run: { id: string; title: string }) => api.resumeDownload(run.id), {
+    changes: ['runs'],
+    onDone: (run, of) => (onDone ? onDone(run) : showNote(`Going on with ${of.title}.`, { title: 'Watch it', to: `/activity/${run}` })),
+  });
 }

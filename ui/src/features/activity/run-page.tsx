@@ -1,11 +1,12 @@
 import { Button, Skeleton, Tabs } from '@mantine/core';
-import { IconCheck } from '@tabler/icons-react';
+import { IconCheck, IconDownload } from '@tabler/icons-react';
 import { api, type RunDetail } from '../../ipc';
 import { formatDuration, formatExact, plural } from '../../shared/format';
 import { runEnded, useAction } from '../../shared/query';
 import { Link, navigate, useParam, usePlace } from '../../shared/router';
 import { Card, CopyText, EmptyState, ErrorNote, Note, Page, ProgressCard, StateBadge, kindWord } from '../../shared/ui';
-import { useCancelRun, useRun } from './queries';
+import { MissingCopies } from './missing-copies';
+import { useCancelRun, useResumeDownload, useRun } from './queries';
 import { RunProblems } from './run-problems';
 import { outcome, runNumbers, took } from './words';
 import './activity.css';
@@ -30,13 +31,15 @@ function RunView({ detail }: { detail: RunDetail }) {
     <Page title={<span className="row">{kindWord(row.kind)}: {row.title} {ended && <StateBadge state={row.state} text={outcome(row)} />}</span>} text={text} crumbs={CRUMBS} actions={<RunActions detail={detail} />} fill>
       {!ended && <ProgressCard run={row} onCancel={() => cancel.run(row.id)} cancelling={cancel.busy} />}
       {row.error && <ErrorNote error={row.error} />}
-      {row.state === 'interrupted' && !row.error && <Note tone="warn">Backstay was ended while this ran. Nothing half-made is left behind; run it again.</Note>}
+      {row.resumable && <Note tone="run" icon={<IconDownload size={18} aria-hidden />}>What was loaded so far is kept. The download goes on where it was, and its hash is checked at the end.</Note>}
+      {row.state === 'interrupted' && !row.error && !row.resumable && <Note tone="warn">Backstay was ended while this ran. Nothing half-made is left behind; run it again.</Note>}
       {ended && (row.result || detail.next) && (
         <Note tone={row.state === 'done' ? 'good' : 'run'} icon={<IconCheck size={18} aria-hidden />}>
           {row.result && <div>{row.result}</div>}
           {detail.next && <div>{detail.next}</div>}
         </Note>
       )}
+      {ended && <MissingCopies run={row} />}
       {ended && <Numbers detail={detail} />}
       <RunTabs detail={detail} />
     </Page>
@@ -48,6 +51,7 @@ function RunActions({ detail }: { detail: RunDetail }) {
   const open = (id: string) => navigate(`/activity/${id}`, { replace: true });
   const again = useAction(api.startBackup, { changes: ['runs'], onDone: open });
   const check = useAction(api.startVerify, { changes: ['runs'], onDone: open });
+  const resume = useResumeDownload(open);
   if (!runEnded(row.state)) return null;
   const { plan, backup } = row;
   const failed = row.state !== 'done' && row.state !== 'done_with_problems';
@@ -57,7 +61,8 @@ function RunActions({ detail }: { detail: RunDetail }) {
       {row.kind === 'backup' && plan && <Button variant={failed ? 'filled' : 'default'} loading={again.busy} onClick={() => again.run(plan)}>{failed ? 'Try again' : 'Back up again'}</Button>}
       {row.kind === 'verify' && backup && <Button loading={check.busy} onClick={() => check.run(backup)}>Check again</Button>}
       {row.kind === 'restore' && backup && <Button onClick={() => navigate(`/restore/${backup}`)}>Restore again…</Button>}
-      {row.kind === 'download' && backup && failed && <Button onClick={() => navigate(`/backups/${backup}`)}>Try again from the backup</Button>}
+      {row.resumable && <Button variant="filled" loading={resume.busy} onClick={() => resume.run(row)}>Go on with it</Button>}
+      {row.kind === 'download' && backup && failed && !row.resumable && <Button onClick={() => navigate(`/backups/${backup}`)}>Try again from the backup</Button>}
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BackupRow } from '../../ipc';
-import { downloadProblem, filterFrom, isFiltered, NEWEST_FIRST, nextSort, NO_FILTER, stateOf, toDownload, toFilter, whenText } from './form';
+import { deleteDanger, downloadProblem, filterFrom, formatsFor, isFiltered, NEWEST_FIRST, nextSort, NO_FILTER, stateOf, toDownload, toFilter, whenText } from './form';
 
 const row = { state: 'good', problems: 0, verified: null } as unknown as BackupRow;
 
@@ -43,6 +43,24 @@ describe('a download', () => {
     expect(toDownload(['b1'], ['etc'], { format: 'zip', folder: ' /tmp ' })).toEqual({
       backups: ['b1'], paths: ['etc'], format: 'zip', destination: null, folder: '/tmp',
     });
+  });
+});
+
+describe('archives', () => {
+  it('are offered as they are, where all of each is wanted', () => {
+    const formats = (layouts: string[], paths: string[] = []) => formatsFor(layouts.map((layout) => ({ layout })), paths).map((one) => one.format);
+    expect(formats(['tar.zst', 'zip'])[0]).toBe('as_is');
+    expect(formats(['tar.zst', 'vault'])).not.toContain('as_is');
+    expect(formats(['tar.zst'], ['etc'])).not.toContain('as_is');
+  });
+});
+
+describe('deleting', () => {
+  const of = { plan_name: 'web', server_name: 'web-1' };
+  it('asks more of the last one than of any', () => {
+    expect(deleteDanger({ only: true, newest: true }, of)?.tick).toBe('Delete the only backup');
+    expect(deleteDanger({ only: false, newest: true }, of)?.text).toContain('older state');
+    expect(deleteDanger({ only: false, newest: false }, of)).toBeNull();
   });
 });
 

@@ -1,4 +1,4 @@
-import type { BackupFilter, BackupRow, DiffView, DownloadRequest } from '../../ipc';
+import type { BackupFilter, BackupRow, DeletePreview, DiffView, DownloadRequest } from '../../ipc';
 import { formatAgo, formatClock, formatDate } from '../../shared/format';
 import { localFolderProblem } from '../../shared/paths/paths';
 
@@ -94,6 +94,25 @@ export const FORMATS: readonly FormatWords[] = [
   },
 ];
 
+const AS_IS: FormatWords = {
+  format: 'as_is',
+  title: 'As it lies there',
+  text: 'The file just as it is at its destination; a sealed one stays sealed. The fastest.',
+};
+
+/** The formats offered: archives that are wanted whole can be fetched as they are. */
+export function formatsFor(backups: readonly Pick<BackupRow, 'layout'>[], paths: readonly string[]): FormatWords[] {
+  const archives = backups.length > 0 && paths.length === 0 && backups.every((backup) => backup.layout !== 'vault');
+  return archives ? [AS_IS, ...FORMATS] : [...FORMATS];
+}
+
+/** What must be ticked before a backup that is the plan's last or newest is deleted, or nothing. */
+export function deleteDanger(preview: Pick<DeletePreview, 'only' | 'newest'>, backup: Pick<BackupRow, 'plan_name' | 'server_name'>): { text: string; tick: string } | null {
+  if (preview.only) return { text: `This is the only backup of ${backup.plan_name}. After this nothing of it can be brought back to ${backup.server_name}.`, tick: 'Delete the only backup' };
+  if (preview.newest) return { text: `This is the newest good backup of ${backup.plan_name}. After this ${backup.server_name} can only be brought back to an older state.`, tick: 'Delete the newest backup' };
+  return null;
+}
+
 /** What the download dialog holds. */
 export interface DownloadForm {
   format: string;
@@ -102,7 +121,7 @@ export interface DownloadForm {
 
 /** Says why the download cannot start, or nothing. */
 export function downloadProblem(form: DownloadForm): string | null {
-  if (!FORMATS.some((one) => one.format === form.format)) return 'Choose a format';
+  if (![AS_IS, ...FORMATS].some((one) => one.format === form.format)) return 'Choose a format';
   return localFolderProblem(form.folder);
 }
 

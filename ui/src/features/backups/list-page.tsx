@@ -1,5 +1,5 @@
 import { Button, Select } from '@mantine/core';
-import { IconArchive, IconArrowBackUp, IconDownload, IconExternalLink, IconShieldCheck } from '@tabler/icons-react';
+import { IconArchive, IconArrowBackUp, IconDownload, IconExternalLink, IconShieldCheck, IconTrash } from '@tabler/icons-react';
 import { useDebouncedValue, useMediaQuery } from '@mantine/hooks';
 import { useCallback, useState } from 'react';
 import type { BackupRow } from '../../ipc';
@@ -7,6 +7,7 @@ import { dayGroup, formatCount, formatExact, plural } from '../../shared/format'
 import { useDestinations, usePlans, useServers } from '../../shared/query';
 import { navigate, usePlace } from '../../shared/router';
 import { Card, DataTable, EmptyState, FilterBox, Page, Size, StateBadge, useNow, useStages, type Column } from '../../shared/ui';
+import { DeleteDialog } from './delete-dialog';
 import { DownloadDialog } from './download-dialog';
 import { NEWEST_FIRST, NO_FILTER, filterFrom, isFiltered, nextSort, stateOf, whenText, type ListFilter, type Sort, type SortColumn } from './form';
 import { BackupPanel } from './panel';
@@ -20,6 +21,8 @@ export function BackupsPage() {
   return <BackupsList key={JSON.stringify(filter)} start={filter} open={query.get('open')} />;
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 /** Below this the details would leave no room for the list: a row then opens its own page. */
 const TWO_COLUMNS = '(min-width: 1100px)';
 
@@ -27,7 +30,9 @@ function BackupsList({ start, open }: { start: ListFilter; open: string | null }
   const [filter, setFilter] = useState(start);
   const [sort, setSort] = useState<Sort>(NEWEST_FIRST);
   const [text] = useDebouncedValue(filter.text, 150);
-  const [downloading, setDownloading] = useState<BackupRow | null>(null);
+  const [downloading, setDownloading] = useState<readonly BackupRow[] | null>(null);
+  const [deleting, setDeleting] = useState<BackupRow | null>(null);
+  const [picked, setPicked] = useState<ReadonlySet<string>>(NOTHING);
   const wide = useMediaQuery(TWO_COLUMNS, true);
   const verify = useVerify();
   const now = useNow();
@@ -68,10 +73,14 @@ function BackupsList({ start, open }: { start: ListFilter; open: string | null }
           onOpen={show}
           menu={(row) => [
             { title: 'Restore…', icon: <IconArrowBackUp size={16} />, run: () => navigate(`/restore/${row.id}`) },
-            { title: 'Download…', icon: <IconDownload size={16} />, run: () => setDownloading(row) },
+            { title: 'Download…', icon: <IconDownload size={16} />, run: () => setDownloading([row]) },
             { title: 'Verify', icon: <IconShieldCheck size={16} />, run: () => verify.run({ id: row.id, name: row.plan_name }) },
             { title: 'Open its page', icon: <IconExternalLink size={16} />, run: () => navigate(`/backups/${row.id}`) },
+            { title: 'Delete…', icon: <IconTrash size={16} />, danger: true, run: () => setDeleting(row) },
           ]}
+          picked={picked}
+          onPick={setPicked}
+          batch={<Button variant="filled" leftSection={<IconDownload size={16} />} onClick={() => setDownloading((rows ?? []).filter((row) => picked.has(row.id)))}>Download…</Button>}
           {...(sort.column === 'started' ? { groupOf: (row: BackupRow) => dayGroup(row.started, now) } : {})}
           onMore={hasNextPage ? more : undefined}
           loadingMore={isFetchingNextPage}
@@ -82,8 +91,9 @@ function BackupsList({ start, open }: { start: ListFilter; open: string | null }
             : {})}
         />
       </Card>
+      {deleting && <DeleteDialog backup={deleting} onClose={() => setDeleting(null)} onGone={() => { if (open === deleting.id) navigate(placeOf(start, null), { replace: true }); }} />}
       {downloading && (
-        <DownloadDialog backup={downloading.id} name={downloading.plan_name} at={downloading.started} bytes={downloading.bytes} paths={[]} onClose={() => setDownloading(null)} />
+        <DownloadDialog backups={downloading} paths={[]} onClose={() => setDownloading(null)} onStarted={() => setPicked(NOTHING)} />
       )}
     </Page>
   );

@@ -1,10 +1,11 @@
 import { ActionIcon, Button, Tooltip } from '@mantine/core';
-import { IconArrowBackUp, IconDownload, IconMaximize, IconShieldCheck } from '@tabler/icons-react';
+import { IconArrowBackUp, IconDownload, IconMaximize, IconShieldCheck, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import type { BackupDetail } from '../../ipc';
 import { formatDuration, formatExact } from '../../shared/format';
 import { navigate } from '../../shared/router';
 import { DetailPanel, ErrorNote, StateBadge } from '../../shared/ui';
+import { DeleteDialog } from './delete-dialog';
 import { DownloadDialog } from './download-dialog';
 import { stateOf } from './form';
 import { useBackup, useVerify } from './queries';
@@ -19,6 +20,7 @@ export function backupText({ row }: BackupDetail): string {
 export function BackupActions({ detail }: { detail: BackupDetail }) {
   const { row } = detail;
   const [downloading, setDownloading] = useState(false);
+  const [deleting, setDeleting] = useState(false);
   const verify = useVerify();
   return (
     <>
@@ -27,8 +29,12 @@ export function BackupActions({ detail }: { detail: BackupDetail }) {
       <Tooltip label="Reads all of its data back and checks every byte">
         <Button leftSection={<IconShieldCheck size={16} />} loading={verify.busy} onClick={() => verify.run({ id: row.id, name: row.plan_name })}>Verify</Button>
       </Tooltip>
+      <Tooltip label="Delete…">
+        <ActionIcon variant="default" size={30} aria-label="Delete…" onClick={() => setDeleting(true)}><IconTrash size={16} /></ActionIcon>
+      </Tooltip>
+      {deleting && <DeleteDialog backup={row} onClose={() => setDeleting(false)} onGone={() => navigate('/backups', { replace: true })} />}
       {downloading && (
-        <DownloadDialog backup={row.id} name={row.plan_name} at={row.started} bytes={row.bytes} paths={[]} onClose={() => setDownloading(false)} />
+        <DownloadDialog backups={[row]} paths={[]} onClose={() => setDownloading(false)} />
       )}
     </>
   );

@@ -5,7 +5,8 @@ import { formatBytes, formatCount, formatExact, plural } from '../../shared/form
 import { BackupTree } from '../../shared/paths';
 import { useRun } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Ago, ErrorNote, KeyValues, PathText, StateBadge } from '../../shared/ui';
+import { Ago, ErrorNote, KeyValues, PathText } from '../../shared/ui';
+import { CopiesTab } from './copies-tab';
 import { DiffTab } from './diff-tab';
 import { DownloadDialog } from './download-dialog';
 
@@ -18,7 +19,7 @@ export function BackupTabs({ detail }: { detail: BackupDetail }) {
         <Tabs.List aria-label="About this backup">
           <Tabs.Tab value="contents">Contents</Tabs.Tab>
           <Tabs.Tab value="diff">Since before</Tabs.Tab>
-          <Tabs.Tab value="copies">Copies {detail.copies.length}</Tabs.Tab>
+          <Tabs.Tab value="copies">Copies {detail.copies.filter((copy) => copy.state !== 'missing').length}{detail.copies.some((copy) => copy.state === 'missing') && ` of ${detail.copies.length}`}</Tabs.Tab>
           <Tabs.Tab value="log">{problems > 0 ? plural(problems, 'problem') : 'Log'}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="contents"><ContentsTab detail={detail} /></Tabs.Panel>
@@ -57,7 +58,7 @@ function ContentsTab({ detail }: { detail: BackupDetail }) {
         />
       </div>
       {downloading && (
-        <DownloadDialog backup={row.id} name={row.plan_name} at={row.started} bytes={row.bytes} paths={picked} onClose={() => setDownloading(false)} />
+        <DownloadDialog backups={[row]} paths={picked} onClose={() => setDownloading(false)} />
       )}
     </>
   );
@@ -70,21 +71,6 @@ function Since({ detail }: { detail: BackupDetail }) {
       <span className="change-added">+{formatCount(detail.files_new)} new</span>{' '}
       <span className="change-changed">~{formatCount(detail.files_changed)} changed</span>
     </>
-  );
-}
-
-function CopiesTab({ detail }: { detail: BackupDetail }) {
-  return (
-    <ul className="copies" aria-label="Copies">
-      {detail.copies.map((copy) => (
-        <li key={copy.destination}>
-          <Link to={`/destinations/${copy.destination}`}>{copy.destination_name}</Link>
-          <span className="grow" />
-          <StateBadge state={copy.state} />
-        </li>
-      ))}
-      {detail.copies.length < 2 && <li className="mute">One copy is one accident away from none. Let the plan write to a second destination.</li>}
-    </ul>
   );
 }
 

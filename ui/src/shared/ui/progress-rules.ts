@@ -1,4 +1,4 @@
-import type { ProgressView, RunRow } from '../../ipc';
+import type { DestinationProgress, ProgressView, RunRow } from '../../ipc';
 import { formatBytes, formatCount } from '../format';
 
 const PHASES: Record<string, string> = {
@@ -50,4 +50,19 @@ export function filesText(progress: ProgressView): string | null {
 export function bytesText(progress: ProgressView): string | null {
   if (progress.bytes_total) return `${formatBytes(progress.bytes)} of about ${formatBytes(progress.bytes_total)}`;
   return progress.bytes > 0 ? formatBytes(progress.bytes) : null;
+}
+
+/** How far a destination is, 0 to 100, or `null` where no total is known. 100 only once it is done. */
+export function placePart(place: DestinationProgress, total: number | null): number | null {
+  if (place.state === 'done') return 100;
+  if (place.state === 'waiting') return 0;
+  const whole = place.bytes_total ?? total;
+  if (whole) return Math.min(99, Math.floor((place.bytes / whole) * 100));
+  return place.state === 'failed' ? 0 : null;
+}
+
+/** "64 MiB of 214 MiB", "64 MiB written". */
+export function placeBytes(place: DestinationProgress): string {
+  if (place.state === 'waiting' && place.bytes === 0) return '';
+  return place.bytes_total ? `${formatBytes(place.bytes)} of ${formatBytes(place.bytes_total)}` : `${formatBytes(place.bytes)} written`;
 }

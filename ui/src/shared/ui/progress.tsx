@@ -1,28 +1,14 @@
 import { Button } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { RunRow } from '../../ipc';
-import { formatAgo, formatBytes, formatDuration, formatRate, plural } from '../format';
+import { formatAgo, formatDuration, formatRate, plural } from '../format';
 import { Link } from '../router';
+import { Bar } from './bar';
+import { ProgressPlaces } from './progress-places';
 import { bytesText, filesText, isSilent, percent, phaseWord, runTitle } from './progress-rules';
 import { useNow } from './use-now';
 import { PathText, StateBadge } from './values';
 import './progress.css';
-
-/** A bar: real where a part is known, stripes where not. */
-export function Bar({ part, label, thin = false, tone }: { part: number | null; label: string; thin?: boolean; tone?: 'good' | 'bad' }) {
-  return (
-    <div
-      className={`bar${thin ? ' bar-thin' : ''}${part === null ? ' bar-stripes' : ''}${tone ? ` bar-${tone}` : ''}`}
-      role="progressbar"
-      aria-label={label}
-      aria-valuemin={0}
-      aria-valuemax={100}
-      aria-valuenow={part === null ? undefined : Math.round(part)}
-    >
-      <i style={part === null ? undefined : { width: `${part}%` }} />
-    </div>
-  );
-}
 
 type CardProps = {
   run: RunRow;
@@ -51,22 +37,7 @@ export function ProgressCard({ run, onCancel, cancelling = false, actions, linke
       </div>
       <Bar part={waiting ? 0 : percent(progress)} label={title} />
       <ProgressFacts run={run} />
-      {progress && progress.destinations.length > 0 && (
-        <ul className="progress-places">
-          {progress.destinations.map((place) => {
-            const part = place.state === 'done' ? 100 : progress.bytes_total ? Math.min(99, (place.bytes / progress.bytes_total) * 100) : null;
-            const tone = place.state === 'failed' ? 'bad' : place.state === 'done' ? 'good' : undefined;
-            return (
-              <li key={place.name}>
-                <span className="clip">{place.name}</span>
-                <Bar thin part={place.state === 'failed' ? 100 : part} label={`Written to ${place.name}`} {...(tone ? { tone } : {})} />
-                <span className="mute num">{formatBytes(place.bytes)} written</span>
-                <StateBadge state={place.state} />
-              </li>
-            );
-          })}
-        </ul>
-      )}
+      {progress && progress.destinations.length > 0 && <ProgressPlaces progress={progress} />}
       {progress?.current && <div className="progress-current"><PathText path={progress.current} /></div>}
     </section>
   );
