@@ -82,8 +82,9 @@ async fn cut_again_and_again(seed: u64) {
         server: server.clone(),
         items: vec![files(&world.path("data"))],
         destinations: vec![destination.clone()],
+        layout: Default::default(),
     };
-    let plan = world.engine.save_plan(draft).await.unwrap().id;
+    let plan = world.engine.save_plan(draft).await.unwrap().row.id;
     let whole = world.back_up(&plan).await;
     assert_eq!(whole.row.state, "done", "{:?}", whole.row.error);
     let passed = proxy.passed_bytes();

@@ -138,7 +138,7 @@ async fn a_vault_opened_on_another_computer_shows_all() {
         name: "found".into(),
         kind: "local".into(),
         path: text(&world.path("vault")),
-        vault_password: None,
+        ..Default::default()
     };
     let without = other.engine.add_destination(draft.clone()).await.unwrap_err();
     assert_eq!(without.class, backstay_core::ErrorClass::Invalid);

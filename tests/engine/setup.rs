@@ -107,7 +107,7 @@ async fn a_recovery_kit_is_confirmed_by_a_word_and_guards_the_key() {
     let draft =
         DestinationDraft { name: "nas".into(), path: text(&world.path("vault")), ..DestinationDraft::default() };
     let added = world.engine.add_destination(draft).await.unwrap();
-    let (id, kit) = (added.destination.id.clone(), added.kit);
+    let (id, kit) = (added.destination.id.clone(), added.kit.unwrap());
     assert_eq!(added.destination.state, "kit_not_confirmed");
     let right = kit.words[added.ask_word as usize - 1].to_uppercase();
     assert!(!world.engine.confirm_recovery_kit(&id, added.ask_word, "wrong").await.unwrap());
@@ -167,8 +167,9 @@ async fn plans_are_checked_changed_and_left_things_out_of() {
         server: "this-computer".into(),
         items: vec![files(&world.path("data")), scripted("")],
         destinations: vec![destination.clone()],
+        layout: Default::default(),
     };
-    let row = world.engine.save_plan(good.clone()).await.unwrap();
+    let row = world.engine.save_plan(good.clone()).await.unwrap().row;
     assert_eq!(row.kinds, ["files", "sqlite"]);
     assert!(row.what.contains(" · scripted sqlite"), "{}", row.what);
     let bad = [
@@ -187,7 +188,7 @@ async fn plans_are_checked_changed_and_left_things_out_of() {
     assert!(serde_json::to_string(&view.draft).unwrap().contains("data/a"));
     assert_eq!(view.draft.items[1].name, "sqlite");
     let renamed = PlanDraft { name: "renamed".into(), ..view.draft };
-    assert_eq!(world.engine.save_plan(renamed).await.unwrap().id, row.id);
+    assert_eq!(world.engine.save_plan(renamed).await.unwrap().row.id, row.id);
     assert_eq!(world.engine.plans().await.unwrap().len(), 1);
 }
 

@@ -1,12 +1,15 @@
 //! The engine over real parts where they are quick (this computer, a vault in a folder, SQLite in memory) and over
 //! doubles where a fault must come to order.
 
+use crate::places::{self, Buckets};
 use async_trait::async_trait;
 use backstay_contract::{
-    BackupFilter, DestinationDraft, Event, FilesSettings, ItemDraft, ItemSettings, PlanDraft, RunDetail, SecretsStatus,
-    SqliteSettings,
+    BackupFilter, DestinationDraft, Event, FilesSettings, ItemDraft, ItemSettings, PlanDraft, RunDetail, S3Draft,
+    S3Provider, SecretsStatus, SqliteSettings,
 };
-use backstay_core::config::{Connection, Place, ServerFacts, SshConnection};
+use backstay_core::config::{
+    ArchiveSettings, Bandwidth, Connection, DestinationLogin, Place, S3Place, ServerFacts, SshConnection,
+};
 use backstay_core::context::Clock;
 use backstay_core::destination::Destination;
 use backstay_core::entry::{Content, Entry, EntrySink, EntrySource, EntryType, TimeNs};
@@ -14,16 +17,17 @@ use backstay_core::host::{Host, HostKeyPins};
 use backstay_core::kind::{
     CheckReport, CollectReport, Found, Item, ItemInput, Kind, Preflight, RestoreOptions, RestorePlan, RestoreReport,
 };
-use backstay_core::layout::Exporter;
+use backstay_core::layout::{ArchiveKey, ArchiveKeys, BackupManifest, Exporter, Layout};
 use backstay_core::run::{Phase, Problem, ProblemKind};
 use backstay_core::secret::{Secret, SecretName, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use backstay_engine::{
-    Backstay, HostLogin, OpenVault, Parts, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
+    Backstay, DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed,
+    ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
 };
 use backstay_hosts::{ConnectOptions, HostSecrets};
-use backstay_layouts::{ArchiveExporter, Presence, Vault};
+use backstay_layouts::{ArchiveExporter, Archives, Vault};
 use backstay_store::SqliteStore;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
@@ -231,6 +235,8 @@ pub struct TestParts {
     pub logins: Mutex<Vec<HostLogin>>,
     /// Whether servers over SSH are really connected to.
     pub network: AtomicBool,
+    pub buckets: Arc<Buckets>,
+    pub computer: Mutex<String>,
 }
 
 #[async_trait]
@@ -323,18 +329,57 @@ impl Parts for TestParts {
     async fn facts(&self, _: &RunContext, _: &dyn Host) -> Result<ServerFacts> {
         Ok(ServerFacts { os: "TestOS".into(), ..ServerFacts::default() })
     }
-    async fn open_destination(&self, label: &str, place: &Place) -> Result<Arc<dyn Destination>> {
-        backstay_destinations::open(label, place).await
+    fn computer_name(&self) -> String {
+        self.computer.lock().unwrap().clone()
     }
-    async fn probe_destination(&self, _: &dyn Destination) -> Vec<ProbedStep> {
-        Vec::new()
+    async fn open_destination(
+        &self,
+        label: &str,
+        place: &Place,
+        access: DestinationAccess,
+    ) -> Result<Arc<dyn Destination>> {
+        places::open(&self.buckets, label, place, access).await
+    }
+    async fn probe_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
+        places::probe(place, destination, on_step).await
+    }
+    async fn untrusted_certificate(&self, place: &Place) -> Result<Option<ProbedCertificate>> {
+        Ok(places::untrusted_certificate(place))
+    }
+    async fn make_bucket(&self, place: &S3Place, _: &DestinationLogin, on_step: OnStep<'_>) -> Vec<ProbedStep> {
+        let title = format!("Make {}", place.bucket);
+        let step = ProbedStep { title, ok: true, note: false, text: "Made".into(), hint: None };
+        on_step(step.clone());
+        vec![step]
+    }
+    fn s3_providers(&self) -> Vec<S3Provider> {
+        places::s3_providers()
+    }
+    fn limited_traffic(&self, bandwidth: &Bandwidth) -> Arc<dyn LimitedTraffic> {
+        places::limited_traffic(bandwidth)
+    }
+    fn mirror(&self, label: &str, legs: Vec<MirrorLeg>, on_failed: OnLegFailed) -> Arc<dyn Destination> {
+        places::mirror(label, legs, on_failed)
+    }
+    fn archives(&self, destination: Arc<dyn Destination>, keys: Arc<dyn ArchiveKeys>) -> Arc<dyn Layout> {
+        Arc::new(Archives::open(destination, keys))
+    }
+    async fn locked_archives(&self, destination: Arc<dyn Destination>, keys: Arc<dyn ArchiveKeys>) -> Result<u64> {
+        let archives = Archives::open(destination, keys);
+        archives.list().await?;
+        Ok(archives.locked())
+    }
+    fn archive_name(&self, settings: &ArchiveSettings, manifest: &BackupManifest) -> Result<String> {
+        places::archive_name(settings, manifest)
+    }
+    fn archive_key_id(&self, key: &ArchiveKey) -> Option<String> {
+        match key {
+            ArchiveKey::Key(_) => backstay_layouts::archive_key_id(key).ok(),
+            ArchiveKey::Passphrase(_) => None,
+        }
     }
     async fn vault_presence(&self, destination: &dyn Destination) -> Result<VaultPresence> {
-        Ok(match backstay_layouts::presence(destination).await? {
-            Presence::Empty => VaultPresence::Empty,
-            Presence::Vault => VaultPresence::Vault,
-            Presence::Foreign => VaultPresence::Foreign,
-        })
+        places::presence(destination).await
     }
     async fn create_vault(&self, destination: Arc<dyn Destination>, password: &Secret) -> Result<OpenVault> {
         let vault = Vault::create(destination, password).await?;
@@ -355,15 +400,30 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
+        Self::beside(Arc::default(), "laptop").await
+    }
+    /// Another computer that reaches the same buckets.
+    pub async fn beside(buckets: Arc<Buckets>, computer: &str) -> Self {
         let dir = TempDir::with_prefix("backstay-engine-").unwrap();
+        Self::over(dir, SqliteStore::in_memory().unwrap(), buckets, computer).await
+    }
+    /// With its database in a file, `backstay.db`.
+    pub async fn on_disk() -> Self {
+        let dir = TempDir::with_prefix("backstay-engine-").unwrap();
+        let store = SqliteStore::open(&dir.path().join("backstay.db")).unwrap();
+        Self::over(dir, store, Arc::default(), "laptop").await
+    }
+    async fn over(dir: TempDir, store: SqliteStore, buckets: Arc<Buckets>, computer: &str) -> Self {
         let parts = Arc::new(TestParts {
-            store: Arc::new(SqliteStore::in_memory().unwrap()),
+            store: Arc::new(store),
             secrets: Arc::default(),
             clock: Arc::new(TestClock(Mutex::new(TimeDelta::zero()))),
             scripted: Arc::new(ScriptedKind { act: Mutex::default(), collecting: AtomicUsize::new(0) }),
             notified: Mutex::default(),
             logins: Mutex::default(),
             network: AtomicBool::new(false),
+            buckets,
+            computer: Mutex::new(computer.into()),
         });
         let engine = Backstay::open(dir.path().join("home"), parts.clone()).await.unwrap();
         Self { dir, parts, engine }
@@ -383,9 +443,21 @@ impl World {
             name: "nas".into(),
             kind: "local".into(),
             path: text(&self.path("vault")),
-            vault_password: None,
+            ..DestinationDraft::default()
         };
         self.engine.add_destination(draft).await.unwrap().destination.id
+    }
+    /// A bucket in memory, as the wizard fills it in.
+    pub fn bucket(&self, name: &str) -> DestinationDraft {
+        let s3 = S3Draft {
+            provider: "cloud".into(),
+            region: "eu-1".into(),
+            bucket: format!("bucket-{name}"),
+            access_key: "AKIA".into(),
+            secret_key: Some(places::SECRET_KEY.into()),
+            ..S3Draft::default()
+        };
+        DestinationDraft { name: name.into(), kind: "s3".into(), s3, ..DestinationDraft::default() }
     }
     /// Adds a plan of these items; returns its id.
     pub async fn plan(&self, name: &str, destination: &str, items: Vec<ItemDraft>) -> String {
@@ -395,8 +467,9 @@ impl World {
             server: "this-computer".into(),
             items,
             destinations: vec![destination.into()],
+            layout: Default::default(),
         };
-        self.engine.save_plan(draft).await.unwrap().id
+        self.engine.save_plan(draft).await.unwrap().row.id
     }
     /// Waits for a run to end.
     pub async fn end(&self, run: &str) -> RunDetail {

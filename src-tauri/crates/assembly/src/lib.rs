@@ -1,5 +1,6 @@
 //! The one place that picks concrete parts. The window and the command line both start here.
 
+mod destinations;
 mod parts;
 
 use backstay_core::{Error, Result, Secret};

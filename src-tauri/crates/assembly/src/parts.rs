@@ -1,18 +1,24 @@
 //! The concrete parts behind the engine's trait.
 
+use crate::destinations;
 use async_trait::async_trait;
-use backstay_contract::SecretsStatus;
-use backstay_core::config::{Connection, Place, ServerFacts, SshConnection};
+use backstay_contract::{S3Provider, SecretsStatus};
+use backstay_core::config::{
+    ArchiveSettings, Bandwidth, Connection, DestinationLogin, Place, S3Place, ServerFacts, SshConnection,
+};
 use backstay_core::destination::Destination;
 use backstay_core::host::{Host, HostKeyPins};
 use backstay_core::kind::Kind;
-use backstay_core::layout::Exporter;
+use backstay_core::layout::{ArchiveKey, ArchiveKeys, BackupManifest, Exporter, Layout};
 use backstay_core::secret::{Secret, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Result, RunContext};
-use backstay_engine::{HostLogin, OpenVault, Parts, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence};
+use backstay_engine::{
+    DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed, ProbedCertificate, ProbedHostKey,
+    ProbedStep, SshConfigAlias, VaultPresence,
+};
 use backstay_hosts::{ConnectOptions, HostKeyState, HostSecrets};
-use backstay_layouts::{ArchiveExporter, Presence, Vault};
+use backstay_layouts::{ArchiveExporter, Archives, Vault};
 use backstay_platform::secrets::Secrets;
 use backstay_platform::{notify, paths};
 use std::path::PathBuf;
@@ -74,6 +80,9 @@ impl Parts for Concrete {
     fn user_name(&self) -> String {
         paths::user_name()
     }
+    fn computer_name(&self) -> String {
+        gethostname::gethostname().to_string_lossy().into_owned()
+    }
     fn ssh_config_hosts(&self) -> Result<Vec<SshConfigAlias>> {
         let file = paths::ssh_config();
         if !file.exists() {
@@ -117,35 +126,53 @@ impl Parts for Concrete {
     async fn facts(&self, ctx: &RunContext, host: &dyn Host) -> Result<ServerFacts> {
         backstay_hosts::facts(ctx, host).await
     }
-    async fn open_destination(&self, label: &str, place: &Place) -> Result<Arc<dyn Destination>> {
-        backstay_destinations::open(label, place).await
+    async fn open_destination(
+        &self,
+        label: &str,
+        place: &Place,
+        access: DestinationAccess,
+    ) -> Result<Arc<dyn Destination>> {
+        destinations::open(label, place, access).await
     }
-    async fn probe_destination(&self, destination: &dyn Destination) -> Vec<ProbedStep> {
-        let steps = backstay_destinations::probe(destination).await;
-        let steps = steps.into_iter().map(|step| ProbedStep {
-            title: step.title,
-            ok: step.ok,
-            note: step.note,
-            text: step.text,
-            hint: step.hint,
-        });
-        steps.collect()
+    async fn probe_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
+        destinations::probe(place, destination, on_step).await
+    }
+    async fn untrusted_certificate(&self, place: &Place) -> Result<Option<ProbedCertificate>> {
+        destinations::untrusted_certificate(place).await
+    }
+    async fn make_bucket(&self, place: &S3Place, login: &DestinationLogin, on_step: OnStep<'_>) -> Vec<ProbedStep> {
+        destinations::make_bucket(place, login, on_step).await
+    }
+    fn s3_providers(&self) -> Vec<S3Provider> {
+        destinations::s3_providers()
+    }
+    fn limited_traffic(&self, bandwidth: &Bandwidth) -> Arc<dyn LimitedTraffic> {
+        Arc::new(destinations::SharedLimit::new(bandwidth))
+    }
+    fn mirror(&self, label: &str, legs: Vec<MirrorLeg>, on_failed: OnLegFailed) -> Arc<dyn Destination> {
+        destinations::mirror(label, legs, on_failed)
+    }
+    fn archives(&self, destination: Arc<dyn Destination>, keys: Arc<dyn ArchiveKeys>) -> Arc<dyn Layout> {
+        Arc::new(Archives::open(destination, keys))
+    }
+    async fn locked_archives(&self, destination: Arc<dyn Destination>, keys: Arc<dyn ArchiveKeys>) -> Result<u64> {
+        let archives = Archives::open(destination, keys);
+        archives.list().await?;
+        Ok(archives.locked())
+    }
+    fn archive_name(&self, settings: &ArchiveSettings, manifest: &BackupManifest) -> Result<String> {
+        destinations::archive_name(settings, manifest)
+    }
+    fn archive_key_id(&self, key: &ArchiveKey) -> Option<String> {
+        destinations::archive_key_id(key)
     }
     async fn vault_presence(&self, destination: &dyn Destination) -> Result<VaultPresence> {
-        Ok(match backstay_layouts::presence(destination).await? {
-            Presence::Empty => VaultPresence::Empty,
-            Presence::Vault => VaultPresence::Vault,
-            Presence::Foreign => VaultPresence::Foreign,
-        })
+        destinations::presence(destination).await
     }
     async fn create_vault(&self, destination: Arc<dyn Destination>, password: &Secret) -> Result<OpenVault> {
-        Ok(opened(Vault::create(destination, password).await?))
+        Ok(destinations::opened(Vault::create(destination, password).await?))
     }
     async fn open_vault(&self, destination: Arc<dyn Destination>, password: &Secret) -> Result<OpenVault> {
-        Ok(opened(Vault::open(destination, password).await?))
+        Ok(destinations::opened(Vault::open(destination, password).await?))
     }
-}
-
-fn opened(vault: Vault) -> OpenVault {
-    OpenVault { id: vault.id().to_owned(), layout: Arc::new(vault) }
 }

@@ -1,11 +1,14 @@
 //! `backstay destination …`
 
+mod limits;
+mod place;
+
 use crate::ask;
 use crate::common::{Session, absolute, path_text};
-use crate::options::{DestinationAddArgs, DestinationVerb, PlaceVerb};
-use crate::output::{self, Exit, cells};
-use backstay_contract::{DestinationDraft, DestinationRow};
-use backstay_core::{Error, ErrorClass, Result};
+use crate::options::{DestinationAddArgs, DestinationChangeArgs, DestinationOpenArgs, DestinationVerb, S3Args};
+use crate::output::{self, Exit, cells, time};
+use backstay_contract::{Adopted, DestinationDraft, DestinationRow, TestStep};
+use backstay_core::Result;
 use backstay_engine::size_text;
 use std::path::Path;
 
@@ -14,7 +17,21 @@ pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
     match verb {
         DestinationVerb::Add(args) => add(session, &args).await,
         DestinationVerb::Open(args) => open(session, &args).await,
+        DestinationVerb::Adopt { name, configuration } => {
+            let id = session.destination(&name).await?.id;
+            let adopted = session.backstay.adopt_configuration(&id, &configuration).await?;
+            if session.json {
+                output::object(&adopted)?
+            } else {
+                print_adopted(&adopted)?
+            }
+            Ok(Exit::Done)
+        }
         DestinationVerb::List => list(session).await,
+        DestinationVerb::Providers { provider } => providers(session, provider.as_deref()).await,
+        DestinationVerb::MakeBucket(args) => make_bucket(session, &args).await,
+        DestinationVerb::Change(args) => change(session, &args).await,
+        DestinationVerb::Limits(args) => limits::run(session, &args).await,
         DestinationVerb::Test { name } => test(session, &name).await,
         DestinationVerb::Usage { name } => usage(session, &name).await,
         DestinationVerb::Refresh { name } => {
@@ -38,34 +55,9 @@ pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
     }
 }
 
-fn draft_of(args: &DestinationAddArgs) -> Result<DestinationDraft> {
-    let PlaceVerb::Local { path, vault_password_stdin } = &args.place;
-    Ok(DestinationDraft {
-        name: args.name.clone(),
-        kind: "local".into(),
-        path: path_text(&absolute(path)?)?,
-        vault_password: vault_password_stdin.then(|| ask::secret("the vault's password")).transpose()?,
-    })
-}
-
 async fn add(session: &Session, args: &DestinationAddArgs) -> Result<Exit> {
-    finish(session, draft_of(args)?).await
-}
-
-async fn open(session: &Session, args: &DestinationAddArgs) -> Result<Exit> {
-    let mut draft = draft_of(args)?;
-    let test = session.backstay.test_destination(draft.clone()).await?;
-    if test.found != "vault" {
-        return Err(Error::new(ErrorClass::Missing, format!("Cannot open a vault at {}: there is none", draft.path))
-            .hint("Check the folder, or make a vault there: backstay destination add"));
-    }
-    if draft.vault_password.is_none() {
-        draft.vault_password = Some(ask::secret("the vault's password")?);
-    }
-    finish(session, draft).await
-}
-
-async fn finish(session: &Session, draft: DestinationDraft) -> Result<Exit> {
+    let mut draft = place::draft_of(session, &args.name, &args.place).await?;
+    draft.use_for = if args.no_vault { "none" } else { "vault" }.into();
     let added = session.backstay.add_destination(draft).await?;
     if session.json {
         // The kit is printed only where it was asked for: this output ends up in logs.
@@ -74,16 +66,140 @@ async fn finish(session: &Session, draft: DestinationDraft) -> Result<Exit> {
         }))?;
         return Ok(Exit::Done);
     }
-    let name = &added.destination.name;
-    if added.created {
-        output::text(&format!("Made a vault at {} as {name}", added.destination.place))?;
+    let (name, at) = (&added.destination.name, &added.destination.place);
+    if args.no_vault {
+        output::text(&format!("Added {at} as {name}, without a vault"))?;
+    } else if added.created {
+        output::text(&format!("Made a vault at {at} as {name}"))?;
         output::text(&format!(
             "Print its recovery kit now and keep it elsewhere: backstay destination kit {name} --out FILE"
         ))?;
     } else {
-        output::text(&format!("Opened the vault at {} as {name}: {} backups", added.destination.place, added.backups))?;
+        output::text(&format!("Opened the vault at {at} as {name}: {} backups", added.backups))?;
     }
     Ok(Exit::Done)
+}
+
+async fn open(session: &Session, args: &DestinationOpenArgs) -> Result<Exit> {
+    let mut draft = place::draft_of(session, &args.name, &args.place).await?;
+    let key = match draft.vault_password.take() {
+        Some(key) => key,
+        None => ask::secret("the vault's password, the words of its kit, or the archives' key")?,
+    };
+    let found = session.backstay.open_existing(draft, &key).await?;
+    let mut adopted = Vec::new();
+    if args.adopt {
+        for copy in &found.configurations {
+            adopted.push(session.backstay.adopt_configuration(&found.destination.id, &copy.id).await?);
+        }
+    }
+    if session.json {
+        output::object(&serde_json::json!({
+            "destination": found.destination, "backups": found.backups, "locked": found.locked,
+            "configurations": found.configurations, "adopted": adopted,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    let row = &found.destination;
+    output::text(&format!("Opened {} as {}: {} backups", row.place, row.name, found.backups))?;
+    if found.locked > 0 {
+        output::text(&format!("{} archives are sealed by other keys: open it again with those", found.locked))?;
+    }
+    if !args.adopt {
+        for copy in &found.configurations {
+            let (servers, plans) = (copy.servers.join(", "), copy.plans.join(", "));
+            output::text(&format!("From {} of {}: servers {servers}; plans {plans}", copy.computer, time(copy.made)))?;
+            output::text(&format!("  Take it over: backstay destination adopt {} {}", row.name, copy.id))?;
+        }
+    }
+    adopted.iter().try_for_each(print_adopted)?;
+    Ok(Exit::Done)
+}
+
+fn print_adopted(adopted: &Adopted) -> Result<()> {
+    output::text(&format!(
+        "Took over {} servers, {} plans and {} destinations",
+        adopted.servers, adopted.plans, adopted.destinations
+    ))?;
+    if !adopted.missing_secrets.is_empty() {
+        output::text("Still needed:")?;
+    }
+    adopted.missing_secrets.iter().try_for_each(|line| output::text(&format!("  {line}")))
+}
+
+async fn providers(session: &Session, wanted: Option<&str>) -> Result<Exit> {
+    let mut all = session.backstay.s3_providers().await?;
+    if let Some(id) = wanted {
+        all.retain(|provider| provider.id == id);
+    }
+    if session.json {
+        output::object(&all)?;
+        return Ok(Exit::Done);
+    }
+    let [one] = all.as_slice() else {
+        let mut lines = vec![cells(["PROVIDER", "NAME", "REGIONS", "KEYS"])];
+        for provider in &all {
+            let regions = provider.regions.len().to_string();
+            lines.push(cells([&provider.id, &provider.name, &regions, &provider.keys_hint]));
+        }
+        output::table(&lines)?;
+        return Ok(if all.is_empty() { Exit::Failed } else { Exit::Done });
+    };
+    let mut lines = vec![cells(["REGION", "PLACE"])];
+    lines.extend(one.regions.iter().map(|region| cells([&region.id, &region.place])));
+    output::table(&lines)?;
+    one.notes.iter().try_for_each(|note| output::text(note))?;
+    Ok(Exit::Done)
+}
+
+async fn make_bucket(session: &Session, args: &S3Args) -> Result<Exit> {
+    let draft = DestinationDraft { kind: "s3".into(), s3: place::s3_draft(args)?, ..DestinationDraft::default() };
+    let made = session.backstay.make_bucket(draft).await?;
+    if session.json {
+        output::object(&made)?;
+    } else {
+        print_steps(&made.steps)?;
+    }
+    Ok(if made.ok { Exit::Done } else { Exit::Failed })
+}
+
+async fn change(session: &Session, args: &DestinationChangeArgs) -> Result<Exit> {
+    let mut draft = session.backstay.destination(&session.destination(&args.name).await?.id).await?;
+    if let Some(name) = &args.rename {
+        draft.name.clone_from(name);
+    }
+    if let Some(key) = &args.access_key {
+        draft.s3.access_key.clone_from(key);
+    }
+    if args.secret_stdin {
+        let secret = Some(ask::secret("the new secret key or password")?);
+        match draft.kind.as_str() {
+            "s3" => draft.s3.secret_key = secret,
+            "ftp" => draft.ftp.password = secret,
+            _ => {
+                if let Some(ssh) = &mut draft.sftp.ssh {
+                    ssh.password = secret;
+                }
+            }
+        }
+    }
+    let row = session.backstay.change_destination(draft).await?;
+    if session.json {
+        output::object(&row)?;
+    } else {
+        output::text(&format!("Changed {} ({})", row.name, row.place))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn print_steps(steps: &[TestStep]) -> Result<()> {
+    for step in steps {
+        output::text(&format!("{:<7} {}: {}", step.state, step.title, step.text))?;
+        if let Some(hint) = &step.hint {
+            output::text(&format!("        {hint}"))?;
+        }
+    }
+    Ok(())
 }
 
 async fn list(session: &Session) -> Result<Exit> {
@@ -103,19 +219,19 @@ async fn list(session: &Session) -> Result<Exit> {
 
 async fn test(session: &Session, name: &str) -> Result<Exit> {
     let row = session.destination(name).await?;
-    let draft = DestinationDraft { name: row.name, kind: row.kind, path: row.place, vault_password: None };
-    let test = session.backstay.test_destination(draft).await?;
-    let ok = test.ok && test.found == "vault";
+    let draft = session.backstay.destination(&row.id).await?;
+    let test = session.backstay.test_destination(draft, "").await?;
+    let there = !row.vault || test.found == "vault";
+    let ok = test.ok && there;
     if session.json {
         output::object(&test)?;
     } else {
-        for step in &test.steps {
-            output::text(&format!("{:<7} {}: {}", step.state, step.title, step.text))?;
-            if let Some(hint) = &step.hint {
-                output::text(&format!("        {hint}"))?;
-            }
+        print_steps(&test.steps)?;
+        for ability in &test.abilities {
+            output::text(&format!("{:<7} {}: {}", ability.state, ability.title, ability.text))?;
         }
-        if !ok {
+        test.cost_notes.iter().try_for_each(|note| output::text(note))?;
+        if !there {
             output::text("The vault is not there")?;
         }
     }

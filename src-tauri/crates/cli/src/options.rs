@@ -62,10 +62,36 @@ pub enum Verb {
     Diff { older: String, newer: String },
     /// Restore a backup, or parts of it, to a server
     Restore(RestoreArgs),
-    /// Pack backups into files on this computer
+    /// Bring backups into files on this computer; one that was cut off goes on with --resume
     Download(DownloadArgs),
-    /// Read a backup back whole and check it
-    Verify { backup: String },
+    /// Read all copies of a backup back whole, or check all that lies at a destination
+    Verify(VerifyArgs),
+    /// Make good what a destination lacks, from the other copies, without the servers
+    Sync { destination: String },
+    /// Free the room deleted backups left in a destination's vault
+    Prune { destination: String },
+    /// Delete a backup, at some destinations or at all
+    Delete(DeleteArgs),
+    /// Make an address anybody can read an archive at for some time
+    Link {
+        backup: String,
+        /// The destination it lies at
+        #[arg(long, value_name = "DESTINATION")]
+        at: String,
+        /// How long it holds: 10 to 10080
+        #[arg(long, default_value_t = 60, value_name = "MINUTES")]
+        minutes: u32,
+    },
+    /// Ask a cold storage class for an archive
+    Thaw {
+        backup: String,
+        /// The destination it lies at
+        #[arg(long, value_name = "DESTINATION")]
+        at: String,
+        /// How long it stays readable then
+        #[arg(long, default_value_t = 3, value_name = "DAYS")]
+        days: u32,
+    },
     /// Show how protected everything is, and what needs you
     Status,
     /// List runs, or show one
@@ -146,12 +172,26 @@ pub struct ServerAddArgs {
 
 #[derive(Subcommand)]
 pub enum DestinationVerb {
-    /// Add a destination: make a vault there
-    Add(DestinationAddArgs),
-    /// Add a destination whose vault is there already
-    Open(DestinationAddArgs),
+    /// Add a destination: make a vault there, or open the one that is there
+    Add(Box<DestinationAddArgs>),
+    /// Add a destination whose backups are there already; its key is read from standard input
+    Open(Box<DestinationOpenArgs>),
+    /// Take over the servers, plans and destinations another computer kept at a destination
+    Adopt {
+        name: String,
+        /// The copy's id, as "destination open" prints it
+        configuration: String,
+    },
     /// List destinations
     List,
+    /// List the providers of S3-compatible storage, or the regions of one
+    Providers { provider: Option<String> },
+    /// Make a bucket that is private, versioned, encrypted and swept of stray uploads
+    MakeBucket(Box<S3Args>),
+    /// Change a destination's name or what logs in there
+    Change(DestinationChangeArgs),
+    /// Show how fast bytes may go, or change it; without a name: for all destinations together
+    Limits(LimitsArgs),
     /// Test a destination step by step
     Test { name: String },
     /// Show how much room a destination uses
@@ -178,8 +218,46 @@ pub enum DestinationVerb {
 #[derive(Args)]
 pub struct DestinationAddArgs {
     pub name: String,
+    /// Make no vault there: for archives, or for a copy of another destination's vault
+    #[arg(long)]
+    pub no_vault: bool,
     #[command(subcommand)]
     pub place: PlaceVerb,
+}
+
+#[derive(Args)]
+pub struct DestinationOpenArgs {
+    pub name: String,
+    /// Take over what every other computer kept there
+    #[arg(long)]
+    pub adopt: bool,
+    #[command(subcommand)]
+    pub place: PlaceVerb,
+}
+
+#[derive(Args)]
+pub struct DestinationChangeArgs {
+    pub name: String,
+    /// Its new name
+    #[arg(long, value_name = "NAME")]
+    pub rename: Option<String>,
+    /// The new access key of a bucket
+    #[arg(long, value_name = "KEY")]
+    pub access_key: Option<String>,
+    /// Read the new secret key or password from standard input
+    #[arg(long)]
+    pub secret_stdin: bool,
+}
+
+#[derive(Args)]
+pub struct LimitsArgs {
+    pub name: Option<String>,
+    /// Bytes a second when no rule holds: 500K, 10M, or none
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<String>,
+    /// A rule for some hours: mon-fri@08:00-18:00=2M; several times, the first that holds counts
+    #[arg(long, value_name = "DAYS@FROM-TO=RATE")]
+    pub rule: Vec<String>,
 }
 
 #[derive(Subcommand)]
@@ -191,6 +269,129 @@ pub enum PlaceVerb {
         #[arg(long)]
         vault_password_stdin: bool,
     },
+    /// A bucket of S3-compatible storage; its secret key is read from standard input
+    S3 {
+        #[command(flatten)]
+        bucket: S3Args,
+        /// Then read the vault's password from standard input (without: a strong one is made)
+        #[arg(long)]
+        vault_password_stdin: bool,
+    },
+    /// A folder of a server, over SFTP
+    Sftp {
+        #[command(flatten)]
+        folder: SftpArgs,
+        /// Read the vault's password from standard input (without: a strong one is made)
+        #[arg(long)]
+        vault_password_stdin: bool,
+    },
+    /// A folder of an FTP server; its password is read from standard input
+    Ftp {
+        #[command(flatten)]
+        folder: FtpArgs,
+        /// Then read the vault's password from standard input (without: a strong one is made)
+        #[arg(long)]
+        vault_password_stdin: bool,
+    },
+}
+
+#[derive(Args)]
+pub struct S3Args {
+    /// The provider; see "destination providers"
+    #[arg(long, default_value = "generic")]
+    pub provider: String,
+    /// The bucket
+    #[arg(long)]
+    pub bucket: String,
+    /// Folder in the bucket
+    #[arg(long, default_value = "")]
+    pub prefix: String,
+    /// Region
+    #[arg(long, default_value = "")]
+    pub region: String,
+    /// Address of the store; without: the provider's for the region
+    #[arg(long, default_value = "", value_name = "URL")]
+    pub endpoint: String,
+    /// Access key id
+    #[arg(long, value_name = "KEY")]
+    pub access_key: String,
+    /// Put the bucket into the path instead of the host name
+    #[arg(long, value_name = "true|false")]
+    pub path_style: Option<bool>,
+    /// Trust the certificates in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Storage class of archives: STANDARD_IA, GLACIER, ...
+    #[arg(long, value_name = "CLASS")]
+    pub storage_class: Option<String>,
+    /// Encryption at rest by the store
+    #[arg(long, value_parser = ["AES256", "aws:kms"])]
+    pub encryption: Option<String>,
+    /// The key of aws:kms
+    #[arg(long, value_name = "ID")]
+    pub kms_key: Option<String>,
+    /// Days archives are locked against deletion
+    #[arg(long, value_name = "DAYS")]
+    pub lock_days: Option<u32>,
+    /// How they are locked
+    #[arg(long, value_parser = ["GOVERNANCE", "COMPLIANCE"])]
+    pub lock_mode: Option<String>,
+}
+
+#[derive(Args)]
+pub struct SftpArgs {
+    /// The folder
+    #[arg(long)]
+    pub path: String,
+    /// A server that is set up already
+    #[arg(long, required_unless_present = "ssh", conflicts_with = "ssh")]
+    pub server: Option<String>,
+    /// An address of its own
+    #[arg(long, value_name = "USER@HOST[:PORT]")]
+    pub ssh: Option<String>,
+    /// Log in by this private key file
+    #[arg(long, value_name = "FILE", requires = "ssh")]
+    pub key: Option<PathBuf>,
+    /// Log in by a password, read from standard input (without: by the SSH agent)
+    #[arg(long, conflicts_with = "key", requires = "ssh")]
+    pub password_stdin: bool,
+    /// Read the key's passphrase from standard input
+    #[arg(long, requires = "key")]
+    pub key_passphrase_stdin: bool,
+    /// Go through a jump host; several in order
+    #[arg(long, value_name = "USER@HOST[:PORT]", requires = "ssh")]
+    pub jump: Vec<String>,
+    /// Accept just this host key
+    #[arg(long, value_name = "SHA256:...", requires = "ssh")]
+    pub fingerprint: Option<String>,
+    /// Accept the host keys met now
+    #[arg(long, conflicts_with = "fingerprint", requires = "ssh")]
+    pub trust_first_use: bool,
+}
+
+#[derive(Args)]
+pub struct FtpArgs {
+    /// The server
+    #[arg(value_name = "USER@HOST[:PORT]")]
+    pub address: String,
+    /// The folder
+    #[arg(long, default_value = "")]
+    pub path: String,
+    /// How the connection is secured
+    #[arg(long, default_value = "explicit", value_parser = ["explicit", "implicit", "none"])]
+    pub tls: String,
+    /// Accept just this certificate, by its SHA-256
+    #[arg(long, value_name = "SHA256")]
+    pub certificate: Option<String>,
+    /// Accept the certificate met now
+    #[arg(long, conflicts_with = "certificate")]
+    pub trust_first_use: bool,
+    /// Connect data connections to the control connection's address
+    #[arg(long)]
+    pub ignore_pasv_address: bool,
+    /// Connections at the same time
+    #[arg(long, default_value_t = 4)]
+    pub connections: u8,
 }
 
 #[derive(Subcommand)]
@@ -207,12 +408,19 @@ pub enum PlanVerb {
         #[arg(required = true)]
         paths: Vec<String>,
     },
+    /// Print the recovery kit of a plan's archive key, or write it into a file (.html or .txt)
+    Kit {
+        name: String,
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Remove a plan; its backups stay
     Remove { name: String },
 }
 
 #[derive(Args)]
 pub struct PlanAddArgs {
+    #[arg(value_name = "NAME", id = "plan_name")]
     pub name: String,
     /// The server to read
     #[arg(long)]
@@ -220,9 +428,21 @@ pub struct PlanAddArgs {
     /// What to back up; several times for several items
     #[arg(long, value_name = "KIND[:SETTINGS]", required = true, long_help = items::HELP)]
     pub item: Vec<String>,
-    /// The destination
+    /// The destination; several times for several, the primary first
     #[arg(long, value_name = "DESTINATION", required = true)]
     pub to: Vec<String>,
+    /// How its backups lie there
+    #[arg(long, default_value = "vault", value_parser = ["vault", "archive"])]
+    pub layout: String,
+    /// The archives' format
+    #[arg(long, value_name = "FORMAT", default_value = "tar.zst", value_parser = ["tar.gz", "tar.zst", "zip"])]
+    pub format: String,
+    /// Seal the archives: by a key made for the plan, or by a passphrase or key read from standard input
+    #[arg(long, value_name = "BY", num_args = 0..=1, default_missing_value = "plan-key", value_parser = ["plan-key", "passphrase", "own-key"])]
+    pub seal: Option<String>,
+    /// The archives' file name: {server}, {plan}, {type}, {time:%Y%m%d_%H%M%S}, {id}
+    #[arg(long = "name", id = "template", value_name = "TEMPLATE", default_value = "")]
+    pub template: String,
     /// Read the password of this item's database log-in from standard input; several times, one a line
     #[arg(long, value_name = "ITEM")]
     pub item_password_stdin: Vec<String>,
@@ -298,17 +518,49 @@ pub struct RestoreArgs {
 
 #[derive(Args)]
 pub struct DownloadArgs {
-    #[arg(required = true)]
+    #[arg(required_unless_present = "resume")]
     pub backups: Vec<String>,
     /// The folder to write into
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// The format: tar.gz, tar.zst or zip
-    #[arg(long = "as", value_name = "FORMAT", default_value = "tar.gz", value_parser = ["tar.gz", "tar.zst", "zip"])]
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    pub out: Option<PathBuf>,
+    /// Go on with a download that ended early: its run's id, or "last"
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["backups", "out", "only"])]
+    pub resume: Option<String>,
+    /// Only from this destination
+    #[arg(long, value_name = "DESTINATION")]
+    pub from: Option<String>,
+    /// The format: tar.gz, tar.zst, zip, or as-is: the archive just as it lies there
+    #[arg(long = "as", value_name = "FORMAT", default_value = "tar.gz", value_parser = ["tar.gz", "tar.zst", "zip", "as-is"])]
     pub format: String,
     /// Only this path of the backup; several times for several
     #[arg(long, value_name = "PATH")]
     pub only: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct VerifyArgs {
+    #[arg(required_unless_present = "destination", conflicts_with = "destination")]
+    pub backup: Option<String>,
+    /// Check all that lies at this destination
+    #[arg(long, value_name = "NAME")]
+    pub destination: Option<String>,
+    /// Read back so many percent of its data
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, requires = "destination", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub read_data: u8,
+}
+
+#[derive(Args)]
+pub struct DeleteArgs {
+    pub backup: String,
+    /// Only at this destination; several times for several
+    #[arg(long, value_name = "DESTINATION")]
+    pub at: Vec<String>,
+    /// Show what would happen, and change nothing
+    #[arg(long)]
+    pub preview: bool,
+    /// Do it without asking
+    #[arg(long, conflicts_with = "preview")]
+    pub yes: bool,
 }
 
 #[derive(Args)]

@@ -5,8 +5,9 @@ use crate::common::Session;
 use crate::items;
 use crate::options::{PlanAddArgs, PlanVerb};
 use crate::output::{self, Exit, cells, time_or_never};
-use backstay_contract::PlanDraft;
+use backstay_contract::{LayoutDraft, PlanDraft};
 use backstay_core::{Error, ErrorClass, Result};
+use std::path::Path;
 
 /// Runs one of the verbs about plans.
 pub async fn run(session: &Session, verb: PlanVerb) -> Result<Exit> {
@@ -23,6 +24,7 @@ pub async fn run(session: &Session, verb: PlanVerb) -> Result<Exit> {
             }
             Ok(Exit::Done)
         }
+        PlanVerb::Kit { name, out } => kit(session, &name, out.as_deref()).await,
         PlanVerb::Remove { name } => {
             session.backstay.remove_plan(&session.plan(&name).await?.id).await?;
             if session.json {
@@ -51,9 +53,12 @@ async fn add(session: &Session, args: &PlanAddArgs) -> Result<Exit> {
         })?;
         item.password = Some(ask::secret(&format!("the password of {name}"))?);
     }
-    let row = session.backstay.save_plan(draft).await?;
+    draft.layout = layout(args)?;
+    let saved = session.backstay.save_plan(draft).await?;
+    let row = &saved.row;
     if session.json {
-        output::object(&row)?;
+        // The kit is printed only where it was asked for: this output ends up in logs.
+        output::object(row)?;
     } else {
         output::text(&format!(
             "Added {}: {} from {} to {}",
@@ -62,8 +67,72 @@ async fn add(session: &Session, args: &PlanAddArgs) -> Result<Exit> {
             row.server_name,
             row.destinations.join(", ")
         ))?;
+        if saved.kit.is_some() {
+            output::text(&format!(
+                "Print the recovery kit of its archives now and keep it elsewhere: backstay plan kit {} --out FILE",
+                row.name
+            ))?;
+        }
     }
     Ok(Exit::Done)
+}
+
+fn layout(args: &PlanAddArgs) -> Result<LayoutDraft> {
+    if args.layout == "vault" {
+        if args.seal.is_some() {
+            return Err(Error::new(ErrorClass::Invalid, "A vault is always encrypted: --seal is for archives")
+                .hint("Add --layout archive, or leave --seal out"));
+        }
+        return Ok(LayoutDraft::default());
+    }
+    let (seal, asked) = match args.seal.as_deref() {
+        None => ("none", None),
+        Some("passphrase") => ("passphrase", Some("the archives' passphrase")),
+        Some("own-key") => ("own_key", Some("the archives' key")),
+        Some(_) => ("plan_key", None),
+    };
+    Ok(LayoutDraft {
+        kind: "archive".into(),
+        format: args.format.clone(),
+        seal: seal.into(),
+        key: asked.map(ask::secret).transpose()?,
+        template: args.template.clone(),
+    })
+}
+
+async fn kit(session: &Session, name: &str, out: Option<&Path>) -> Result<Exit> {
+    let kit = session.backstay.plan_kit(&session.plan(name).await?.id).await?;
+    let Some(file) = out else {
+        if session.json {
+            output::object(&kit)?
+        } else {
+            output::text(&kit.text)?
+        }
+        return Ok(Exit::Done);
+    };
+    let html = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("html") || e.eq_ignore_ascii_case("htm"));
+    write_private(file, if html { &kit.html } else { &kit.text })?;
+    if session.json {
+        output::object(&serde_json::json!({ "file": file }))?;
+    } else {
+        output::text(&format!(
+            "Wrote {}: whoever has it can read every archive of the plan, so print it and keep it safe",
+            file.display()
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes a file only its owner may read. Never overwrites: an older kit may be the only one of another key.
+fn write_private(file: &Path, content: &str) -> Result<()> {
+    use std::io::Write;
+    let tried = || format!("Cannot write {}", file.display());
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut open = options.open(file).map_err(|e| Error::io(tried(), e))?;
+    open.write_all(content.as_bytes()).and_then(|()| open.sync_all()).map_err(|e| Error::io(tried(), e))
 }
 
 fn item_name(item: &backstay_contract::ItemDraft) -> String {
@@ -106,6 +175,7 @@ async fn show(session: &Session, name: &str) -> Result<Exit> {
         cells(["Server", &plan.row.server_name]),
         cells(["What", &plan.row.what]),
         cells(["To", &plan.row.destinations.join(", ")]),
+        cells(["As", &plan.row.layout]),
         cells(["Last backup", &time_or_never(plan.row.last_backup)]),
         cells(["Last run", &plan.row.state_text]),
     ])?;

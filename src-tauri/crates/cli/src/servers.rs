@@ -68,7 +68,8 @@ async fn add(session: &Session, args: &ServerAddArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn draft_of(args: &ServerAddArgs) -> Result<ServerDraft> {
+/// Reads a server; secrets come from standard input.
+pub fn draft_of(args: &ServerAddArgs) -> Result<ServerDraft> {
     let mut draft = ServerDraft { name: args.name.clone(), local: args.local, port: 22, ..ServerDraft::default() };
     if let Some(text) = &args.ssh {
         (draft.user, draft.host, draft.port) = address(text)?;
@@ -122,7 +123,7 @@ fn address(text: &str) -> Result<(String, String, u16)> {
 }
 
 /// Looks at the host keys on the way, and accepts what the user allowed to accept.
-async fn accept_keys(session: &Session, args: &ServerAddArgs, draft: &mut ServerDraft) -> Result<()> {
+pub async fn accept_keys(session: &Session, args: &ServerAddArgs, draft: &mut ServerDraft) -> Result<()> {
     // One hop more is seen after each that is accepted.
     for _ in 0..=draft.jumps.len() {
         let keys = session.backstay.probe_host_key(draft.clone()).await?.keys;

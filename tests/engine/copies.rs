@@ -1,0 +1,346 @@
+//! Plans that write to several destinations: each copy on its own, made good later, read where it is whole.
+
+use crate::support::*;
+use backstay_contract::{DestinationDraft, Event, PlanDraft, RestoreRequest};
+use backstay_core::layout::Layout;
+use backstay_core::secret::SecretName;
+use backstay_core::{DestinationId, ErrorClass, RawPath, RunContext};
+use backstay_lab::MemoryDestination;
+use backstay_lab::memory_destination::Operation;
+use backstay_layouts::Vault;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A plan of some files, written to two buckets that hold one vault.
+pub struct Pair {
+    pub world: World,
+    pub a: (String, MemoryDestination),
+    pub b: (String, MemoryDestination),
+    pub plan: String,
+}
+
+impl Pair {
+    pub async fn new() -> Self {
+        let world = World::new().await;
+        for n in 0..12_u8 {
+            world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(n.into(), 30_000));
+        }
+        let a = world.engine.add_destination(world.bucket("a")).await.unwrap().destination.id;
+        let draft = DestinationDraft { use_for: "none".into(), ..world.bucket("b") };
+        let b = world.engine.add_destination(draft).await.unwrap().destination.id;
+        let draft = PlanDraft {
+            name: "web".into(),
+            server: "this-computer".into(),
+            items: vec![files(&world.path("data"))],
+            destinations: vec![a.clone(), b.clone()],
+            ..PlanDraft::default()
+        };
+        let plan = world.engine.save_plan(draft).await.unwrap().row.id;
+        let bucket = |name: &str| world.parts.buckets.of(&format!("bucket-{name}"));
+        let (a, b) = ((a, bucket("a")), (b, bucket("b")));
+        Self { world, a, b, plan }
+    }
+    pub fn change(&self, n: u8) {
+        self.world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(u64::from(n) + 1000, 40_000));
+    }
+    pub async fn sync(&self, id: &str) -> backstay_contract::RunDetail {
+        let run = self.world.engine.start_sync(id).await.unwrap();
+        self.world.end(&run).await
+    }
+    async fn vault(&self, place: &MemoryDestination) -> Vault {
+        let name = SecretName::vault_password(&DestinationId::from(self.a.0.as_str()));
+        let password = self.world.parts.secrets.held.lock().unwrap().get(&name).unwrap().clone();
+        Vault::open(Arc::new(place.clone()), &password).await.unwrap()
+    }
+    /// Reads everything at a copy back, and returns how many backups it holds.
+    async fn whole(&self, place: &MemoryDestination) -> usize {
+        let vault = self.vault(place).await;
+        let check = vault.check(&RunContext::silent(), 100).await.unwrap();
+        assert!(check.faults.is_empty(), "{:?}", check.faults);
+        vault.list().await.unwrap().len()
+    }
+    fn same(&self) {
+        assert_eq!(objects(&self.a.1), objects(&self.b.1));
+    }
+    async fn row(&self, at: usize) -> backstay_contract::BackupRow {
+        self.world.engine.backups(Default::default()).await.unwrap().rows.remove(at)
+    }
+    async fn restore(&self, backup: &str, folder: &str) -> backstay_contract::RunDetail {
+        let request = RestoreRequest {
+            backup: backup.into(),
+            paths: vec![RawPath::new(text(&self.world.path("data"))).unwrap().to_relative().to_text()],
+            server: "this-computer".into(),
+            target: Some(text(&self.world.path(folder))),
+            mode: "merge".into(),
+        };
+        let preview = self.world.engine.plan_restore(request).await.unwrap();
+        let run = self.world.engine.start_restore(&preview.id, None).await.unwrap();
+        self.world.end(&run).await
+    }
+    fn compare(&self, folder: &str) {
+        assert_eq!(tree(&self.world.path(folder)), tree(&self.world.path("data")));
+    }
+}
+
+pub fn tree(top: &std::path::Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![top.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.insert(text(path.strip_prefix(top).unwrap()), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = |state: &mut u64| {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        (*state >> 24) as u8
+    };
+    (0..length).map(|_| next(&mut state)).collect()
+}
+
+/// What the vault is made of.
+fn objects(place: &MemoryDestination) -> BTreeMap<String, Bytes> {
+    let ours = ["config", "keys/", "data/", "index/", "snapshots/"];
+    let keys = place.keys().into_iter().filter(|key| ours.iter().any(|name| key.starts_with(name)));
+    keys.map(|key| (key.clone(), place.object(&key).unwrap())).collect()
+}
+
+fn damage(place: &MemoryDestination, folder: &str) {
+    for key in place.keys().into_iter().filter(|key| key.starts_with(folder)) {
+        let flipped: Vec<u8> = place.object(&key).unwrap().iter().map(|byte| byte ^ 0x55).collect();
+        place.tamper(&key, Some(flipped.into()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_read_goes_to_both_and_both_are_whole() {
+    let pair = Pair::new().await;
+    let mut events = pair.world.engine.subscribe();
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    pair.same();
+    assert_eq!((pair.whole(&pair.a.1).await, pair.whole(&pair.b.1).await), (1, 1));
+    let row = pair.row(0).await;
+    assert_eq!((row.destinations.len(), row.missing_at.len(), row.layout.as_str()), (2, 0, "vault"));
+    let legs = drain(&mut events).into_iter().filter_map(|event| match event {
+        Event::Progress { progress } => Some(progress.destinations),
+        _ => None,
+    });
+    let last = legs.last().unwrap();
+    assert_eq!(last.iter().map(|leg| leg.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert!(last.iter().all(|leg| leg.state == "done" && leg.bytes > 300_000), "{last:?}");
+    // The next one is small at both.
+    pair.change(3);
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!((run.row.state.as_str(), run.files_read), ("done", 1), "{:?}", run.log);
+    assert!(run.row.bytes_added < 80_000);
+    pair.same();
+    assert_eq!(pair.whole(&pair.b.1).await, 2);
+    let verify = pair.world.engine.start_verify(&pair.row(0).await.id).await.unwrap();
+    assert_eq!(pair.world.end(&verify).await.row.state, "done");
+    let copies = pair.world.engine.backup(&pair.row(0).await.id).await.unwrap();
+    assert_eq!(copies.copies.iter().filter(|copy| copy.state == "there").count(), 2);
+    assert!(copies.row.verified.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_call_a_copy_fails_at_the_other_is_whole_and_sync_makes_it_good() {
+    let pair = Pair::new().await;
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    let (mut made_good, mut backups) = (0, 1);
+    for n in 1..40_u64 {
+        pair.change((n % 12) as u8);
+        // From this call on, and for long enough that the end of the run sees it as well.
+        for later in n..n + 400 {
+            pair.b.1.fail_call(later, ErrorClass::Offline);
+        }
+        let before = pair.b.1.calls().len() as u64;
+        let run = pair.world.back_up(&pair.plan).await;
+        let hit = pair.b.1.calls().len() as u64 - before >= n;
+        pair.b.1.clear_faults();
+        backups += 1;
+        assert_eq!(pair.whole(&pair.a.1).await, backups, "call {n}");
+        if !hit {
+            assert_eq!(run.row.state, "done", "{:?}", run.log);
+            assert!(n > 10 && made_good > 5, "the faults must have hit");
+            return;
+        }
+        let there = pair.vault(&pair.b.1).await.list().await.unwrap().len();
+        assert_eq!(pair.whole(&pair.b.1).await, there, "call {n}: what is listed is whole");
+        if run.row.state == "done_with_problems" {
+            let problems = pair.world.engine.run_problems(&run.row.id, "", 0, 10).await.unwrap();
+            assert_eq!(problems.total, 1, "{problems:?}");
+            assert_eq!(problems.rows[0].subject, "b");
+            assert!(problems.rows[0].reason.contains("Sync"), "{problems:?}");
+            assert_eq!(pair.row(0).await.missing_at, ["b"]);
+        } else {
+            assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+        }
+        let sync = pair.sync(&pair.b.0).await;
+        assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
+        made_good += 1;
+        pair.same();
+        assert_eq!(pair.row(0).await.missing_at.len(), 0, "call {n}");
+    }
+    panic!("the runs never got through");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_fault_is_mended_at_the_end_of_the_run() {
+    let pair = Pair::new().await;
+    pair.b.1.fail_operation(Operation::Put, 2, ErrorClass::Offline);
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "done", "{:?}", run.log);
+    assert!(run.log.iter().any(|line| line.text.contains("b was made good")), "{:?}", run.log);
+    pair.same();
+    assert_eq!(pair.whole(&pair.b.1).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_primary_the_other_goes_on_and_the_primary_is_made_good() {
+    let pair = Pair::new().await;
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    pair.a.1.set_offline(true);
+    pair.change(1);
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "done_with_problems", "{:?} {:?}", run.row.error, run.log);
+    assert_eq!(pair.row(0).await.destinations, ["b"]);
+    assert_eq!(pair.row(0).await.problems, 0, "the backup itself is good");
+    assert_eq!(pair.whole(&pair.b.1).await, 2);
+    // And it can be read while the primary is away.
+    assert_eq!(pair.restore(run.row.backup.as_ref().unwrap(), "r1").await.row.state, "done");
+    pair.compare("r1");
+    pair.a.1.set_offline(false);
+    let destinations = pair.world.engine.destinations().await.unwrap();
+    assert_eq!(destinations.iter().map(|row| row.missing).collect::<Vec<_>>(), [1, 0]);
+    let sync = pair.sync(&pair.a.0).await;
+    assert_eq!(sync.row.state, "done", "{:?}", sync.log);
+    pair.same();
+    assert_eq!(pair.whole(&pair.a.1).await, 2);
+    // It dies in the middle of a run: what is read back comes from the other.
+    pair.change(2);
+    pair.a.1.fail_operation(Operation::Put, 2, ErrorClass::Offline);
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    assert_eq!((pair.whole(&pair.a.1).await, pair.whole(&pair.b.1).await), (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_no_destination_left_there_is_no_backup() {
+    let pair = Pair::new().await;
+    pair.a.1.set_offline(true);
+    pair.b.1.set_offline(true);
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "failed");
+    assert_eq!(run.row.error.unwrap().code, "offline");
+    assert_eq!(pair.world.backup_count().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_was_lost_comes_back_from_nothing() {
+    let pair = Pair::new().await;
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    pair.b.1.keys().iter().for_each(|key| pair.b.1.tamper(key, None));
+    pair.change(5);
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "done_with_problems", "an empty place is not filled behind the user's back: {:?}", run.log);
+    assert!(objects(&pair.b.1).is_empty());
+    let sync = pair.sync(&pair.b.0).await;
+    assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
+    pair.same();
+    assert_eq!(pair.whole(&pair.b.1).await, 2);
+    // Single objects lost behind everybody's back come back too.
+    let pack = pair.b.1.keys().into_iter().find(|key| key.starts_with("data/")).unwrap();
+    pair.b.1.tamper(&pack, None);
+    let sync = pair.sync(&pair.b.0).await;
+    assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
+    pair.same();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_at_one_copy_is_named_and_comes_from_the_other() {
+    let pair = Pair::new().await;
+    let backup = pair.world.back_up(&pair.plan).await.row.backup.unwrap();
+    damage(&pair.a.1, "data/");
+    let run = pair.restore(&backup, "r1").await;
+    assert_eq!(run.row.state, "done_with_problems", "{:?} {:?}", run.row.error, run.log);
+    let problems = pair.world.engine.run_problems(&run.row.id, "", 0, 10).await.unwrap();
+    assert_eq!((problems.total, problems.rows[0].subject.as_str()), (1, "copy at a"), "{problems:?}");
+    pair.compare("r1");
+    let verify = pair.world.engine.start_verify(&backup).await.unwrap();
+    let verify = pair.world.end(&verify).await;
+    assert_eq!(verify.row.state, "done_with_problems", "{:?}", verify.log);
+    // Damaged at both, it is never restored as good.
+    damage(&pair.b.1, "data/");
+    let request = RestoreRequest {
+        backup: backup.clone(),
+        paths: Vec::new(),
+        server: "this-computer".into(),
+        target: Some(text(&pair.world.path("r2"))),
+        mode: "merge".into(),
+    };
+    if let Ok(preview) = pair.world.engine.plan_restore(request).await
+        && let Ok(run) = pair.world.engine.start_restore(&preview.id, None).await
+    {
+        let run = pair.world.end(&run).await;
+        assert_ne!(run.row.state, "done", "{:?}", run.log);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_copy_stays_deleted_and_its_room_is_freed() {
+    let pair = Pair::new().await;
+    let first = pair.world.back_up(&pair.plan).await.row.backup.unwrap();
+    for n in 0..12 {
+        pair.change(n);
+    }
+    let second = pair.world.back_up(&pair.plan).await.row.backup.unwrap();
+    let engine = &pair.world.engine;
+    let preview = engine.delete_preview(&second, Vec::new()).await.unwrap();
+    assert!(preview.newest && !preview.only && preview.copies.len() == 2, "{preview:?}");
+    let only_b = vec![pair.b.0.clone()];
+    let preview = engine.delete_preview(&first, only_b.clone()).await.unwrap();
+    assert!(!preview.newest && preview.notes.iter().any(|note| note.contains("other copy")), "{preview:?}");
+    let report = engine.delete_backup(&first, only_b).await.unwrap();
+    assert_eq!((report.removed, report.failed.len()), (vec!["b".to_owned()], 0));
+    assert!(report.prune_hint.contains(" at b"), "{}", report.prune_hint);
+    assert_eq!((pair.whole(&pair.a.1).await, pair.whole(&pair.b.1).await), (2, 1));
+    let row = engine.backups(Default::default()).await.unwrap().rows.into_iter().find(|row| row.id == first).unwrap();
+    assert_eq!((row.destinations, row.missing_at.len()), (vec!["a".to_owned()], 0), "taken away on purpose");
+    let sync = pair.sync(&pair.b.0).await;
+    assert_eq!(sync.row.state, "done", "{:?}", sync.log);
+    assert_eq!(pair.whole(&pair.b.1).await, 1, "sync does not bring it back");
+    let before: usize = objects(&pair.b.1).values().map(Bytes::len).sum();
+    let run = engine.start_prune(&pair.b.0).await.unwrap();
+    let run = pair.world.end(&run).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    let after: usize = objects(&pair.b.1).values().map(Bytes::len).sum();
+    assert!(before - after > 200_000, "{before} {after}");
+    assert_eq!(pair.whole(&pair.b.1).await, 1);
+    // Backups go on to both, though their objects are not the same any more.
+    pair.change(4);
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    assert_eq!((pair.whole(&pair.a.1).await, pair.whole(&pair.b.1).await), (3, 2));
+    // A copy that refuses is told on its own.
+    pair.a.1.fail_operation(Operation::Delete, 1, ErrorClass::Refused);
+    let report = engine.delete_backup(&second, Vec::new()).await.unwrap();
+    assert_eq!((report.removed, report.failed.len()), (vec!["b".to_owned()], 1));
+    assert_eq!(report.failed[0].error.code, "refused");
+    let audit = engine.audit(0, 100).await.unwrap();
+    let deletions: Vec<_> = audit.rows.iter().filter(|row| row.action == "backup.delete").collect();
+    assert_eq!(deletions.len(), 3);
+    assert!(deletions.iter().any(|row| row.outcome == "refused"));
+}

@@ -1,0 +1,258 @@
+//! Destinations of every sort: what is refused, where secrets go, tests step by step, changes, limits.
+
+use crate::places::{CERTIFICATE, SECRET_KEY};
+use crate::support::{World, drain, files, text};
+use backstay_contract::{
+    BandwidthRuleView, BandwidthView, DestinationDraft, DestinationLimit, Event, FtpDraft, Limits, S3Draft,
+    ServerDraft, SftpDraft,
+};
+use backstay_core::ErrorClass;
+use backstay_core::config::Place;
+use backstay_core::secret::{Secret, SecretName};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buckets_secret_goes_in_and_never_out() {
+    let world = World::on_disk().await;
+    let mut events = world.engine.subscribe();
+    let draft = world.bucket("cloud");
+    let test = world.engine.test_destination(draft.clone(), "test-1").await.unwrap();
+    assert!(test.ok && test.found == "empty" && !test.existing, "{test:?}");
+    assert_eq!((test.abilities[0].id.as_str(), test.abilities[0].state.as_str()), ("links", "yes"));
+    assert_eq!(test.settled.as_ref().unwrap().path_style, Some(true));
+    let heard = drain(&mut events);
+    let told: Vec<_> = heard
+        .iter()
+        .filter_map(|event| match event {
+            Event::TestStep { step } => Some((step.test.as_str(), step.step.title.clone())),
+            _ => None,
+        })
+        .collect();
+    let steps: Vec<_> = test.steps.iter().map(|step| ("test-1", step.title.clone())).collect();
+    assert_eq!(told, steps, "each step is told as it ends");
+
+    let added = world.engine.add_destination(draft).await.unwrap();
+    let row = &added.destination;
+    assert_eq!((row.kind.as_str(), row.place.as_str()), ("s3", "s3://bucket-cloud"));
+    assert_eq!(row.provider.as_deref(), Some("The store cloud"));
+    assert!(row.vault && added.created && row.copies_of.is_empty());
+    let held = world.parts.secrets.held.lock().unwrap().clone();
+    assert_eq!(held.get(&SecretName::destination_login(&row.id.as_str().into())), Some(&Secret::new(SECRET_KEY)));
+    let shown = world.engine.destination(&row.id).await.unwrap();
+    assert_eq!((shown.s3.secret_key.clone(), shown.s3.endpoint.as_str()), (None, "https://s3.eu-1.cloud.example"));
+
+    // A change without the secret in it keeps the one that is stored.
+    let renamed = DestinationDraft { name: "renamed".into(), ..shown };
+    assert_eq!(world.engine.change_destination(renamed).await.unwrap().name, "renamed");
+    world.write("data/a", b"content");
+    let plan = world.plan("p", &row.id, vec![files(&world.path("data"))]).await;
+    assert_eq!(world.back_up(&plan).await.row.state, "done");
+
+    let everything = format!(
+        "{heard:?}{:?}{:?}{:?}{:?}",
+        drain(&mut events),
+        world.engine.destinations().await.unwrap(),
+        world.engine.overview().await.unwrap(),
+        world.engine.audit(0, 1000).await.unwrap()
+    );
+    let mut stored = Vec::new();
+    for file in ["backstay.db", "backstay.db-wal"] {
+        stored.extend(std::fs::read(world.path(file)).unwrap_or_default());
+    }
+    assert!(stored.len() > 10_000, "the database was read");
+    for secret in held.values().map(Secret::expose) {
+        assert!(!everything.contains(secret), "a secret is shown");
+        assert!(!contains(&stored, secret.as_bytes()), "a secret is in the database");
+        for (key, object) in world.parts.buckets.of("bucket-cloud").keys().into_iter().map(|key| {
+            let content = world.parts.buckets.of("bucket-cloud").object(&key).unwrap();
+            (key, content)
+        }) {
+            assert!(!contains(&object, secret.as_bytes()), "a secret is in {key}");
+        }
+    }
+    world.engine.remove_plan(&plan).await.unwrap();
+    world.engine.confirm_recovery_kit(&row.id, 1, "no").await.unwrap();
+}
+
+fn contains(hay: &[u8], needle: &[u8]) -> bool {
+    hay.windows(needle.len()).any(|window| window == needle)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_key_that_is_wrong_is_named_and_kept_nowhere() {
+    let world = World::new().await;
+    let mut draft = world.bucket("cloud");
+    draft.s3.secret_key = Some("wrong".into());
+    let test = world.engine.test_destination(draft.clone(), "").await.unwrap();
+    let last = test.steps.last().unwrap();
+    assert!(!test.ok && last.state == "failed" && last.text.contains("secret key is wrong"), "{test:?}");
+    assert_eq!(world.engine.add_destination(draft.clone()).await.unwrap_err().class, ErrorClass::Refused);
+    draft.s3.secret_key = None;
+    assert_eq!(world.engine.add_destination(draft).await.unwrap_err().class, ErrorClass::Invalid);
+    assert!(world.parts.secrets.held.lock().unwrap().is_empty());
+    assert!(world.engine.destinations().await.unwrap().is_empty());
+
+    let id = world.engine.add_destination(world.bucket("cloud")).await.unwrap().destination.id;
+    let mut changed = world.engine.destination(&id).await.unwrap();
+    changed.s3.secret_key = Some("wrong".into());
+    let error = world.engine.change_destination(changed).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Refused, "a log-in that is refused is not stored");
+    let name = SecretName::destination_login(&id.as_str().into());
+    assert_eq!(world.parts.secrets.held.lock().unwrap().get(&name), Some(&Secret::new(SECRET_KEY)));
+    let twice = DestinationDraft { name: "again".into(), ..world.bucket("cloud") };
+    assert_eq!(world.engine.add_destination(twice).await.unwrap_err().class, ErrorClass::Exists);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_are_checked_before_anything_is_reached() {
+    let world = World::new().await;
+    let s3 = |change: &dyn Fn(&mut S3Draft)| {
+        let mut draft = world.bucket("x");
+        change(&mut draft.s3);
+        draft
+    };
+    let ftp = |ftp: FtpDraft| DestinationDraft { name: "f".into(), kind: "ftp".into(), ftp, ..Default::default() };
+    let sftp = |sftp: SftpDraft| DestinationDraft { name: "s".into(), kind: "sftp".into(), sftp, ..Default::default() };
+    let server = ServerDraft { host: "nas".into(), user: "me".into(), ..ServerDraft::default() };
+    let good_ftp = FtpDraft { host: "nas".into(), user: "me".into(), ..FtpDraft::default() };
+    let bad = [
+        DestinationDraft { kind: "tape".into(), ..Default::default() },
+        DestinationDraft { path: "relative".into(), ..Default::default() },
+        s3(&|s3| s3.provider = "nobody".into()),
+        s3(&|s3| s3.region = String::new()),
+        s3(&|s3| s3.region = "mars-1".into()),
+        s3(&|s3| s3.bucket = "a".into()),
+        s3(&|s3| s3.bucket = "with/slash".into()),
+        s3(&|s3| s3.prefix = "a/../b".into()),
+        s3(&|s3| s3.endpoint = "ftp://store".into()),
+        s3(&|s3| s3.endpoint = "https://user:pass@store".into()),
+        s3(&|s3| s3.endpoint = "https://store/bucket".into()),
+        s3(&|s3| (s3.provider, s3.endpoint) = ("generic".into(), String::new())),
+        s3(&|s3| s3.access_key = " ".into()),
+        s3(&|s3| s3.ca_pem = Some("no certificate".into())),
+        s3(&|s3| s3.storage_class = Some("FREEZER".into())),
+        s3(&|s3| s3.encryption = Some("rot13".into())),
+        s3(&|s3| s3.kms_key = Some("key".into())),
+        s3(&|s3| s3.lock_days = Some(40_000)),
+        s3(&|s3| (s3.lock_days, s3.lock_mode) = (Some(3), Some("MAYBE".into()))),
+        ftp(FtpDraft { host: String::new(), ..good_ftp.clone() }),
+        ftp(FtpDraft { host: "a/b".into(), ..good_ftp.clone() }),
+        ftp(FtpDraft { user: String::new(), ..good_ftp.clone() }),
+        ftp(FtpDraft { tls: "perhaps".into(), ..good_ftp.clone() }),
+        ftp(FtpDraft { path: "a/../..".into(), ..good_ftp.clone() }),
+        ftp(FtpDraft { pinned_certificate: Some("12:34".into()), ..good_ftp }),
+        sftp(SftpDraft { path: "/srv".into(), ..SftpDraft::default() }),
+        sftp(SftpDraft { server: Some("this-computer".into()), path: "/srv".into(), ssh: None }),
+        sftp(SftpDraft {
+            ssh: Some(ServerDraft { sudo: "without_password".into(), ..server }),
+            ..SftpDraft::default()
+        }),
+    ];
+    for draft in bad {
+        let error = world.engine.test_destination(draft.clone(), "").await.expect_err(&format!("{draft:?}"));
+        assert_eq!(error.class, ErrorClass::Invalid, "{draft:?}: {error}");
+    }
+    assert_eq!(world.parts.buckets.opened.load(std::sync::atomic::Ordering::SeqCst), 0);
+
+    // What can be mended is mended: a prefix's slashes, a host without a scheme.
+    let mut draft = world.bucket("good");
+    (draft.s3.prefix, draft.s3.provider, draft.s3.region) = ("/a//b/".into(), "generic".into(), String::new());
+    draft.s3.endpoint = "store.example:9000/".into();
+    let id = world.engine.add_destination(draft).await.unwrap().destination.id;
+    let Place::S3(place) = world.parts.store.destination(&id.as_str().into()).unwrap().place else {
+        panic!("no bucket")
+    };
+    assert_eq!((place.prefix.as_str(), place.endpoint.as_str()), ("a/b", "https://store.example:9000"));
+    assert!(place.conditional_writes && place.path_style, "what its test found out holds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_nobody_vouches_for_must_be_accepted() {
+    let world = World::new().await;
+    let ftp = FtpDraft { host: "nas".into(), user: "me".into(), password: Some("pass".into()), ..FtpDraft::default() };
+    let draft = DestinationDraft { name: "f".into(), kind: "ftp".into(), ftp, ..Default::default() };
+    let test = world.engine.test_destination(draft.clone(), "").await.unwrap();
+    assert_eq!(test.certificate.as_deref(), Some(CERTIFICATE));
+    assert_eq!((test.steps.len(), test.steps[0].state.as_str()), (1, "failed"));
+    let mut pinned = draft;
+    pinned.ftp.pinned_certificate = Some(CERTIFICATE.to_uppercase());
+    let test = world.engine.test_destination(pinned.clone(), "").await.unwrap();
+    assert_eq!(test.certificate, None);
+    assert!(test.steps.last().unwrap().text.contains("no network"), "{test:?}");
+    pinned.ftp.tls = "none".into();
+    let test = world.engine.test_destination(pinned, "").await.unwrap();
+    assert!(test.steps[0].state == "note" && test.steps[0].text.contains("readable for everyone"), "{test:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_without_a_vault_has_no_kit_and_another_place_is_another_destination() {
+    let world = World::new().await;
+    let draft = DestinationDraft { use_for: "none".into(), ..world.bucket("plain") };
+    let added = world.engine.add_destination(draft).await.unwrap();
+    assert!(added.kit.is_none() && !added.destination.vault && added.destination.state == "ok", "{added:?}");
+    assert!(world.parts.buckets.of("bucket-plain").keys().is_empty(), "nothing is made there");
+    let id = &added.destination.id;
+    assert_eq!(world.engine.recovery_kit(id).await.unwrap_err().class, ErrorClass::Invalid);
+    let mut moved = world.engine.destination(id).await.unwrap();
+    assert_eq!(moved.use_for, "none");
+    moved.s3.prefix = "elsewhere".into();
+    assert_eq!(world.engine.change_destination(moved).await.unwrap_err().class, ErrorClass::Invalid);
+
+    // Other files do not hinder archives, but a vault needs the place for itself.
+    world.write("shared/other.txt", b"x");
+    let local = DestinationDraft { name: "shared".into(), path: text(&world.path("shared")), ..Default::default() };
+    assert!(!world.engine.test_destination(local.clone(), "").await.unwrap().ok);
+    let for_archives = DestinationDraft { use_for: "none".into(), ..local };
+    assert!(world.engine.test_destination(for_archives.clone(), "").await.unwrap().ok);
+    world.engine.add_destination(for_archives).await.unwrap();
+    let made = world.engine.make_bucket(world.bucket("new")).await.unwrap();
+    assert!(made.ok && made.steps[0].title == "Make bucket-new");
+}
+
+fn limit(bytes_per_second: Option<u64>) -> BandwidthView {
+    BandwidthView { bytes_per_second, rules: Vec::new() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_checked_kept_and_hold_at_once() {
+    let world = World::new().await;
+    let id = world.engine.add_destination(world.bucket("cloud")).await.unwrap().destination.id;
+    let rule = BandwidthRuleView { days: vec![0, 6], from_minute: 60, to_minute: 30, bytes_per_second: Some(0) };
+    let bad = [
+        limit(Some(10)),
+        BandwidthView { rules: vec![BandwidthRuleView { days: vec![7], ..rule.clone() }], ..limit(None) },
+        BandwidthView { rules: vec![BandwidthRuleView { days: vec![], ..rule.clone() }], ..limit(None) },
+        BandwidthView { rules: vec![BandwidthRuleView { from_minute: 1440, ..rule.clone() }], ..limit(None) },
+    ];
+    for all in bad {
+        let error = world.engine.save_limits(Limits { all, destinations: Vec::new() }).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Invalid);
+    }
+    let one =
+        DestinationLimit { destination: id.clone(), bandwidth: BandwidthView { rules: vec![rule], ..limit(None) } };
+    let kept = Limits { all: limit(Some(5 << 20)), destinations: vec![one.clone()] };
+    assert_eq!(world.engine.save_limits(kept.clone()).await.unwrap(), kept);
+    assert_eq!(world.engine.limits().await.unwrap(), kept);
+    assert_eq!(world.engine.destinations().await.unwrap()[0].bandwidth, one.bandwidth);
+
+    // At 4 KiB a second this backup takes minutes; lifted, it ends within the test's patience.
+    let slow = DestinationLimit { bandwidth: limit(Some(4 << 10)), ..one };
+    let free = DestinationLimit { bandwidth: limit(None), ..slow.clone() };
+    world.engine.save_limits(Limits { all: limit(None), destinations: vec![slow] }).await.unwrap();
+    let noise: Vec<u8> = (0..800_000_u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
+    world.write("data/noise", &noise);
+    let plan = world.plan("p", &id, vec![files(&world.path("data"))]).await;
+    let run = world.engine.start_backup(&plan).await.unwrap();
+    let mut reading = false;
+    for _ in 0..400 {
+        let row = world.engine.run(&run).await.unwrap().row;
+        assert!(matches!(row.state.as_str(), "waiting" | "running"), "{:?}", row.error);
+        reading |= row.progress.is_some_and(|progress| matches!(progress.phase.as_str(), "reading" | "saving"));
+        if reading {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    assert!(reading, "it got as far as its data");
+    world.engine.save_limits(Limits { all: limit(None), destinations: vec![free] }).await.unwrap();
+    assert_eq!(world.end(&run).await.row.state, "done");
+}

@@ -1,0 +1,147 @@
+//! A new computer: a destination and its key bring back backups, servers and plans.
+
+use crate::support::{World, files, text};
+use backstay_contract::{DestinationDraft, LayoutDraft, PlanDraft, ServerDraft};
+use backstay_core::ErrorClass;
+use backstay_core::secret::SecretName;
+
+const PASSWORD: &str = "hunter2 hunter2";
+
+async fn with_server(world: &World) -> String {
+    let draft = ServerDraft {
+        name: "web-1".into(),
+        host: "10.0.0.5".into(),
+        user: "root".into(),
+        auth: "password".into(),
+        password: Some(PASSWORD.into()),
+        fingerprint: Some("SHA256:0123456789012345678901234567890123456789012".into()),
+        ..ServerDraft::default()
+    };
+    world.engine.save_server(draft).await.unwrap().id
+}
+
+fn plan(world: &World, name: &str, server: &str, destination: &str, layout: LayoutDraft) -> PlanDraft {
+    PlanDraft {
+        id: None,
+        name: name.into(),
+        server: server.into(),
+        items: vec![files(&world.path("data"))],
+        destinations: vec![destination.into()],
+        layout,
+    }
+}
+
+fn sealed(seal: &str, key: Option<&str>) -> LayoutDraft {
+    LayoutDraft { kind: "archive".into(), seal: seal.into(), key: key.map(str::to_owned), ..LayoutDraft::default() }
+}
+
+fn copies(world: &World, bucket: &str) -> Vec<String> {
+    let keys = world.parts.buckets.of(bucket).keys();
+    keys.into_iter().filter(|key| key.starts_with("backstay/config-") && key.ends_with(".sealed")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_and_its_kit_bring_back_backups_servers_and_plans() {
+    let old = World::new().await;
+    old.write("data/a.txt", b"content");
+    let vault = old.engine.add_destination(old.bucket("cloud")).await.unwrap();
+    let server = with_server(&old).await;
+    let id = vault.destination.id.as_str();
+    let mine = old.engine.save_plan(plan(&old, "mine", "this-computer", id, LayoutDraft::default())).await.unwrap().row;
+    old.engine.save_plan(plan(&old, "web", &server, id, LayoutDraft::default())).await.unwrap();
+    assert_eq!(old.back_up(&mine.id).await.row.state, "done");
+    let copy = copies(&old, "bucket-cloud").pop().expect("a copy of the configuration");
+    let content = old.parts.buckets.of("bucket-cloud").object(&copy).unwrap();
+    let shown = String::from_utf8(content.to_vec()).unwrap();
+    for word in ["web-1", "mine", "10.0.0.5", PASSWORD, "laptop", "AKIA"] {
+        assert!(!shown.contains(word), "{word} can be read in the copy");
+    }
+
+    let new = World::beside(old.parts.buckets.clone(), "new laptop").await;
+    let draft = DestinationDraft { name: "found".into(), ..new.bucket("cloud") };
+    let test = new.engine.test_destination(draft.clone(), "").await.unwrap();
+    assert!(test.existing && test.found == "vault");
+    let wrong = new.engine.open_existing(draft.clone(), "not the password").await.unwrap_err();
+    assert_eq!(wrong.class, ErrorClass::WrongKey, "{wrong}");
+    assert!(new.engine.destinations().await.unwrap().is_empty());
+    assert!(new.parts.secrets.held.lock().unwrap().is_empty(), "nothing is kept of a key that opens nothing");
+
+    // As words, the way the kit is printed.
+    let words = vault.kit.unwrap().words.join(" ").to_uppercase();
+    let found = new.engine.open_existing(draft, &words).await.unwrap();
+    assert_eq!((found.backups, found.locked, found.destination.vault), (1, 0, true));
+    let [copy] = found.configurations.as_slice() else { panic!("one copy: {:?}", found.configurations) };
+    assert_eq!(
+        (copy.computer.as_str(), &copy.servers, &copy.plans),
+        ("laptop", &vec!["web-1".into()], &vec!["mine".into(), "web".to_owned()])
+    );
+    assert!(copy.destinations.is_empty(), "the bucket is here already: {:?}", copy.destinations);
+
+    // A server of that name is here already.
+    let taken = ServerDraft { name: "web-1".into(), host: "other".into(), user: "me".into(), ..ServerDraft::default() };
+    new.engine.save_server(taken).await.unwrap();
+    let adopted = new.engine.adopt_configuration(&found.destination.id, &copy.id).await.unwrap();
+    assert_eq!((adopted.servers, adopted.plans, adopted.destinations), (1, 2, 0));
+    assert_eq!(adopted.missing_secrets, ["Server web-1 (2): log-in password"]);
+    let plans = new.engine.plans().await.unwrap();
+    let seen: Vec<_> =
+        plans.iter().map(|row| (row.name.as_str(), row.server_name.as_str(), row.destinations[0].as_str())).collect();
+    assert_eq!(seen, [("mine", "This computer", "found"), ("web", "web-1 (2)", "found")]);
+    assert!(plans[0].last_backup.is_some(), "the plan knows its backups");
+    let again = new.engine.adopt_configuration(&found.destination.id, &copy.id).await.unwrap();
+    assert_eq!((again.servers, again.plans, again.destinations), (0, 0, 0));
+
+    assert_eq!(new.back_up(&mine.id).await.row.state, "done");
+    assert_eq!(new.engine.backups(Default::default()).await.unwrap().total, 2);
+    assert_eq!(copies(&new, "bucket-cloud").len(), 2, "each computer keeps its own");
+    let missing = new.engine.adopt_configuration(&found.destination.id, "nobody").await.unwrap_err();
+    assert_eq!(missing.class, ErrorClass::Missing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn archives_are_opened_by_their_key_or_passphrase() {
+    let old = World::new().await;
+    old.write("data/a.txt", b"content");
+    let place = DestinationDraft { use_for: "none".into(), ..old.bucket("files") };
+    let id = old.engine.add_destination(place).await.unwrap().destination.id;
+    let keyed =
+        old.engine.save_plan(plan(&old, "keyed", "this-computer", &id, sealed("plan_key", None))).await.unwrap();
+    let phrase = "correct horse battery staple";
+    let phrased = plan(&old, "phrased", "this-computer", &id, sealed("passphrase", Some(phrase)));
+    let phrased = old.engine.save_plan(phrased).await.unwrap();
+    for plan in [&keyed.row.id, &phrased.row.id] {
+        let run = old.back_up(plan).await;
+        assert_eq!(run.row.state, "done", "{:?}", run.row.error);
+    }
+
+    let new = World::beside(old.parts.buckets.clone(), "new laptop").await;
+    let draft = DestinationDraft { name: "found".into(), ..new.bucket("files") };
+    let wrong = new.engine.open_existing(draft.clone(), &"ab".repeat(32)).await.unwrap_err();
+    assert_eq!(wrong.class, ErrorClass::WrongKey, "{wrong}");
+    let key = keyed.kit.unwrap().password;
+    let found = new.engine.open_existing(draft.clone(), &key).await.unwrap();
+    assert_eq!((found.backups, found.locked, found.destination.vault), (1, 1, false));
+    let found = new.engine.open_existing(draft, phrase).await.unwrap();
+    assert_eq!((found.backups, found.locked), (2, 0), "the same place again, with the other key");
+    assert_eq!(new.engine.destinations().await.unwrap().len(), 1);
+    let copy = &found.configurations[0];
+    assert_eq!(copy.plans, ["keyed", "phrased"]);
+    let adopted = new.engine.adopt_configuration(&found.destination.id, &copy.id).await.unwrap();
+    assert_eq!((adopted.plans, adopted.missing_secrets.len()), (2, 0), "{:?}", adopted.missing_secrets);
+    let held = new.parts.secrets.held.lock().unwrap().clone();
+    let of = |plan: &str| held[&SecretName::archive_key(&plan.into())].expose().to_owned();
+    assert_eq!((of(&keyed.row.id), of(&phrased.row.id)), (key, phrase.to_owned()));
+    assert_eq!(new.back_up(&keyed.row.id).await.row.state, "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_is_nothing_is_opened() {
+    let world = World::new().await;
+    let draft = world.bucket("empty");
+    assert_eq!(world.engine.open_existing(draft, "whatever it is").await.unwrap_err().class, ErrorClass::Missing);
+    world.write("vault/file", b"x");
+    let foreign = DestinationDraft { name: "f".into(), path: text(&world.path("vault")), ..Default::default() };
+    assert_eq!(world.engine.open_existing(foreign, "whatever it is").await.unwrap_err().class, ErrorClass::Missing);
+    assert!(world.engine.destinations().await.unwrap().is_empty());
+    assert!(world.parts.secrets.held.lock().unwrap().is_empty());
+}
