@@ -180,6 +180,6 @@ function columns(now: number): Column<BackupRow>[] {
     { key: 'size', title: 'Size', width: '84px', right: true, sortValue: (row) => row.bytes, cell: (row) => <Size bytes={row.bytes} /> },
     { key: 'added', title: 'Added', width: '84px', right: true, hideBelow: 600, sortValue: (row) => row.added_bytes, cell: (row) => <span className="mute"><Size bytes={row.added_bytes} /></span> },
     { key: 'files', title: 'Files', width: '84px', right: true, hideBelow: 940, cell: (row) => <span className="mute">{formatCount(row.files)}</span> },
-    { key: 'where', title: 'Where', width: 'minmax(70px, 0.7fr)', hideBelow: 690, cell: (row) => <span className="mute">{row.destinations.join(' · ')}</span> },
+    { key: 'where', title: 'Where', width: 'minmax(70px, 0.7fr)', hideBelow: 690, cell: (row) => <span className="mute" title={row.missing_at.length > 0 ? `Not yet at ${row.missing_at.join(', ')}` : undefined}>{row.destinations.join(' · ')}{row.missing_at.length > 0 && <span className="lacks"> +{row.missing_at.length} missing</span>}</span> },
   ];
 }

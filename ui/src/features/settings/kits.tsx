@@ -1,65 +1,75 @@
 import { Button, Modal } from '@mantine/core';
 import { IconKey } from '@tabler/icons-react';
 import { useState } from 'react';
-import { api, dialogs, type DestinationRow, type RecoveryKit } from '../../ipc';
-import { useAction } from '../../shared/query';
+import { api, type DestinationRow, type RecoveryKit } from '../../ipc';
+import { KitSheet, type KitOf } from '../../shared/kit';
+import { useAction, usePlans } from '../../shared/query';
 import { navigate } from '../../shared/router';
-import { Card, EmptyState, ErrorNote, KeyValues, Note, PathText, StateBadge, showNote } from '../../shared/ui';
-import { useAppInfo, useDestinations } from './queries';
+import { Card, EmptyState, ErrorNote, Note, PathText, StateBadge } from '../../shared/ui';
+import { useDestinations } from './queries';
+import { sealsArchives } from './rules';
 
-/** The key of each vault, with its recovery kit: the paper that brings everything back without Backstay. */
+type Holder = { of: KitOf; id: string; name: string };
+type Shown = { holder: Holder; kit: RecoveryKit };
+
+/** The key of each vault and of each plan that seals archives, with its recovery kit: the paper that brings everything back. */
 export function Kits() {
   const destinations = useDestinations();
-  const [kit, setKit] = useState<{ of: DestinationRow; kit: RecoveryKit } | null>(null);
-  const show = useAction(async (of: DestinationRow) => ({ of, kit: await api.recoveryKit(of.id) }), { onDone: setKit });
+  const plans = usePlans();
+  const [shown, setShown] = useState<Shown | null>(null);
+  const show = useAction(async (holder: Holder) => ({ holder, kit: await (holder.of === 'plans' ? api.planKit(holder.id) : api.recoveryKit(holder.id)) }), { onDone: setShown });
   if (destinations.error && !destinations.data) return <ErrorNote error={destinations.error} retry={() => void destinations.refetch()} />;
-  const rows = destinations.data ?? [];
+  const vaults = (destinations.data ?? []).filter((row) => row.vault);
+  const sealed = (plans.data ?? []).filter((row) => sealsArchives(row.layout));
   return (
-    <Card title="Keys and recovery kits">
-      {rows.length === 0 ? (
-        <EmptyState icon={IconKey} title="No keys yet" text="Each destination has a key of its own. Its recovery kit is made with it." action={<Button onClick={() => navigate('/destinations/new')}>Add a destination</Button>} />
-      ) : (
-        <ul className="lines">
-          {rows.map((row) => (
-            <li key={row.id}>
-              <div className="grow"><b>{row.name}</b> <span className="mute"><PathText path={row.place} /></span></div>
-              {row.state === 'kit_not_confirmed' && (
-                <>
-                  <StateBadge state={row.state} />
-                  <Button aria-label={`Confirm… the kit of ${row.name}`} onClick={() => navigate(`/destinations/${row.id}`)}>Confirm…</Button>
-                </>
-              )}
-              <Button loading={show.busy} aria-label={`Show kit… of ${row.name}`} onClick={() => show.run(row)}>Show kit…</Button>
-            </li>
-          ))}
-        </ul>
+    <>
+      <Card title="Vaults">
+        {vaults.length === 0 ? (
+          <EmptyState icon={IconKey} title="No keys yet" text="Each vault has a key of its own. Its recovery kit is made with it." action={<Button onClick={() => navigate('/destinations/new')}>Add a destination</Button>} />
+        ) : (
+          <ul className="lines">
+            {vaults.map((row) => <VaultLine key={row.id} row={row} busy={show.busy} onShow={() => show.run({ of: 'destinations', id: row.id, name: row.name })} />)}
+          </ul>
+        )}
+      </Card>
+      {sealed.length > 0 && (
+        <Card title="Archives of plans">
+          <ul className="lines">
+            {sealed.map((row) => (
+              <li key={row.id}>
+                <div className="grow"><b>{row.name}</b> <span className="mute">{row.layout}</span></div>
+                <Button loading={show.busy} aria-label={`Show kit… of ${row.name}`} onClick={() => show.run({ of: 'plans', id: row.id, name: row.name })}>Show kit…</Button>
+              </li>
+            ))}
+          </ul>
+        </Card>
       )}
-      <Modal opened={kit !== null} onClose={() => setKit(null)} title={`Recovery kit of ${kit?.of.name ?? ''}`} size="lg">
-        {kit && <KitView of={kit.of} kit={kit.kit} />}
+      <Modal opened={shown !== null} onClose={() => setShown(null)} title={`Recovery kit of ${shown?.holder.name ?? ''}`} size="lg">
+        {shown && (
+          <div className="stack">
+            <Note tone="warn">Whoever has this can read every backup {shown.holder.of === 'plans' ? 'of' : 'at'} {shown.holder.name}. Print it, and keep it where a fire or a thief does not get both.</Note>
+            <KitSheet id={shown.holder.id} kit={shown.kit} of={shown.holder.of} />
+          </div>
+        )}
       </Modal>
-    </Card>
+    </>
   );
 }
 
-function KitView({ of, kit }: { of: DestinationRow; kit: RecoveryKit }) {
-  const info = useAppInfo();
-  const save = useAction(
-    async (format: 'html' | 'txt') => {
-      const file = await dialogs.saveFile({ title: 'Save the recovery kit', name: `backstay-kit-${of.name.replace(/[^\w-]+/g, '-')}.${format}`, extension: format, ...(info.data ? { start: info.data.user_home } : {}) });
-      if (file) await api.saveRecoveryKit(of.id, file, format);
-      return file;
-    },
-    { onDone: (file) => file && showNote(`Recovery kit saved to ${file}. Keep it away from the backups.`) },
-  );
+function VaultLine({ row, busy, onShow }: { row: DestinationRow; busy: boolean; onShow: () => void }) {
   return (
-    <div className="stack">
-      <Note tone="warn">Whoever has this can read every backup at {of.name}. Print it, and keep it where a fire or a thief does not get both.</Note>
-      <KeyValues rows={[{ name: 'Repository', value: <PathText path={kit.repository} wrap /> }, { name: 'Vault', value: <PathText path={kit.vault_id} wrap /> }, { name: 'Password', value: <PathText path={kit.password} wrap /> }]} />
-      {kit.words.length > 1 && <ol className="kit-words">{kit.words.map((word, i) => <li key={i}>{word}</li>)}</ol>}
-      <div className="row">
-        <Button loading={save.busy} onClick={() => save.run('html')}>Save to print…</Button>
-        <Button loading={save.busy} onClick={() => save.run('txt')}>Save as text…</Button>
+    <li>
+      <div className="grow">
+        <b>{row.name}</b> <span className="mute"><PathText path={row.place} /></span>
+        {row.copies_of.length > 0 && <div className="mute small">the same key as {row.copies_of.join(' and ')}</div>}
       </div>
-    </div>
+      {row.state === 'kit_not_confirmed' && (
+        <>
+          <StateBadge state={row.state} />
+          <Button aria-label={`Confirm… the kit of ${row.name}`} onClick={() => navigate(`/destinations/${row.id}`)}>Confirm…</Button>
+        </>
+      )}
+      <Button loading={busy} aria-label={`Show kit… of ${row.name}`} onClick={onShow}>Show kit…</Button>
+    </li>
   );
 }

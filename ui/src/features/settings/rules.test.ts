@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkPassphrase, clampNumber, partOf, withLimit } from './rules';
+import { checkPassphrase, clampNumber, partOf, sealsArchives, withLimit } from './rules';
 
 it('wants a passphrase of some length, twice', () => {
   expect(checkPassphrase('short', 'short')).toHaveProperty('passphrase');
@@ -27,4 +27,10 @@ it('changes one limit and leaves the others', () => {
   expect(withLimit(limits, '', slow)).toEqual({ all: slow, destinations: limits.destinations });
   expect(withLimit(limits, 'd1', slow).destinations).toEqual([{ destination: 'd1', bandwidth: slow }]);
   expect(withLimit(limits, 'd2', slow).destinations).toHaveLength(2);
+});
+
+it('knows which plans have a key', () => {
+  expect(sealsArchives('tar.zst, sealed')).toBe(true);
+  expect(sealsArchives('zip, not sealed')).toBe(false);
+  expect(sealsArchives('vault')).toBe(false);
 });

@@ -39,3 +39,8 @@ export function withLimit(limits: Limits, id: string, bandwidth: BandwidthView):
     destinations: known ? limits.destinations.map((each) => (each.destination === id ? { ...each, bandwidth } : each)) : [...limits.destinations, { destination: id, bandwidth }],
   };
 }
+
+/** Tells by a plan's layout in words ("tar.zst, sealed") whether its archives have a key. */
+export function sealsArchives(layout: string): boolean {
+  return /(^|, )sealed\b/.test(layout);
+}
