@@ -255,7 +255,11 @@ async fn a_copy_that_was_lost_comes_back_from_nothing() {
     pair.b.1.keys().iter().for_each(|key| pair.b.1.tamper(key, None));
     pair.change(5);
     let run = pair.world.back_up(&pair.plan).await;
-    assert_eq!(run.row.state, "done_with_problems", "an empty place is not filled behind the user's back: {:?}", run.log);
+    assert_eq!(
+        run.row.state, "done_with_problems",
+        "an empty place is not filled behind the user's back: {:?}",
+        run.log
+    );
     assert!(objects(&pair.b.1).is_empty());
     let sync = pair.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);

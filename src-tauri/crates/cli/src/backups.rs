@@ -1,10 +1,10 @@
 //! Making, listing, looking at, downloading and verifying backups.
 
 use crate::common::{Session, absolute, path_text};
-use crate::options::{BackupsArgs, DownloadArgs};
+use crate::options::{BackupsArgs, DownloadArgs, VerifyArgs};
 use crate::output::{self, Exit, cells, time, time_or_never};
-use backstay_contract::{BackupEntry, BackupFilter, DownloadRequest};
-use backstay_core::Result;
+use backstay_contract::{BackupEntry, BackupFilter, DownloadRequest, RunFilter};
+use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::{count_text, size_text};
 
 /// Backs a plan up now.
@@ -40,7 +40,7 @@ pub async fn list(session: &Session, args: BackupsArgs) -> Result<Exit> {
         output::object(&page)?;
         return Ok(Exit::Done);
     }
-    let mut lines = vec![cells(["ID", "STARTED", "PLAN", "SERVER", "FILES", "SIZE", "ADDED", "STATE"])];
+    let mut lines = vec![cells(["ID", "STARTED", "PLAN", "SERVER", "FILES", "SIZE", "ADDED", "LAYOUT", "STATE", "AT"])];
     for row in &page.rows {
         lines.push(cells([
             row.id.get(..8).unwrap_or(&row.id),
@@ -50,7 +50,9 @@ pub async fn list(session: &Session, args: BackupsArgs) -> Result<Exit> {
             &row.files.to_string(),
             &size_text(row.bytes),
             &size_text(row.added_bytes),
+            &layout(&row.layout, row.sealed),
             &state(&row.state, row.problems),
+            &places(&row.destinations, &row.missing_at),
         ]));
     }
     output::table(&lines)?;
@@ -58,6 +60,16 @@ pub async fn list(session: &Session, args: BackupsArgs) -> Result<Exit> {
         output::text(&format!("{} of {} shown; see --limit", page.rows.len(), page.total))?;
     }
     Ok(Exit::Done)
+}
+
+fn layout(word: &str, sealed: bool) -> String {
+    if sealed { format!("{word}, sealed") } else { word.to_owned() }
+}
+
+/// Says where a backup lies, and where it should but does not.
+fn places(there: &[String], missing: &[String]) -> String {
+    let there = there.join(", ");
+    if missing.is_empty() { there } else { format!("{there} (missing at {})", missing.join(", ")) }
 }
 
 fn state(word: &str, problems: u64) -> String {
@@ -81,12 +93,19 @@ pub async fn show(session: &Session, backup: &str) -> Result<Exit> {
         cells(["Size", &size_text(row.bytes)]),
         cells(["Read", &size_text(detail.bytes_read)]),
         cells(["Added", &size_text(row.added_bytes)]),
-        cells(["At", &row.destinations.join(", ")]),
+        cells(["Layout", &layout(&row.layout, row.sealed)]),
+        cells(["At", &places(&row.destinations, &row.missing_at)]),
         cells(["Checked", &time_or_never(row.verified)]),
         cells(["State", &state(&row.state, row.problems)]),
     ])?;
     for item in &detail.items {
         output::text(&format!("  {}: {}", item.name, item.text))?;
+    }
+    for copy in &detail.copies {
+        let file = copy.file.as_ref().map(|file| format!(" {file}, {}", size_text(copy.file_bytes.unwrap_or(0))));
+        let note = copy.cost_note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+        let (name, state) = (&copy.destination_name, &copy.state);
+        output::text(&format!("  copy at {name}: {state}{}{note}", file.unwrap_or_default()))?;
     }
     for problem in &detail.problem_list {
         output::text(&format!("  {} {}: {}", problem.kind, problem.subject, problem.reason))?;
@@ -149,34 +168,68 @@ pub async fn diff(session: &Session, older: &str, newer: &str) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Packs backups into files; the worst ending of them is the program's.
+/// Brings backups into files, in one run.
 pub async fn download(session: &Session, args: DownloadArgs) -> Result<Exit> {
-    let folder = path_text(&absolute(&args.out)?)?;
-    let mut worst = Exit::Done;
-    for backup in &args.backups {
-        let events = session.begin();
-        let request = DownloadRequest {
-            backup: session.backup(backup).await?,
-            paths: args.only.clone(),
-            format: args.format.clone(),
-            folder: folder.clone(),
-        };
-        let run = session.backstay.start_download(request).await?;
-        let detail = session.watch(&run, events).await?;
-        let exit = session.report(&detail).await?;
-        worst = worst.max(exit);
-        if exit == Exit::Cancelled {
-            break;
+    let events = session.begin();
+    let run = match (&args.resume, &args.out) {
+        (Some(run), _) => session.backstay.resume_download(&resumable(session, run).await?).await?,
+        (None, Some(out)) => {
+            let mut backups = Vec::new();
+            for backup in &args.backups {
+                backups.push(session.backup(backup).await?);
+            }
+            let destination = match &args.from {
+                Some(name) => Some(session.destination(name).await?.id),
+                None => None,
+            };
+            let request = DownloadRequest {
+                backups,
+                paths: args.only.clone(),
+                format: args.format.replace('-', "_"),
+                destination,
+                folder: path_text(&absolute(out)?)?,
+            };
+            session.backstay.start_download(request).await?
         }
+        (None, None) => return Err(Error::new(ErrorClass::Invalid, "The folder to write into is missing (--out)")),
+    };
+    let detail = session.watch(&run, events).await?;
+    let exit = session.report(&detail).await?;
+    if detail.row.resumable && !session.json {
+        eprintln!("Go on with it: backstay download --resume {run}");
     }
-    Ok(worst)
+    Ok(exit)
 }
 
-/// Reads a backup back whole.
-pub async fn verify(session: &Session, backup: &str) -> Result<Exit> {
-    let backup = session.backup(backup).await?;
-    let events = session.begin();
-    let run = session.backstay.start_verify(&backup).await?;
+/// Finds the download to go on with.
+async fn resumable(session: &Session, run: &str) -> Result<String> {
+    if run != "last" {
+        return Ok(run.to_owned());
+    }
+    let filter = RunFilter { kind: Some("download".into()), ..RunFilter::default() };
+    let rows = session.backstay.runs(filter).await?.rows;
+    rows.into_iter().find(|row| row.resumable).map(|row| row.id).ok_or_else(|| {
+        Error::new(ErrorClass::Missing, "There is no download that ended early and can go on")
+            .hint("See: backstay runs")
+    })
+}
+
+/// Reads a backup back whole, or checks a destination.
+pub async fn verify(session: &Session, args: VerifyArgs) -> Result<Exit> {
+    let events;
+    let run = match (&args.backup, &args.destination) {
+        (_, Some(name)) => {
+            let destination = session.destination(name).await?.id;
+            events = session.begin();
+            session.backstay.start_verify_destination(&destination, args.read_data).await?
+        }
+        (Some(backup), None) => {
+            let backup = session.backup(backup).await?;
+            events = session.begin();
+            session.backstay.start_verify(&backup).await?
+        }
+        (None, None) => return Err(Error::new(ErrorClass::Invalid, "Name a backup, or a destination")),
+    };
     let detail = session.watch(&run, events).await?;
     session.report(&detail).await
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod backups;
+mod copies;
 mod common;
 mod demo;
 mod destinations;
@@ -67,7 +68,12 @@ async fn run(options: Options) -> Result<Exit, Error> {
         Verb::Diff { older, newer } => backups::diff(&session, &older, &newer).await,
         Verb::Restore(wish) => restore::run(&session, wish).await,
         Verb::Download(wish) => backups::download(&session, wish).await,
-        Verb::Verify { backup } => backups::verify(&session, &backup).await,
+        Verb::Verify(wish) => backups::verify(&session, wish).await,
+        Verb::Sync { destination } => copies::sync(&session, &destination).await,
+        Verb::Prune { destination } => copies::prune(&session, &destination).await,
+        Verb::Delete(wish) => copies::delete(&session, wish).await,
+        Verb::Link { backup, at, minutes } => copies::link(&session, &backup, &at, minutes).await,
+        Verb::Thaw { backup, at, days } => copies::thaw(&session, &backup, &at, days).await,
         Verb::Status => system::status(&session).await,
         Verb::Runs(filter) => system::runs(&session, filter).await,
         Verb::Cancel { run } => system::cancel(&session, &run).await,

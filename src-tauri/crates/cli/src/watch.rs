@@ -67,7 +67,7 @@ impl Session {
         let ours = match event {
             Event::Progress { progress } => progress.run == run,
             Event::Run { run: row } => row.id == run,
-            Event::Changed { .. } => false,
+            Event::Changed { .. } | Event::TestStep { .. } => false,
         };
         if !ours {
             return Ok(());

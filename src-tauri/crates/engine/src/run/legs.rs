@@ -131,8 +131,8 @@ impl Legs {
 
     /// Opens a place and asks one small question.
     async fn reach(&self, job: &Job, leg: &LegOfRun) -> Result<Arc<dyn Destination>> {
-        let traffic = Arc::new(LegTraffic { leg: leg.shown.clone(), progress: job.progress.clone() });
-        let place = job.ctx.or_cancel(job.inner.open_place(&leg.config, Some(traffic))).await?;
+        let watch = LegTraffic::watch(&leg.shown, &job.progress);
+        let place = job.ctx.or_cancel(job.inner.open_place(&leg.config, watch)).await?;
         let key = Key::new(if self.archives { "backstay/ready" } else { "config" })?;
         match job.ctx.or_cancel(place.head(&key)).await {
             Ok(_) => Ok(place),

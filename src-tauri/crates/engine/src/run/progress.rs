@@ -1,6 +1,7 @@
 //! Live progress of one run: counts, rate, time left, last activity; problems and log lines on their way to the store.
 
 use crate::backstay::locked;
+use crate::parts::Watch;
 use crate::words::phase_word;
 use async_trait::async_trait;
 use backstay_contract::{DestinationProgress, ProgressView};
@@ -10,7 +11,7 @@ use backstay_core::destination::{Direction, Traffic};
 use backstay_core::run::{Phase, Problem};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -104,6 +105,7 @@ impl RunProgress {
         let leg = Arc::new(Leg {
             name: name.to_owned(),
             bytes: AtomicU64::new(0),
+            retrying: AtomicBool::new(false),
             limit: Box::new(limit),
             state: Mutex::new(LegState { word: "waiting", text: None, samples: Samples::default() }),
         });
@@ -186,6 +188,8 @@ impl Samples {
 pub(crate) struct Leg {
     name: String,
     bytes: AtomicU64,
+    /// It waits for another try; the next byte ends that.
+    retrying: AtomicBool,
     limit: Box<dyn Fn() -> Option<u64> + Send + Sync>,
     state: Mutex<LegState>,
 }
@@ -197,6 +201,18 @@ struct LegState {
 }
 
 impl Leg {
+    /// Says that it waits for another try, and why.
+    pub fn retries(&self, text: String) {
+        self.retrying.store(true, Ordering::Relaxed);
+        self.set("retrying", Some(text));
+    }
+    /// Bytes went there.
+    fn count(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.retrying.swap(false, Ordering::Relaxed) {
+            self.set("writing", None);
+        }
+    }
     /// Says how it stands: "waiting", "writing", "retrying", "checking", "done" or "failed".
     pub fn set(&self, word: &'static str, text: Option<String>) {
         let mut state = locked(&self.state);
@@ -223,15 +239,28 @@ impl Leg {
 
 /// Counts the bytes that go to one destination of a run.
 pub(crate) struct LegTraffic {
-    pub leg: Arc<Leg>,
-    pub progress: Arc<RunProgress>,
+    leg: Arc<Leg>,
+    progress: Arc<RunProgress>,
+}
+
+impl LegTraffic {
+    /// Watches a destination for this run.
+    pub fn watch(leg: &Arc<Leg>, progress: &Arc<RunProgress>) -> Watch {
+        let traffic = Arc::new(Self { leg: leg.clone(), progress: progress.clone() });
+        let (leg, progress) = (leg.clone(), progress.clone());
+        let on_retry = move |error: &backstay_core::Error, pause: Duration| {
+            progress.alive();
+            leg.retries(format!("{}; another try in {} s", error.message, pause.as_secs().max(1)));
+        };
+        Watch { traffic: Some(traffic), on_retry: Some(Arc::new(on_retry)) }
+    }
 }
 
 #[async_trait]
 impl Traffic for LegTraffic {
     async fn pass(&self, direction: Direction, bytes: usize) {
         if direction == Direction::Up {
-            self.leg.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.leg.count(bytes as u64);
         }
         self.progress.alive();
     }

@@ -55,8 +55,8 @@ impl Sync {
         let (inner, id) = (job.inner.clone(), self.to.id.clone());
         let shown = job.progress.add_leg(&self.to.name, move || inner.limiters.limit_now(&id));
         let result = async {
-            let traffic = Arc::new(LegTraffic { leg: shown.clone(), progress: job.progress.clone() });
-            let place = job.ctx.or_cancel(job.inner.open_place(&self.to, Some(traffic))).await?;
+            let watch = LegTraffic::watch(&shown, &job.progress);
+            let place = job.ctx.or_cancel(job.inner.open_place(&self.to, watch)).await?;
             shown.set("writing", None);
             self.fill(&job, place).await
         };
