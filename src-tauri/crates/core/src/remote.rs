@@ -77,8 +77,8 @@ pub trait RemoteFile: Send + Sync {
     async fn write_at(&self, offset: u64, content: Bytes) -> Result<()>;
     /// Reads so many bytes at an offset; fewer only where the file ends.
     async fn read_at(&self, offset: u64, length: usize) -> Result<Bytes>;
-    /// Returns its size now.
-    async fn size(&self) -> Result<u64>;
+    /// Returns what is known of it now.
+    async fn stat(&self) -> Result<RemoteStat>;
     /// Makes durable what was written, where the server can; `Ok` where it cannot.
     async fn sync(&self) -> Result<()>;
     /// Closes it. Reads and writes under way are ended first by whoever began them.

@@ -6,9 +6,10 @@ pub mod mirror;
 mod open;
 mod probe;
 pub mod s3;
+mod server_names;
 pub mod sftp;
 pub mod wrap;
 
 pub use local::Local;
 pub use open::{Opening, open, open_bare};
-pub use probe::{Ability, ProbeStep, Probed, probe};
+pub use probe::{Ability, ProbeStep, Probed, probe, probe_place};

@@ -1,61 +1,341 @@
-//! The way to the folder.
+//! The folder itself: is it there, and the calls that are passed on to the files beside this one.
 
+use super::certificate::CertificateSeen;
+use super::pool::{Lease, Pool};
+use super::session;
+use super::tls::{Trust, Versions};
+use super::{errors, parts};
+use crate::server_names;
 use async_trait::async_trait;
-use backstay_core::destination::{Destination, DestinationCapabilities, Key, ObjectInfo, PartUpload, WriteMode};
+use backstay_core::config::{DestinationLogin, FtpPlace, FtpTls};
+use backstay_core::destination::{
+    Destination, DestinationCapabilities, Key, ObjectInfo, PartUpload, Swept, Traffic, WriteMode,
+};
 use backstay_core::entry::ByteStream;
 use backstay_core::host::Space;
-use backstay_core::{Error, ErrorClass, Result};
+use backstay_core::{Error, ErrorClass, Result, Secret};
 use bytes::Bytes;
+use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use suppaftp::FtpError;
 
-/// A folder as a destination.
+/// A folder of an FTP server as a destination.
+///
+/// The folder is made by the first `put`: below the log-in folder with all on the way, elsewhere only if the one above
+/// it exists. Once it was seen it is never made again: a folder that vanishes is `Offline`.
+///
+/// FTP has no way to create a name only if it is free: for `CreateNew` the name is looked at first. `Replace` is a
+/// rename, which Unix servers do atomically; where a server refuses it, the old object is moved aside for a moment.
 pub struct Ftp {
+    pub(super) folder: Arc<Folder>,
+}
+
+/// What all calls share.
+pub(super) struct Folder {
     pub(super) label: String,
+    /// The folder's absolute path, without a slash at its end; empty is the root.
+    pub(super) root: String,
+    /// What was made or seen already.
+    made: Mutex<HashSet<String>>,
+    pub(super) traffic: Arc<dyn Traffic>,
+    pub(super) pool: Arc<Pool>,
+    /// The path as the user gave it, and whether it counts from the log-in folder.
+    place: (String, bool),
+    seen: AtomicBool,
+}
+
+/// Asks a server for its certificate, without logging in. Errors are those of reaching it; a certificate that nobody
+/// vouches for is a result here.
+pub async fn probe_certificate(place: &FtpPlace) -> Result<CertificateSeen> {
+    let tried = format!("Cannot look at the certificate of {}", place.host);
+    if place.tls == FtpTls::None {
+        return Err(Error::new(ErrorClass::Invalid, format!("{tried}: TLS is switched off for it")));
+    }
+    // Judged by the authorities alone, whatever was pinned.
+    let trust = Trust::of(None).await?;
+    let connector = trust.connector(Versions::All)?;
+    match session::greet(place, &connector, &tried).await {
+        Ok(_) => {}
+        Err(_) if connector.seen().is_some() => {}
+        Err(error) => return Err(error),
+    }
+    connector.seen().ok_or_else(|| Error::new(ErrorClass::Unsupported, format!("{tried}: it showed none")))
 }
 
 impl Ftp {
-    fn unready<R>(&self) -> Result<R> {
-        Err(Error::new(ErrorClass::Unsupported, format!("Cannot use {} yet", self.label)))
+    /// Opens a folder; it need not exist yet. Connects, logs in and makes a data connection, so that what is wrong with
+    /// any of them shows here.
+    pub async fn open(
+        label: &str,
+        place: &FtpPlace,
+        login: &DestinationLogin,
+        traffic: Arc<dyn Traffic>,
+    ) -> Result<Self> {
+        let path = server_names::folder(label, &place.path)?;
+        let text = std::str::from_utf8(path.as_bytes()).unwrap_or_default().to_owned();
+        if text.chars().chain(place.user.chars()).any(char::is_control) {
+            let text = format!("Cannot use {label}: folder and user must not hold control characters");
+            return Err(Error::new(ErrorClass::Invalid, text));
+        }
+        let label = format!("{label} ({}:{})", place.host, place.path);
+        let tried = format!("Cannot open {label}");
+        let trust = Trust::of(place.pinned_certificate.as_deref()).await?;
+        let password = login.secret.clone().unwrap_or_else(|| Secret::new(""));
+        let pool = Pool::new(place.clone(), password, trust);
+        let home = try_data(&pool, &tried).await?;
+        let relative = !path.is_absolute();
+        let root = match relative {
+            true => format!("{}/{text}", home.trim_end_matches('/')),
+            false => text,
+        };
+        let folder = Folder {
+            label,
+            root: root.trim_end_matches('/').to_owned(),
+            made: Mutex::default(),
+            traffic,
+            pool,
+            place: (place.path.clone(), relative),
+            seen: AtomicBool::new(false),
+        };
+        let mut lease = folder.pool.take(&tried).await?;
+        folder.is_there(&mut lease, &tried).await?;
+        lease.done();
+        Ok(Self { folder: Arc::new(folder) })
+    }
+}
+
+/// Makes a data connection by listing the log-in folder, and finds out in which way the server takes one. Returns the
+/// log-in folder.
+async fn try_data(pool: &Arc<Pool>, tried: &str) -> Result<String> {
+    loop {
+        let mut lease = pool.take(tried).await?;
+        let session = lease.session()?;
+        let home = session.home.clone();
+        let command = if session.features.mlst { "MLSD" } else { "LIST" };
+        let answer = session.list_here(command).await;
+        match answer {
+            Ok(_) => {
+                lease.done();
+                return Ok(home);
+            }
+            Err(FtpError::UnexpectedResponse(reply))
+                if errors::code(&reply) >= 500 && errors::may_be_absent(&FtpError::UnexpectedResponse(reply.clone())) =>
+            {
+                // A log-in folder that cannot be listed says nothing of our own folder.
+                lease.done();
+                return Ok(home);
+            }
+            // Taking up sessions of TLS 1.3 is beyond some servers; those of 1.2 they know.
+            Err(error) if may_be_the_session(&error) && !pool.ways.tls12.swap(true, Ordering::Relaxed) => {
+                drop(lease);
+                pool.forget_idle().await;
+            }
+            Err(error) => return lease.judge(tried, Err(error)),
+        }
+    }
+}
+
+fn may_be_the_session(error: &FtpError) -> bool {
+    match error {
+        FtpError::UnexpectedResponse(reply) => errors::wants_session(reply) || errors::code(reply) == 425,
+        FtpError::SecureError(_) => true,
+        _ => false,
+    }
+}
+
+impl Folder {
+    /// Returns the path of a key.
+    pub(super) fn path_of(&self, key: &Key) -> Result<String> {
+        server_names::check(key)?;
+        Ok(format!("{}/{key}", self.root))
+    }
+
+    /// Returns the folder in words.
+    pub(super) fn place(&self) -> String {
+        if self.place.0.is_empty() { "the log-in folder".to_owned() } else { self.place.0.clone() }
+    }
+
+    /// Looks whether the folder is there. Once seen, it must stay.
+    pub(super) async fn is_there(&self, lease: &mut Lease, tried: &str) -> Result<bool> {
+        let root = if self.root.is_empty() { "/" } else { &self.root };
+        match lease.session()?.enter(root).await {
+            Ok(()) => {
+                self.seen.store(true, Ordering::Relaxed);
+                Ok(true)
+            }
+            Err(error) if errors::may_be_absent(&error) => {
+                if self.seen.load(Ordering::Relaxed) {
+                    return Err(errors::vanished(tried, &self.place()));
+                }
+                Ok(false)
+            }
+            Err(error) => lease.judge(tried, Err(error)),
+        }
+    }
+
+    /// Makes a folder at or below the root, and those between, unless that was done before.
+    pub(super) async fn make_folders(&self, lease: &mut Lease, tried: &str, path: &str) -> Result<()> {
+        if self.made().contains(path) {
+            return Ok(());
+        }
+        if !self.is_there(lease, tried).await? {
+            self.make_root(lease, tried).await?;
+        }
+        let below = path.strip_prefix(&self.root).unwrap_or("").trim_start_matches('/');
+        let mut at = self.root.clone();
+        for part in below.split('/').filter(|part| !part.is_empty()) {
+            at = format!("{at}/{part}");
+            if !self.made().contains(&at) {
+                self.make_one(lease, tried, &at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets which folders were made: one of them is gone.
+    pub(super) fn forget_folders(&self) {
+        self.made().clear();
+    }
+
+    fn made(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes one folder; one that is there already is fine. `Missing` when the one above is not there.
+    async fn make_one(&self, lease: &mut Lease, tried: &str, path: &str) -> Result<()> {
+        // What servers say to a folder that is there already differs; going into it does not.
+        if lease.session()?.enter(path).await.is_err() {
+            let made = lease.session()?.make_dir(path).await;
+            if let Err(error) = made {
+                let absent = matches!(&error, FtpError::UnexpectedResponse(reply) if errors::is_absent(reply));
+                // Another session may have made it in the meantime.
+                if lease.session()?.enter(path).await.is_err() {
+                    let above = path.rsplit_once('/').map_or("/", |(above, _)| if above.is_empty() { "/" } else { above });
+                    if absent || lease.session()?.enter(above).await.is_err() {
+                        return Err(errors::no_parent(tried, above));
+                    }
+                    return lease.judge(tried, Err(error));
+                }
+            }
+        }
+        self.made().insert(path.to_owned());
+        Ok(())
+    }
+
+    async fn make_root(&self, lease: &mut Lease, tried: &str) -> Result<()> {
+        let depth = if self.place.1 { self.place.0.split('/').filter(|part| !part.is_empty()).count() } else { 1 };
+        let mut to_make: Vec<&str> = Vec::new();
+        let mut at = self.root.as_str();
+        for _ in 0..depth {
+            to_make.push(at);
+            at = at.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        for path in to_make.into_iter().rev().filter(|path| !path.is_empty()) {
+            self.make_one(lease, tried, path).await?;
+        }
+        if self.is_there(lease, tried).await? { Ok(()) } else { Err(errors::vanished(tried, &self.place())) }
+    }
+
+    /// Returns what is known of an object.
+    async fn look(&self, lease: &mut Lease, tried: &str, key: &Key) -> Result<ObjectInfo> {
+        let size_bytes = self.size_of(lease, tried, key).await?;
+        let modified = lease.session()?.changed(&self.path_of(key)?).await.unwrap_or(None);
+        Ok(ObjectInfo { key: key.clone(), size_bytes, modified })
+    }
+
+    /// Returns an object's size.
+    pub(super) async fn size_of(&self, lease: &mut Lease, tried: &str, key: &Key) -> Result<u64> {
+        let path = self.path_of(key)?;
+        match lease.session()?.size(&path).await {
+            Ok(size) => Ok(size),
+            Err(error) if errors::may_be_absent(&error) => Err(self.why_not(lease, tried, key, error).await),
+            Err(error) => lease.judge(tried, Err(error)),
+        }
+    }
+
+    /// Finds out why an object could not be read: many servers say the same whether it is absent, forbidden or a folder.
+    pub(super) async fn why_not(&self, lease: &mut Lease, tried: &str, key: &Key, error: FtpError) -> Error {
+        let certain = matches!(&error, FtpError::UnexpectedResponse(reply) if errors::is_absent(reply));
+        match self.is_there(lease, tried).await {
+            Ok(true) if certain => errors::no_object(tried),
+            Ok(true) => match self.is_listed(lease, tried, key).await {
+                Ok(true) => errors::classify(tried, error),
+                Ok(false) => errors::no_object(tried),
+                Err(error) => error,
+            },
+            Ok(false) => errors::no_object(tried),
+            Err(error) => error,
+        }
     }
 }
 
 #[async_trait]
 impl Destination for Ftp {
     fn label(&self) -> &str {
-        &self.label
+        &self.folder.label
     }
+
     fn capabilities(&self) -> DestinationCapabilities {
-        DestinationCapabilities { parallel_parts: 1, parallel_objects: 1, ..DestinationCapabilities::default() }
+        DestinationCapabilities {
+            atomic_create: false,
+            ranges: true,
+            space: false,
+            parallel_parts: 1,
+            parallel_objects: u8::try_from(self.folder.pool.limit()).unwrap_or(u8::MAX).max(1),
+            checks_hash: false,
+            links: false,
+        }
     }
-    async fn put(&self, _: &Key, _: Bytes, _: WriteMode) -> Result<()> {
-        self.unready()
+
+    async fn put(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
+        self.folder.clone().write(key, content, mode).await
     }
-    async fn put_stream(&self, _: &Key, _: ByteStream, _: WriteMode) -> Result<u64> {
-        self.unready()
+
+    async fn put_stream(&self, key: &Key, content: ByteStream, mode: WriteMode) -> Result<u64> {
+        self.folder.clone().write_stream(key, content, mode).await
     }
-    async fn begin_upload(&self, _: &Key, _: Option<u64>) -> Result<Arc<dyn PartUpload>> {
-        self.unready()
+
+    async fn begin_upload(&self, key: &Key, _size: Option<u64>) -> Result<Arc<dyn PartUpload>> {
+        parts::begin(self.folder.clone(), key).await
     }
-    async fn resume_upload(&self, _: &Key, _: Option<u64>, _: &str) -> Result<Arc<dyn PartUpload>> {
-        self.unready()
+
+    async fn resume_upload(&self, key: &Key, _size: Option<u64>, token: &str) -> Result<Arc<dyn PartUpload>> {
+        parts::resume(self.folder.clone(), key, token).await
     }
-    async fn get(&self, _: &Key, _: Option<Range<u64>>) -> Result<Bytes> {
-        self.unready()
+
+    async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Bytes> {
+        self.folder.read(key, range).await
     }
-    async fn get_stream(&self, _: &Key, _: u64) -> Result<ByteStream> {
-        self.unready()
+
+    async fn get_stream(&self, key: &Key, offset: u64) -> Result<ByteStream> {
+        self.folder.clone().read_stream(key, offset).await
     }
-    async fn head(&self, _: &Key) -> Result<ObjectInfo> {
-        self.unready()
+
+    async fn head(&self, key: &Key) -> Result<ObjectInfo> {
+        let tried = format!("Cannot find {key} on {}", self.folder.label);
+        let mut lease = self.folder.pool.take(&tried).await?;
+        let found = self.folder.look(&mut lease, &tried, key).await;
+        lease.done();
+        found
     }
-    async fn list(&self, _: &str) -> Result<Vec<ObjectInfo>> {
-        self.unready()
+
+    async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        self.folder.list(prefix).await
     }
-    async fn delete(&self, _: &Key) -> Result<()> {
-        self.unready()
+
+    async fn delete(&self, key: &Key) -> Result<()> {
+        self.folder.remove(key).await
     }
+
     async fn space(&self) -> Result<Space> {
-        self.unready()
+        let text = format!("Cannot ask how much room there is on {}: FTP has no question for it", self.folder.label);
+        Err(Error::new(ErrorClass::Unsupported, text))
+    }
+
+    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
+        self.folder.sweep(older_than).await
     }
 }

@@ -1,6 +1,7 @@
 //! The folder itself: is it there, and the calls that are passed on to the files beside this one.
 
 use super::{config, errors};
+use crate::server_names;
 use async_trait::async_trait;
 use backstay_core::config::SftpPlace;
 use backstay_core::destination::{
@@ -47,7 +48,7 @@ impl Sftp {
         source: Arc<dyn RemoteFilesSource>,
         traffic: Arc<dyn Traffic>,
     ) -> Result<Self> {
-        let root = config::folder(label, &place.path)?;
+        let root = server_names::folder(label, &place.path)?;
         let label = format!("{label} ({}:{})", source.label(), place.path);
         let files = source.open().await?;
         let features = files.features();

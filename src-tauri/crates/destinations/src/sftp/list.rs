@@ -1,7 +1,8 @@
 //! Listing objects, many folders at once, and sweeping what killed writers left.
 
 use super::client::Folder;
-use super::config::{self, PARALLEL_FOLDERS, TEMP_PREFIX};
+use super::config::PARALLEL_FOLDERS;
+use crate::server_names::{self, TEMP_PREFIX};
 use backstay_core::destination::{Key, ObjectInfo, Swept};
 use backstay_core::remote::{RemoteFiles, RemoteKind, RemoteOpen, RemoteStat};
 use backstay_core::{ErrorClass, RawPath, Result};
@@ -34,7 +35,7 @@ impl Folder {
             return Ok(met);
         }
         let start = match prefix.rsplit_once('/') {
-            Some((dir, _)) => (config::path_of(&self.root, &Key::new(dir)?)?, format!("{dir}/")),
+            Some((dir, _)) => (server_names::path_of(&self.root, &Key::new(dir)?)?, format!("{dir}/")),
             None => (self.root.clone(), String::new()),
         };
         let mut to_list = vec![start];
@@ -90,7 +91,7 @@ impl Folder {
 
     /// What time it is on the server: the last change of a file made now.
     async fn server_time(&self, files: &dyn RemoteFiles, tried: &str) -> Result<Option<i64>> {
-        let path = self.root.join(config::temp_name())?;
+        let path = self.root.join(server_names::temp_name())?;
         let file = files.open_file(&path, RemoteOpen::CreateNew).await.map_err(|error| self.error(tried, error))?;
         let stat = file.stat().await;
         let _ = file.close().await;
@@ -105,7 +106,7 @@ fn take(prefix: &str, (path, base): (&RawPath, &str), name: &[u8], stat: RemoteS
     let name = std::str::from_utf8(name).ok()?;
     let path = path.join(name).ok()?;
     if name.starts_with(TEMP_PREFIX) {
-        if stat.kind == RemoteKind::File && config::is_temp_name(name) {
+        if stat.kind == RemoteKind::File && server_names::is_temp_name(name) {
             met.temps.push((path, stat.modified));
         }
         return None;

@@ -3,8 +3,9 @@
 //! holes behind when the connection is lost.
 
 use super::client::Folder;
-use super::config::{self, MARKS, PART_BYTES};
+use super::config::PART_BYTES;
 use super::errors::vanished;
+use crate::server_names::{self, MARKS};
 use async_trait::async_trait;
 use backstay_core::destination::{Key, PartUpload, StoredPart, WriteMode};
 use backstay_core::remote::{RemoteFile, RemoteFiles, RemoteOpen};
@@ -13,6 +14,8 @@ use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
+/// After so many parts the server is asked to sync, so that the end of a large upload does not have all of it to wait for.
+const PARTS_OF_A_SYNC: u32 = 16;
 /// How a stored part is marked.
 const STORED: u8 = b'1';
 
@@ -64,12 +67,12 @@ pub(super) async fn begin(folder: Arc<Folder>, key: &Key) -> Result<Arc<dyn Part
 /// Goes on with an upload.
 pub(super) async fn resume(folder: Arc<Folder>, key: &Key, token: &str) -> Result<Arc<dyn PartUpload>> {
     let tried = format!("Cannot go on writing {key} on {}", folder.label);
-    let known = token.split_once(':').filter(|(name, _)| config::is_temp_name(name) && !name.ends_with(MARKS));
+    let known = token.split_once(':').filter(|(name, _)| server_names::is_temp_name(name) && !name.ends_with(MARKS));
     let known = known.and_then(|(name, size)| Some((name, size.parse::<u64>().ok().filter(|size| *size > 0)?)));
     let Some((name, part_bytes)) = known else {
         return Err(Error::new(ErrorClass::Missing, format!("{tried}: what was begun is not known any more")));
     };
-    let target = config::path_of(&folder.root, key)?;
+    let target = server_names::path_of(&folder.root, key)?;
     let temp = target.parent().unwrap_or_default().join(name)?;
     let marks = marks_of(&temp)?;
     let (key, token) = (key.clone(), token.to_owned());
@@ -162,6 +165,11 @@ impl PartUpload for Upload {
         }
         let open = self.opened(&tried).await?;
         if let Err(error) = self.folder.write_pieces(&*open.content, offset, content).await {
+            return Err(self.folder.write_error(&*open.files, &tried, size_bytes, error).await);
+        }
+        if number.is_multiple_of(PARTS_OF_A_SYNC)
+            && let Err(error) = open.content.sync().await
+        {
             return Err(self.folder.write_error(&*open.files, &tried, size_bytes, error).await);
         }
         if let Err(error) = open.marks.write_at(u64::from(number - 1), Bytes::from_static(&[STORED])).await {

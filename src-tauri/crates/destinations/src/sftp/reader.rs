@@ -1,8 +1,9 @@
 //! Reading objects, with many pieces asked for ahead.
 
 use super::client::Folder;
-use super::config::{self, PIECE_BYTES, PIECES};
+use super::config::{PIECE_BYTES, PIECES};
 use super::errors::{cut_short, no_object};
+use crate::server_names;
 use backstay_core::destination::{Direction, Key, ObjectInfo};
 use backstay_core::entry::ByteStream;
 use backstay_core::remote::{RemoteFile, RemoteKind, RemoteOpen, RemoteStat};
@@ -125,7 +126,7 @@ impl Folder {
 
     pub(super) async fn look_at(&self, key: &Key) -> Result<ObjectInfo> {
         let tried = format!("Cannot find {key} on {}", self.label);
-        let path = config::path_of(&self.root, key)?;
+        let path = server_names::path_of(&self.root, key)?;
         let files = self.files(&tried).await?;
         match files.stat(&path).await {
             Ok(stat) => {
@@ -141,7 +142,7 @@ impl Folder {
     }
 
     async fn open_object(&self, key: &Key, tried: &str) -> Result<Arc<dyn RemoteFile>> {
-        let path = config::path_of(&self.root, key)?;
+        let path = server_names::path_of(&self.root, key)?;
         let files = self.files(tried).await?;
         let error = match files.open_file(&path, RemoteOpen::Read).await {
             Ok(file) => return Ok(file),

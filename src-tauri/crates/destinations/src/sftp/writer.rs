@@ -1,8 +1,9 @@
 //! Writing and removing objects: a temporary file beside the target, synced, its size seen, then renamed.
 
 use super::client::Folder;
-use super::config::{self, PIECE_BYTES, PIECES};
+use super::config::{PIECE_BYTES, PIECES};
 use super::errors::taken;
+use crate::server_names;
 use backstay_core::destination::{Direction, Key, WriteMode};
 use backstay_core::entry::ByteStream;
 use backstay_core::remote::{RemoteFile, RemoteFiles, RemoteKind, RemoteOpen, RemoteRename};
@@ -106,10 +107,10 @@ impl Folder {
 
     /// Makes a temporary file beside the target, and the folders on the way where they are missing.
     pub(super) async fn begin(self: &Arc<Self>, tried: &str, key: &Key, mode: WriteMode) -> Result<(Temp, RawPath)> {
-        let target = config::path_of(&self.root, key)?;
+        let target = server_names::path_of(&self.root, key)?;
         let files = self.files(tried).await?;
         let parent = target.parent().unwrap_or_default();
-        let path = parent.join(config::temp_name())?;
+        let path = parent.join(server_names::temp_name())?;
         // A look at the target spares writing all of it in vain, and costs no time beside the other question. The rename
         // decides.
         let look = async { mode == WriteMode::CreateNew && files.stat(&target).await.is_ok() };
@@ -192,7 +193,7 @@ impl Folder {
 
     /// Replaces where the server cannot rename over what is there: the old one steps aside, and back if that fails.
     async fn swap(&self, files: &dyn RemoteFiles, tried: &str, from: &RawPath, to: &RawPath) -> Result<()> {
-        let aside = to.parent().unwrap_or_default().join(config::temp_name())?;
+        let aside = to.parent().unwrap_or_default().join(server_names::temp_name())?;
         let failed = |error| self.error(tried, error);
         files.rename(to, &aside, RemoteRename::Plain).await.map_err(failed)?;
         if let Err(error) = files.rename(from, to, RemoteRename::Plain).await {
@@ -217,7 +218,7 @@ impl Folder {
 
     pub(super) async fn remove(&self, key: &Key) -> Result<()> {
         let tried = format!("Cannot delete {key} on {}", self.label);
-        let path = config::path_of(&self.root, key)?;
+        let path = server_names::path_of(&self.root, key)?;
         let files = self.files(&tried).await?;
         let Err(error) = files.remove(&path).await else { return Ok(()) };
         match error.class {

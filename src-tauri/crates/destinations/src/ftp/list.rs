@@ -1,0 +1,185 @@
+//! Listing objects, several folders at once, and sweeping what killed writers left.
+
+use super::client::Folder;
+use super::errors;
+use super::listing::{self, Listed, ListedKind};
+use super::pool::Lease;
+use super::writer::{Content, parent_of};
+use crate::server_names::{self, TEMP_PREFIX};
+use backstay_core::destination::{Key, ObjectInfo, Swept};
+use backstay_core::Result;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::time::Duration;
+use suppaftp::FtpError;
+
+/// A folder to list: its path, and the start of the keys in it.
+type Below = (String, String);
+
+/// What a walk met.
+#[derive(Default)]
+struct Met {
+    objects: Vec<ObjectInfo>,
+    /// Paths of temporary files.
+    temps: Vec<String>,
+}
+
+impl Folder {
+    /// Lists the objects whose key starts with `prefix`. A folder still to be made has none.
+    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        let tried = format!("Cannot list {}", self.label);
+        Ok(self.walk(&tried, prefix).await?.objects)
+    }
+
+    async fn walk(&self, tried: &str, prefix: &str) -> Result<Met> {
+        let start = match prefix.rsplit_once('/') {
+            Some((dir, _)) => (self.path_of(&Key::new(dir)?)?, format!("{dir}/")),
+            None => (self.root.clone(), String::new()),
+        };
+        let mut met = Met::default();
+        if !self.look_for_root(tried).await? {
+            return Ok(met);
+        }
+        let mut to_list = vec![start];
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < self.pool.limit() {
+                let Some((path, base)) = to_list.pop() else { break };
+                under_way.push(async move { (self.list_folder(tried, &path).await, path, base) });
+            }
+            let Some((listed, path, base)) = under_way.next().await else { break };
+            for listed in listed?.unwrap_or_default() {
+                to_list.extend(take(prefix, (&path, &base), listed, &mut met));
+            }
+        }
+        // A disk unmounted while it was listed must not look like an empty one.
+        self.look_for_root(tried).await?;
+        Ok(met)
+    }
+
+    async fn look_for_root(&self, tried: &str) -> Result<bool> {
+        let mut lease = self.pool.take(tried).await?;
+        let there = self.is_there(&mut lease, tried).await;
+        lease.done();
+        there
+    }
+
+    async fn list_folder(&self, tried: &str, path: &str) -> Result<Option<Vec<Listed>>> {
+        let mut lease = self.pool.take(tried).await?;
+        let listed = self.list_on(&mut lease, tried, path).await;
+        lease.done();
+        listed
+    }
+
+    /// Lists one folder; `None` when it is none. From within, since paths with blanks or dashes confuse servers that read
+    /// options there.
+    async fn list_on(&self, lease: &mut Lease, tried: &str, path: &str) -> Result<Option<Vec<Listed>>> {
+        let session = lease.session()?;
+        match session.enter(if path.is_empty() { "/" } else { path }).await {
+            Ok(()) => {}
+            Err(error) if errors::may_be_absent(&error) => return Ok(None),
+            Err(error) => return lease.judge(tried, Err(error)),
+        }
+        if lease.session()?.features.mlst {
+            match lease.session()?.list_here("MLSD").await {
+                Ok(text) => return listing::read(tried, &text, listing::mlsd_line).map(Some),
+                Err(error) if knows_not(&error) => lease.session()?.features.mlst = false,
+                Err(error) => return lease.judge(tried, Err(error)),
+            }
+        }
+        // Names with a dot in front show only when asked for. A server that does not know the question shows no dots; it
+        // may even have looked for a file of that name.
+        let mut listed = Vec::new();
+        match lease.session()?.list_here("LIST -a").await {
+            Ok(text) => listed = listing::read(tried, &text, listing::list_line)?,
+            Err(error) if knows_not(&error) || errors::may_be_absent(&error) => {}
+            Err(error) => return lease.judge(tried, Err(error)),
+        }
+        if !listed.iter().any(|entry| entry.kind == ListedKind::Dots) {
+            let text = lease.session()?.list_here("LIST").await;
+            let plain = listing::read(tried, &lease.judge(tried, text)?, listing::list_line)?;
+            let more: Vec<Listed> =
+                plain.into_iter().filter(|entry| !listed.iter().any(|known| known.name == entry.name)).collect();
+            listed.extend(more);
+        }
+        Ok(Some(listed))
+    }
+
+    /// Tells whether an object of that key is in its folder's listing.
+    pub(super) async fn is_listed(&self, lease: &mut Lease, tried: &str, key: &Key) -> Result<bool> {
+        let path = self.path_of(key)?;
+        let listed = self.list_on(lease, tried, parent_of(&path)).await?.unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or("");
+        Ok(listed.iter().any(|entry| entry.name == name && matches!(entry.kind, ListedKind::File(_))))
+    }
+
+    /// Removes temporary files of ours that nobody wrote to for so long, by the server's own clock.
+    pub(super) async fn sweep(&self, older_than: Duration) -> Result<Swept> {
+        let tried = format!("Cannot clear up {}", self.label);
+        let met = self.walk(&tried, "").await?;
+        let mut swept = Swept::default();
+        if met.temps.is_empty() {
+            return Ok(swept);
+        }
+        let mut lease = self.pool.take(&tried).await?;
+        let now = self.server_time(&mut lease, &tried).await?;
+        let age = i64::try_from(older_than.as_secs()).unwrap_or(i64::MAX);
+        for path in met.temps {
+            let then = lease.session()?.changed(&path).await.unwrap_or(None);
+            let old = matches!((now, then), (Some(now), Some(then)) if now.saturating_sub(then) > age);
+            if old {
+                let gone = lease.session()?.delete(&path).await;
+                lease.judge(&tried, gone)?;
+                swept.removed += 1;
+            } else {
+                swept.left += 1;
+            }
+        }
+        lease.done();
+        Ok(swept)
+    }
+
+    /// What time it is on the server: the last change of a file made now.
+    async fn server_time(&self, lease: &mut Lease, tried: &str) -> Result<Option<i64>> {
+        let path = format!("{}/{}", self.root, server_names::temp_name());
+        self.store(lease, tried, ("STOR", &path, 0), Content::Bytes(Bytes::new())).await?;
+        let now = lease.session()?.changed(&path).await.unwrap_or(None);
+        let gone = lease.session()?.delete(&path).await;
+        lease.judge(tried, gone)?;
+        Ok(now)
+    }
+}
+
+/// Tells whether the server does not know a command at all.
+fn knows_not(error: &FtpError) -> bool {
+    matches!(error, FtpError::UnexpectedResponse(reply) if matches!(errors::code(reply), 500..=504))
+}
+
+/// Looks at one name and returns it when it is a folder to list. What cannot be an object was not put by us: skipped.
+fn take(prefix: &str, (path, base): (&str, &str), listed: Listed, met: &mut Met) -> Option<Below> {
+    let name = &listed.name;
+    if name.contains('/') {
+        return None;
+    }
+    let path = format!("{path}/{name}");
+    if name.starts_with(TEMP_PREFIX) {
+        if matches!(listed.kind, ListedKind::File(_)) && server_names::is_temp_name(name) {
+            met.temps.push(path);
+        }
+        return None;
+    }
+    let text = format!("{base}{name}");
+    match listed.kind {
+        ListedKind::Dir => {
+            let inside = format!("{text}/");
+            (inside.starts_with(prefix) || prefix.starts_with(&inside)).then_some((path, inside))
+        }
+        ListedKind::File(size_bytes) if text.starts_with(prefix) => {
+            let key = Key::new(text).ok()?;
+            met.objects.push(ObjectInfo { key, size_bytes, modified: listed.modified });
+            None
+        }
+        _ => None,
+    }
+}

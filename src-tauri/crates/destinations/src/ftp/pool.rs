@@ -1,0 +1,125 @@
+//! The sessions of a place: as many as it allows, kept while they are good, fewer when the server says so.
+
+use super::errors;
+use super::session::{Answer, Session, Ways};
+use super::tls::Trust;
+use backstay_core::config::FtpPlace;
+use backstay_core::{Error, ErrorClass, Result, Secret};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use suppaftp::FtpError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Sessions of a place.
+pub(super) struct Pool {
+    place: FtpPlace,
+    password: Secret,
+    trust: Arc<Trust>,
+    pub(super) ways: Arc<Ways>,
+    permits: Arc<Semaphore>,
+    limit: AtomicUsize,
+    idle: Mutex<Vec<Session>>,
+}
+
+/// A session in use. Dropped without [`Lease::done`] it is closed: what state it is in is not known.
+pub(super) struct Lease {
+    pool: Arc<Pool>,
+    session: Option<Session>,
+    // Given back after the session is gone or idle, so that the server never sees more than the limit.
+    permit: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    pub(super) fn new(place: FtpPlace, password: Secret, trust: Arc<Trust>) -> Arc<Self> {
+        let limit = usize::from(place.connections.max(1));
+        let ways = Arc::new(Ways { tls12: AtomicBool::new(false), pasv: AtomicBool::new(false) });
+        let permits = Arc::new(Semaphore::new(limit));
+        Arc::new(Self { place, password, trust, ways, permits, limit: AtomicUsize::new(limit), idle: Mutex::default() })
+    }
+
+    /// Returns how many sessions there may be.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Takes a session, waiting while all are in use.
+    pub(super) async fn take(self: &Arc<Self>, tried: &str) -> Result<Lease> {
+        loop {
+            let closed = |_| Error::new(ErrorClass::Internal, "The FTP connections were closed");
+            let permit = self.permits.clone().acquire_owned().await.map_err(closed)?;
+            while let Some(mut session) = self.pop() {
+                if session.is_alive().await {
+                    return Ok(Lease { pool: self.clone(), session: Some(session), permit });
+                }
+            }
+            match Session::open(&self.place, &self.password, &self.trust, &self.ways, tried).await {
+                Ok(session) => return Ok(Lease { pool: self.clone(), session: Some(session), permit }),
+                // Others of ours are connected: go on with so many.
+                Err(error) if error.class == ErrorClass::Throttled && self.lower() => {
+                    tracing::info!(%error, "fewer FTP connections: {}", self.limit());
+                    permit.forget();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Lowers the limit by one; not below one.
+    fn lower(&self) -> bool {
+        let less = |limit: usize| (limit > 1).then(|| limit - 1);
+        self.limit.try_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    fn pop(&self) -> Option<Session> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Ends the sessions nobody uses, so that new ones are made in new ways.
+    pub(super) async fn forget_idle(&self) {
+        while let Some(session) = self.pop() {
+            session.quit().await;
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let idle = std::mem::take(self.idle.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        for session in idle {
+            runtime.spawn(session.quit());
+        }
+    }
+}
+
+impl Lease {
+    /// Returns the session.
+    pub(super) fn session(&mut self) -> Result<&mut Session> {
+        self.session.as_mut().ok_or_else(|| Error::new(ErrorClass::Internal, "The FTP session is gone"))
+    }
+
+    /// Gives the session back in good order.
+    pub(super) fn done(mut self) {
+        if let Some(mut session) = self.session.take() {
+            session.touch();
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        }
+        drop(self.permit);
+    }
+
+    /// Looks at what a call came to. A session that only heard a "no" stays good; any other error ends it here.
+    pub(super) fn judge<T>(&mut self, tried: &str, answer: Answer<T>) -> Result<T> {
+        answer.map_err(|error| {
+            if !is_a_no(&error) {
+                self.session = None;
+            }
+            errors::classify(tried, error)
+        })
+    }
+}
+
+/// A plain refusal of a command leaves the session as it was.
+fn is_a_no(error: &FtpError) -> bool {
+    matches!(error, FtpError::UnexpectedResponse(reply)
+        if matches!(errors::code(reply), 450..=459 | 500..=504 | 521 | 550..=559))
+}

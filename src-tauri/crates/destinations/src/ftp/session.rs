@@ -1,0 +1,416 @@
+//! One logged-in control connection and its data connections.
+
+use super::errors::{self, code};
+use super::tls::{Connector, Trust, Versions};
+use backstay_core::config::{FtpPlace, FtpTls};
+use backstay_core::{Error, ErrorClass, Result, Secret};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use suppaftp::tokio::{AsyncRustlsFtpStream, AsyncRustlsStream, TransferStream};
+use suppaftp::types::{FileType, Response};
+use suppaftp::{FtpError, Mode, Status};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// How long reaching the server, TLS and log-in may take. Some servers make wrong passwords wait.
+const LOG_IN_LIMIT: Duration = Duration::from_secs(30);
+const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+/// How long a short command may take to be answered.
+const REPLY_LIMIT: Duration = Duration::from_secs(60);
+/// How long the end of a transfer may take to be answered: the server may have much to write out.
+const FINISH_LIMIT: Duration = Duration::from_secs(300);
+/// How long a server is listened to for the reason of a failure.
+const REASON_LIMIT: Duration = Duration::from_secs(5);
+/// A control connection is quiet during a transfer, and routers forget quiet connections. Commands in between confuse
+/// many servers; the network's own signs of life do not.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// A listing longer than this is not read.
+const LISTING_LIMIT: u64 = 256 << 20;
+
+/// A data connection under way.
+pub(super) type Transfer = TransferStream<AsyncRustlsStream>;
+/// What the library's calls return.
+pub(super) type Answer<T> = std::result::Result<T, FtpError>;
+
+/// How the sessions of a place are made; learnt while they are used.
+pub(super) struct Ways {
+    /// TLS 1.2 alone.
+    pub(super) tls12: AtomicBool,
+    /// PASV in place of EPSV.
+    pub(super) pasv: AtomicBool,
+}
+
+/// What a server offers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Features {
+    pub(super) mlst: bool,
+    pub(super) mdtm: bool,
+}
+
+/// A logged-in control connection.
+pub(super) struct Session {
+    ftp: AsyncRustlsFtpStream,
+    pub(super) features: Features,
+    /// The log-in folder.
+    pub(super) home: String,
+    data_unreachable: Arc<AtomicBool>,
+    ways: Arc<Ways>,
+    used: Instant,
+    /// A transfer was left half way: its end is still to be heard.
+    unfinished: bool,
+}
+
+/// Where a place's server is, for messages.
+fn address(place: &FtpPlace) -> String {
+    format!("{}:{}", place.host, place.port)
+}
+
+/// Runs a step with a limit; silence is `TimedOut`.
+async fn within<T>(limit: Duration, step: impl Future<Output = Answer<T>>) -> Answer<T> {
+    let silent = |_| FtpError::ConnectionError(io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(limit, step).await.map_err(silent)?
+}
+
+/// Reaches the server and agrees on TLS, without logging in.
+pub(super) async fn greet(place: &FtpPlace, connector: &Connector, tried: &str) -> Result<AsyncRustlsFtpStream> {
+    let greeted = tokio::time::timeout(LOG_IN_LIMIT, shake_hands(place, connector, tried)).await;
+    let failed = match greeted {
+        Ok(Ok(ftp)) => {
+            let alive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
+            let _ = socket2::SockRef::from(&*ftp.get_ref().await).set_tcp_keepalive(&alive);
+            return Ok(ftp);
+        }
+        Ok(Err(error)) => error,
+        Err(_) => {
+            let text = format!("{tried}: {} takes the connection but does not answer", address(place));
+            Error::new(ErrorClass::TimedOut, text)
+                .hint("Check the port, and whether TLS is explicit, implicit or off there")
+        }
+    };
+    Err(connector.refusal(tried, &place.host).unwrap_or(failed))
+}
+
+async fn shake_hands(place: &FtpPlace, connector: &Connector, tried: &str) -> Result<AsyncRustlsFtpStream> {
+    let failed = |error| greeting_error(tried, place, error);
+    if place.tls == FtpTls::Implicit {
+        // Reached once by hand, so that what is wrong with the way there is told apart from what is wrong with TLS.
+        drop(dial(place, tried).await?);
+        let to = (place.host.as_str(), place.port);
+        let connected = AsyncRustlsFtpStream::connect_secure_implicit(to, connector.for_library(), &place.host).await;
+        let mut ftp = connected.map_err(failed)?;
+        for command in ["PBSZ 0", "PROT P"] {
+            ftp.custom_command(command, &[Status::CommandOk]).await.map_err(failed)?;
+        }
+        return Ok(ftp);
+    }
+    let stream = dial(place, tried).await?;
+    let ftp = AsyncRustlsFtpStream::connect_with_stream(stream).await.map_err(failed)?;
+    if place.tls == FtpTls::None {
+        return Ok(ftp);
+    }
+    ftp.into_secure(connector.for_library(), &place.host).await.map_err(|error| match &error {
+        FtpError::UnexpectedResponse(reply) if code(reply) >= 500 => {
+            Error::new(ErrorClass::Unsupported, format!("{tried}: the server does not take AUTH TLS"))
+                .hint("Try implicit TLS (port 990); without TLS the password can be read on the way")
+                .detail(format!("{} {}", code(reply), errors::words(reply)))
+        }
+        _ => failed(error),
+    })
+}
+
+fn greeting_error(tried: &str, place: &FtpPlace, error: FtpError) -> Error {
+    match error {
+        FtpError::ConnectionError(error) if error.kind() != io::ErrorKind::TimedOut => {
+            Error::new(ErrorClass::Offline, format!("{tried}: {} hung up before it greeted", address(place)))
+                .hint("Check the port, and whether TLS is explicit, implicit or off there")
+                .source(error)
+        }
+        FtpError::SecureError(text) => {
+            Error::new(ErrorClass::Unsupported, format!("{tried}: {} does not agree on TLS", address(place)))
+                .hint("Check the port, and whether TLS is explicit, implicit or off there")
+                .detail(text)
+        }
+        other => errors::classify(tried, other),
+    }
+}
+
+async fn dial(place: &FtpPlace, tried: &str) -> Result<TcpStream> {
+    let addresses = tokio::net::lookup_host((place.host.as_str(), place.port)).await.map_err(|error| {
+        Error::new(ErrorClass::Offline, format!("{tried}: the name {} cannot be resolved", place.host))
+            .hint("Check the host name and this computer's network")
+            .source(error)
+    })?;
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    let at = address(place);
+    let (class, why, hint) = match last.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            (ErrorClass::Offline, "nothing listens on this port", "Check the port, and that the FTP server runs there")
+        }
+        io::ErrorKind::TimedOut => {
+            (ErrorClass::TimedOut, "it does not answer", "Check the address, and that no firewall drops the packets")
+        }
+        _ => (ErrorClass::Offline, "it cannot be reached", "Check the address and this computer's network"),
+    };
+    Err(Error::new(class, format!("{tried}: cannot connect to {at}: {why}")).hint(hint).source(last))
+}
+
+impl Session {
+    /// Connects, agrees on TLS and logs in.
+    pub(super) async fn open(
+        place: &FtpPlace,
+        password: &Secret,
+        trust: &Arc<Trust>,
+        ways: &Arc<Ways>,
+        tried: &str,
+    ) -> Result<Self> {
+        let versions = if ways.tls12.load(Ordering::Relaxed) { Versions::Tls12 } else { Versions::All };
+        let mut ftp = greet(place, &trust.connector(versions)?, tried).await?;
+        let logged_in = tokio::time::timeout(LOG_IN_LIMIT, log_in(&mut ftp, place, password)).await;
+        let silent = |_| Error::new(ErrorClass::TimedOut, format!("{tried}: the server does not answer the log-in"));
+        let (features, home) = logged_in.map_err(silent)?.map_err(|error| match error {
+            FtpError::UnexpectedResponse(reply) if matches!(code(&reply), 530 | 430) && !errors::is_crowded(&reply) => {
+                Error::new(ErrorClass::Refused, format!("{tried}: user {} or its password was refused", place.user))
+                    .hint("Check user and password; some servers want TLS before they let anybody in")
+                    .detail(format!("{} {}", code(&reply), errors::words(&reply)))
+            }
+            other => errors::classify(tried, other),
+        })?;
+        let peer = ftp.get_ref().await.peer_addr().ok().map(|peer| peer.ip());
+        let mode = if ways.pasv.load(Ordering::Relaxed) { Mode::Passive } else { Mode::ExtendedPassive };
+        ftp.set_mode(mode);
+        ftp.set_passive_nat_workaround(place.ignore_pasv_address);
+        let data_unreachable = Arc::new(AtomicBool::new(false));
+        let flag = data_unreachable.clone();
+        let ftp = ftp.passive_stream_builder(move |address| {
+            let flag = flag.clone();
+            Box::pin(SyncFuture::new(async move {
+                let reached = data_connection(address, peer).await;
+                flag.store(reached.is_err(), Ordering::Relaxed);
+                reached.map_err(FtpError::ConnectionError)
+            }))
+        });
+        let (ways, used) = (ways.clone(), Instant::now());
+        Ok(Self { ftp, features, home, data_unreachable, ways, used, unfinished: false })
+    }
+
+    /// Tells whether the session can still be used, hearing first what it owes.
+    pub(super) async fn is_alive(&mut self) -> bool {
+        if !self.unfinished && self.used.elapsed() < Duration::from_secs(2) {
+            return true;
+        }
+        let alive = within(REASON_LIMIT, self.ftp.noop()).await.is_ok();
+        self.unfinished = false;
+        alive
+    }
+
+    /// Notes that the session was used just now.
+    pub(super) fn touch(&mut self) {
+        self.used = Instant::now();
+    }
+
+    /// Sends a command of one line. Names in it are checked before: no control characters.
+    pub(super) async fn command(&mut self, line: String, expected: &[Status]) -> Answer<Response> {
+        within(REPLY_LIMIT, self.ftp.custom_command(line, expected)).await
+    }
+
+    /// Returns a file's size, as the server counts it in binary mode.
+    pub(super) async fn size(&mut self, path: &str) -> Answer<u64> {
+        let reply = self.command(format!("SIZE {path}"), &[Status::File]).await?;
+        errors::words(&reply).trim().parse().map_err(|_| FtpError::BadResponse)
+    }
+
+    /// Gives a file another name, over what is there as far as the server lets us.
+    pub(super) async fn rename(&mut self, from: &str, to: &str) -> Answer<()> {
+        self.command(format!("RNFR {from}"), &[Status::RequestFilePending]).await?;
+        self.command(format!("RNTO {to}"), &[Status::RequestedFileActionOk, Status::CommandOk]).await.map(drop)
+    }
+
+    /// Removes a file.
+    pub(super) async fn delete(&mut self, path: &str) -> Answer<()> {
+        self.command(format!("DELE {path}"), &[Status::RequestedFileActionOk, Status::CommandOk]).await.map(drop)
+    }
+
+    /// Makes a folder.
+    pub(super) async fn make_dir(&mut self, path: &str) -> Answer<()> {
+        self.command(format!("MKD {path}"), &[Status::PathCreated, Status::CommandOk]).await.map(drop)
+    }
+
+    /// Goes into a folder. It is how a folder is told from everything else on every server.
+    pub(super) async fn enter(&mut self, path: &str) -> Answer<()> {
+        self.command(format!("CWD {path}"), &[Status::RequestedFileActionOk, Status::CommandOk]).await.map(drop)
+    }
+
+    /// Returns when a file was changed, by the server's clock.
+    pub(super) async fn changed(&mut self, path: &str) -> Answer<Option<i64>> {
+        if !self.features.mdtm {
+            return Ok(None);
+        }
+        let reply = self.command(format!("MDTM {path}"), &[Status::File]).await?;
+        Ok(super::listing::utc(&errors::words(&reply)))
+    }
+
+    /// Opens a data connection for a transfer. `offset` is sent as REST before.
+    pub(super) async fn transfer(&mut self, line: String, offset: u64) -> Answer<Transfer> {
+        let opened = self.open_transfer(line.clone(), offset).await;
+        // EPSV went through, but its port cannot be reached: routers that know only PASV open no way for it.
+        if opened.is_err()
+            && self.data_unreachable.swap(false, Ordering::Relaxed)
+            && !self.ways.pasv.swap(true, Ordering::Relaxed)
+        {
+            self.ftp.set_mode(Mode::Passive);
+            return self.open_transfer(line, offset).await;
+        }
+        opened
+    }
+
+    async fn open_transfer(&mut self, line: String, offset: u64) -> Answer<Transfer> {
+        if offset > 0 {
+            let offset = usize::try_from(offset).map_err(|_| FtpError::BadResponse)?;
+            self.ftp.resume_transfer(offset).await?;
+        }
+        let expected = [Status::AboutToSend, Status::AlreadyOpen];
+        let (verb, path) = line.split_once(' ').unwrap_or((&line, ""));
+        let opening = async {
+            match verb {
+                "STOR" => self.ftp.put_with_stream(path).await,
+                "APPE" => self.ftp.append_with_stream(path).await,
+                "RETR" => self.ftp.retr_as_stream(path).await,
+                _ => self.ftp.custom_data_command(&line, &expected).await.map(|(_, transfer)| transfer),
+            }
+        };
+        match within(REPLY_LIMIT, opening).await {
+            Ok(transfer) => Ok(transfer),
+            // TLS of the data connection failed after the server said that it begins: it will say why.
+            Err(FtpError::SecureError(text)) => Err(self.reason().await.unwrap_or(FtpError::SecureError(text))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Listens for the reply that tells why something broke off.
+    async fn reason(&mut self) -> Option<FtpError> {
+        let none: &[Status] = &[];
+        match within(REASON_LIMIT, self.ftp.read_response_in(none)).await {
+            Err(FtpError::UnexpectedResponse(reply)) if code(&reply) >= 400 => {
+                Some(FtpError::UnexpectedResponse(reply))
+            }
+            _ => None,
+        }
+    }
+
+    /// Ends an upload and hears whether it went well. `written` is what writing came to.
+    pub(super) async fn end_upload(&mut self, mut transfer: Transfer, written: io::Result<()>) -> Answer<()> {
+        let mut ended = written;
+        if ended.is_ok() {
+            ended = transfer.get_mut().shutdown().await;
+        }
+        match ended {
+            Ok(()) => within(FINISH_LIMIT, transfer.finish()).await,
+            // The server hung up while we wrote: it has said why, or will.
+            Err(error) => match within(REASON_LIMIT, self.ftp.abort(transfer)).await {
+                Err(FtpError::UnexpectedResponse(reply)) if code(&reply) >= 400 => {
+                    Err(FtpError::UnexpectedResponse(reply))
+                }
+                _ => Err(FtpError::ConnectionError(error)),
+            },
+        }
+    }
+
+    /// Ends a download that was read to its end.
+    pub(super) async fn end_download(&mut self, transfer: Transfer) -> Answer<()> {
+        within(FINISH_LIMIT, transfer.finish()).await
+    }
+
+    /// Ends a download half way. The server's word on it is heard before the next command.
+    pub(super) fn leave(&mut self, transfer: Transfer) {
+        drop(transfer);
+        self.unfinished = true;
+    }
+
+    /// Lists the folder we are in, as the server prints it.
+    pub(super) async fn list_here(&mut self, command: &str) -> Answer<Vec<u8>> {
+        let mut transfer = self.transfer(command.to_owned(), 0).await?;
+        let mut text = Vec::new();
+        let read = within(FINISH_LIMIT, async {
+            let mut limited = (&mut transfer).take(LISTING_LIMIT + 1);
+            limited.read_to_end(&mut text).await.map_err(FtpError::ConnectionError)
+        });
+        let read = read.await;
+        if text.len() as u64 > LISTING_LIMIT {
+            return Err(FtpError::BadResponse);
+        }
+        // A connection that broke off has its reason in the reply.
+        self.end_download(transfer).await?;
+        read.map(|_| text)
+    }
+
+    /// Leaves the server in good order.
+    pub(super) async fn quit(mut self) {
+        let _ = within(Duration::from_secs(2), self.ftp.quit()).await;
+    }
+}
+
+async fn log_in(
+    ftp: &mut AsyncRustlsFtpStream,
+    place: &FtpPlace,
+    password: &Secret,
+) -> Answer<(Features, String)> {
+    ftp.login(place.user.as_str(), password.expose()).await?;
+    let told = ftp.feat().await.unwrap_or_default();
+    let offers = |name: &str| told.keys().any(|key| key.eq_ignore_ascii_case(name));
+    if offers("UTF8") {
+        // Many servers speak it anyway and refuse the question.
+        let _ = ftp.opts("UTF8", Some("ON")).await;
+    }
+    ftp.transfer_type(FileType::Binary).await?;
+    let home = ftp.pwd().await.unwrap_or_else(|_| "/".into());
+    Ok((Features { mlst: offers("MLST") || offers("MLSD"), mdtm: offers("MDTM") }, home))
+}
+
+/// Reaches a passive port. An address that cannot be meant (a private one, told by a server that has a public one) is
+/// replaced by the server's own.
+async fn data_connection(told: SocketAddr, peer: Option<IpAddr>) -> io::Result<TcpStream> {
+    let mut address = told;
+    if let (IpAddr::V4(ip), Some(IpAddr::V4(peer))) = (told.ip(), peer)
+        && (ip.is_unspecified() || ((ip.is_private() || ip.is_loopback()) && !peer.is_private() && !peer.is_loopback()))
+    {
+        address.set_ip(peer.into());
+    }
+    let silent = |_| io::Error::from(io::ErrorKind::TimedOut);
+    let stream = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await.map_err(silent)??;
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// The library wants a future that is `Sync`; nobody ever polls one from two places, so that a lock nobody waits for
+/// makes it so.
+struct SyncFuture<F>(std::sync::Mutex<std::pin::Pin<Box<F>>>);
+
+impl<F: Future> SyncFuture<F> {
+    fn new(future: F) -> Self {
+        Self(std::sync::Mutex::new(Box::pin(future)))
+    }
+}
+
+impl<F: Future> Future for SyncFuture<F> {
+    type Output = F::Output;
+    fn poll(self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<F::Output> {
+        let inner = self.get_mut().0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        inner.as_mut().poll(cx)
+    }
+}
+
+// The library writes every command into the log at trace level, the password too. Our build has no such level.
+const _: () = assert!((log::STATIC_MAX_LEVEL as usize) <= (log::LevelFilter::Debug as usize));
