@@ -48,11 +48,6 @@ impl Blocks {
         Self { inner: Arc::new(Inner { bytes, codec, blocks, starts }), remembered: Mutex::default() }
     }
 
-    /// Returns the archive's bytes.
-    pub fn bytes(&self) -> &ArchiveBytes {
-        &self.inner.bytes
-    }
-
     /// Returns the blocks a range of the stream lies in.
     pub fn blocks_of(&self, at: u64, length: u64) -> Range<usize> {
         if length == 0 {

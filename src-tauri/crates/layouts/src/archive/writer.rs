@@ -517,46 +517,57 @@ impl Writer {
     async fn finish(&mut self, backup: &BackupManifest) -> Result<BackupRecord> {
         self.ctx.progress.phase(Phase::Saving);
         let (body, uploaded) = self.finish_file(backup).await?;
-        let committed = self.commit_file(backup, &body, &uploaded).await;
-        if committed.is_err() {
+        let proven = self.prove(&uploaded).await;
+        if proven.is_err() {
             // Without its manifest it is nothing. Where it cannot be removed now, a check names it.
             let _ = self.shared.destination.delete(&self.new.key).await;
         }
-        committed
+        proven?;
+        self.commit_file(backup, &body, &uploaded).await
     }
 
-    async fn commit_file(
-        &mut self,
-        backup: &BackupManifest,
-        body: &super::manifest::ManifestBody,
-        uploaded: &Uploaded,
-    ) -> Result<BackupRecord> {
-        let destination = self.shared.destination.clone();
+    /// Looks at what arrived.
+    async fn prove(&self, uploaded: &Uploaded) -> Result<()> {
+        let destination = self.shared.destination.as_ref();
         self.ctx.check()?;
         self.ctx.progress.phase(Phase::Checking);
         if uploaded.size != self.sent.load(Ordering::Relaxed) {
             let text = format!("Cannot store {} on {}: not all of it arrived", self.new.key, destination.label());
             return Err(Error::new(ErrorClass::Corrupt, text));
         }
-        confirm(destination.as_ref(), &self.new.key, uploaded.size, &uploaded.sha256, &self.ctx).await?;
+        confirm(destination, &self.new.key, uploaded.size, &uploaded.sha256, &self.ctx).await?;
+        self.ctx.check()
+    }
+
+    /// Writes the manifest and reads it back.
+    async fn commit_file(
+        &self,
+        backup: &BackupManifest,
+        body: &super::manifest::ManifestBody,
+        uploaded: &Uploaded,
+    ) -> Result<BackupRecord> {
+        let destination = self.shared.destination.as_ref();
         let mut record = self.record(backup, Some(uploaded));
-        let plain = body.object(&record)?;
-        record.counts.bytes_added = uploaded.size + plain.len() as u64;
+        record.counts.bytes_added = uploaded.size;
         let mut object = body.object(&record)?;
         if let Some(key) = &self.new.seal {
             object = seal_all(key, MANIFEST_SEGMENT, &object)?;
         }
         let object = bytes::Bytes::from(object);
         let key = manifest_key(&self.new.key)?;
-        self.ctx.check()?;
-        destination.put(&key, object.clone(), WriteMode::CreateNew).await?;
-        // From here on it may count as a backup: it is either proven or taken away again.
-        let back = destination.get(&key, None).await;
-        if back.as_ref().is_ok_and(|back| *back == object) {
-            return Ok(record);
+        let put = destination.put(&key, object.clone(), WriteMode::CreateNew).await;
+        // What lies there counts, not what was answered: an answer can be lost.
+        let changed = match destination.get(&key, None).await {
+            Ok(back) if back == object => return Ok(record),
+            Ok(_) => true,
+            Err(error) if error.class == ErrorClass::Missing => false,
+            // It may be there, and then it is a whole backup: the archive must stay.
+            Err(error) => return Err(put.err().unwrap_or(error)),
+        };
+        if !changed || destination.delete(&key).await.is_ok() {
+            let _ = destination.delete(&self.new.key).await;
         }
-        let _ = destination.delete(&key).await;
-        Err(back.err().unwrap_or_else(|| {
+        Err(put.err().unwrap_or_else(|| {
             let text = format!("What was written to {} is not what lies there", destination.label());
             Error::new(ErrorClass::Corrupt, text)
         }))

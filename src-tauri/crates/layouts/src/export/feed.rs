@@ -1,22 +1,21 @@
 //! The reading half, as far as all formats share it.
 
-use super::Event;
+use super::part::Part;
+use crate::archive::pack::{Pack, ZipHead};
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::kind::BACKSTAY_DIR;
 use backstay_core::run::{Problem, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
 use std::collections::HashMap;
 use tokio::io::AsyncReadExt;
-use tokio::sync::mpsc::Sender;
 
-/// Content is read and sent in pieces of this size.
-pub(super) const PIECE_BYTES: usize = 256 * 1024;
+/// Content is read in pieces of this size.
+const PIECE_BYTES: usize = 256 * 1024;
 
-/// Reads entries and sends events.
+/// Reads entries and packs them.
 pub(super) struct Feed<'a> {
     ctx: &'a RunContext,
-    sender: Sender<Event>,
-    pending: Vec<u8>,
+    pack: Pack<Part>,
     /// First names of hard-linked files, by device and inode.
     links: HashMap<(u64, u64), FirstName>,
     /// Regular files sent so far.
@@ -32,8 +31,13 @@ struct FirstName {
 }
 
 impl<'a> Feed<'a> {
-    pub(super) fn new(ctx: &'a RunContext, sender: Sender<Event>) -> Self {
-        Self { ctx, sender, pending: Vec::new(), links: HashMap::new(), files: 0, bytes: 0 }
+    pub(super) fn new(ctx: &'a RunContext, pack: Pack<Part>) -> Self {
+        Self { ctx, pack, links: HashMap::new(), files: 0, bytes: 0 }
+    }
+
+    /// Returns the packer, to be ended or given up.
+    pub(super) fn into_pack(self) -> Pack<Part> {
+        self.pack
     }
 
     /// Returns the next entry worth packing. Sockets are told and left out; the root itself has no name.
@@ -88,39 +92,19 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Sends bytes, gathering small pieces.
-    pub(super) async fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() {
-            let take = bytes.len().min(PIECE_BYTES - self.pending.len());
-            self.pending.extend_from_slice(&bytes[..take]);
-            bytes = &bytes[take..];
-            if self.pending.len() == PIECE_BYTES {
-                self.flush().await?;
-            }
-        }
-        Ok(())
+    /// Packs bytes of the tar, or of the open file of a zip.
+    pub(super) async fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.pack.push(self.ctx, bytes).await
     }
 
-    /// Sends what was gathered.
-    pub(super) async fn flush(&mut self) -> Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let bytes = std::mem::replace(&mut self.pending, Vec::with_capacity(PIECE_BYTES));
-        self.send(Event::Bytes(bytes)).await
+    /// Begins an entry of a zip.
+    pub(super) async fn zip_entry(&mut self, head: ZipHead) -> Result<()> {
+        self.pack.zip_entry(head).await
     }
 
-    /// Sends an event, after what was gathered before it.
-    pub(super) async fn send(&mut self, event: Event) -> Result<()> {
-        if !matches!(event, Event::Bytes(_)) {
-            Box::pin(self.flush()).await?;
-        }
-        let (ctx, sender) = (self.ctx, &self.sender);
-        ctx.or_cancel(async {
-            // The writer says itself why it ended.
-            sender.send(event).await.map_err(|_| Error::new(ErrorClass::Internal, "Writing the file ended early"))
-        })
-        .await
+    /// Ends an entry of a zip.
+    pub(super) async fn zip_entry_end(&mut self) -> Result<()> {
+        self.pack.zip_entry_end(self.ctx).await
     }
 
     /// Sends exactly the given (offset, length) ranges of a file's content, in order. What is missing or damaged is filled

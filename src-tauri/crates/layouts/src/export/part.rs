@@ -9,13 +9,13 @@ use tempfile::TempPath;
 
 const READ_BYTES: usize = 1024 * 1024;
 
-/// A file being written. Hashes what goes through it, unless its writer goes back to mend what it wrote (zip).
+/// A file being written. Hashes what goes through it, to be compared with what is read back.
 pub(super) struct Part {
     file: File,
     /// Removes the part when dropped.
     path: TempPath,
     target: PathBuf,
-    hasher: Option<Sha256>,
+    hasher: Sha256,
 }
 
 impl Part {
@@ -40,24 +40,18 @@ impl Part {
         }
         let path = TempPath::try_from_path(path).map_err(|error| explain(&tried, error))?;
         file.set_len(0).map_err(|error| explain(&tried, error))?;
-        Ok(Self { file, path, target: target.to_owned(), hasher: Some(Sha256::new()) })
-    }
-
-    /// Stops hashing: the writer will seek.
-    pub(super) fn without_hash(mut self) -> Self {
-        self.hasher = None;
-        self
+        Ok(Self { file, path, target: target.to_owned(), hasher: Sha256::new() })
     }
 
     /// Returns a second handle on the file, to read it.
-    pub(super) fn reader(&self) -> io::Result<File> {
+    fn reader(&self) -> io::Result<File> {
         let mut file = self.file.try_clone()?;
         file.seek(SeekFrom::Start(0))?;
         Ok(file)
     }
 
     /// Makes the error of writing this file.
-    pub(super) fn error(&self, error: io::Error) -> Error {
+    fn error(&self, error: io::Error) -> Error {
         explain(&format!("Cannot write {}", self.target.display()), error)
     }
 
@@ -66,7 +60,7 @@ impl Part {
     pub(super) fn check_and_name(self, ctx: &RunContext) -> Result<(u64, String)> {
         self.file.sync_all().map_err(|error| self.error(error))?;
         let (size_bytes, read) = self.hash(ctx)?;
-        if self.hasher.clone().is_some_and(|written| written.finalize() != read.finalize_ref()) {
+        if self.hasher.finalize_ref() != read.finalize_ref() {
             let message = format!("Cannot write {}: what was read back is not what was written", self.target.display());
             return Err(Error::new(ErrorClass::Corrupt, message).hint("Check that disk, and use another one"));
         }
@@ -146,19 +140,11 @@ fn explain(tried: &str, error: io::Error) -> Error {
 impl Write for Part {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&bytes[..written]);
-        }
+        self.hasher.update(&bytes[..written]);
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
-    }
-}
-
-impl Seek for Part {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
     }
 }

@@ -1,12 +1,11 @@
 //! Entries as a tar stream.
 
-use super::Event;
 use super::feed::Feed;
 use backstay_core::Result;
 use backstay_core::entry::EntrySource;
 use backstay_core::tar;
 
-/// Sends all entries as one tar.
+/// Packs all entries as one tar.
 pub(super) async fn run(feed: &mut Feed<'_>, source: &mut dyn EntrySource) -> Result<()> {
     while let Some(entry) = feed.next(source).await? {
         let name = entry.path.as_bytes();
@@ -29,6 +28,5 @@ pub(super) async fn run(feed: &mut Feed<'_>, source: &mut dyn EntrySource) -> Re
         }
         feed.count_file();
     }
-    feed.push(&tar::END).await?;
-    feed.send(Event::End).await
+    feed.push(&tar::END).await
 }

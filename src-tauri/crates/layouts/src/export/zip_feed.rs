@@ -1,7 +1,7 @@
 //! Entries for a zip, which holds less than a tar: what is lost is told.
 
-use super::Event;
 use super::feed::Feed;
+use crate::archive::pack::ZipHead;
 use backstay_core::Result;
 use backstay_core::entry::{Entry, EntrySource, EntryType};
 use backstay_core::run::ProblemKind;
@@ -9,7 +9,7 @@ use backstay_core::run::ProblemKind;
 /// A zip's names are at most so long.
 const NAME_LIMIT_BYTES: usize = 65_000;
 
-/// Sends all entries a zip can hold. Further names of hard-linked files become files of their own.
+/// Packs all entries a zip can hold. Further names of hard-linked files become files of their own.
 pub(super) async fn run(feed: &mut Feed<'_>, source: &mut dyn EntrySource) -> Result<()> {
     while let Some(entry) = feed.next(source).await? {
         if let Some(reason) = cannot_hold(&entry) {
@@ -28,16 +28,20 @@ pub(super) async fn run(feed: &mut Feed<'_>, source: &mut dyn EntrySource) -> Re
             feed.problem(&entry, ProblemKind::Other, "its name is too long for a zip; it was left out");
             continue;
         }
-        let is_file = entry.is_file();
-        feed.send(Event::ZipEntry { name, entry: Box::new(entry.clone()) }).await?;
-        if is_file {
-            if entry.size_bytes > 0 {
+        feed.zip_entry(ZipHead::new(&name, &entry)).await?;
+        match &entry.kind {
+            EntryType::File if entry.size_bytes > 0 => {
                 feed.send_content(&entry, source.content(), &[(0, entry.size_bytes)]).await?;
             }
+            EntryType::Symlink(target) => feed.push(target).await?,
+            _ => {}
+        }
+        feed.zip_entry_end().await?;
+        if entry.is_file() {
             feed.count_file();
         }
     }
-    feed.send(Event::End).await
+    Ok(())
 }
 
 fn cannot_hold(entry: &Entry) -> Option<&'static str> {

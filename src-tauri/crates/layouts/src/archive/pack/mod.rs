@@ -147,9 +147,22 @@ impl<W: Write + Send + 'static> Pack<W> {
             self.hand_over(ctx, true).await?;
         }
         let _ = self.steps.send(Step::End);
-        let Some(written) = self.written.take() else { return Err(gone()) };
-        let written = ctx.or_cancel(async { written.await.map_err(|_| gone()) }).await?;
-        written.map_err(write_error)
+        let Some(mut written) = self.written.take() else { return Err(gone()) };
+        let ended = ctx.or_cancel(async { (&mut written).await.map_err(|_| gone()) }).await;
+        if ended.is_err() {
+            self.written = Some(written);
+            self.abandon().await;
+        }
+        ended?.map_err(write_error)
+    }
+
+    /// Gives the file up. When it returns, the output is dropped.
+    pub async fn abandon(mut self) {
+        let written = self.written.take();
+        drop(self);
+        if let Some(written) = written {
+            let _ = written.await;
+        }
     }
 
     async fn hand_over(&mut self, ctx: &RunContext, is_last: bool) -> Result<()> {

@@ -23,8 +23,6 @@ const BUFFER_BYTES: usize = 256 << 10;
 pub(crate) struct Written<W> {
     /// What it was written to.
     pub output: W,
-    /// Where all blocks lie, those of the manifest too.
-    pub blocks: Vec<BlockAt>,
 }
 
 /// An output that knows how much went through it.
@@ -106,7 +104,7 @@ pub(super) fn write<W: Write>(
         ArchiveFormat::Zip => zip.finish(&mut sink, locator.unwrap_or_default().as_bytes())?,
     }
     sink.flush()?;
-    Ok(Written { output: sink.output, blocks })
+    Ok(Written { output: sink.output })
 }
 
 fn thread_gone() -> io::Error {

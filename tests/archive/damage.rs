@@ -1,0 +1,174 @@
+//! Whatever happens to an archive behind our back is found and named, and never comes out as good.
+
+use crate::support::*;
+use backstay_core::layout::{ArchiveFormat, Layout, Selection};
+use backstay_core::{ErrorClass, RunContext};
+use backstay_lab::MemoryDestination;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tokio::io::AsyncReadExt;
+
+/// A backup at a destination of its own.
+struct One {
+    memory: MemoryDestination,
+    files: Files,
+    id: backstay_core::BackupId,
+    key: String,
+}
+
+async fn one(format: ArchiveFormat, sealed: bool) -> One {
+    let memory = MemoryDestination::new();
+    let mut files = random_files(9, 25);
+    files.extend([file("srv/large", &noise(1, 1_500_000))]);
+    let record = backup(&memory, &files, format, sealed.then(raw_key)).await;
+    One { key: record.archive.unwrap().key, id: record.id, memory, files }
+}
+
+impl One {
+    /// Reads what can be read: each file is right or an error. Returns how many were errors.
+    async fn read_what_is_good(&self) -> backstay_core::Result<usize> {
+        let archives = open(&self.memory);
+        let reader = archives.open(&self.id).await?;
+        let selection = Selection { exclude: vec![path(".backstay")], ..Selection::default() };
+        let mut source = reader.stream(&RunContext::silent(), selection).await?;
+        let mut bad = 0;
+        while let Some(entry) = source.next().await? {
+            let Some((was, content)) = self.files.get(&entry.path) else { continue };
+            assert_eq!(&entry, was);
+            let mut back = Vec::new();
+            if entry.is_file() {
+                match source.content().read_to_end(&mut back).await {
+                    Ok(_) => assert!(&back == content, "{} came out wrong", entry.path),
+                    Err(error) => {
+                        let error = backstay_core::Error::io("read", error);
+                        assert_eq!(error.class, ErrorClass::Corrupt, "{error}");
+                        bad += 1;
+                    }
+                }
+            }
+        }
+        Ok(bad)
+    }
+
+    async fn faults(&self, percent: u8) -> Vec<(String, String)> {
+        open(&self.memory).check(&RunContext::silent(), percent).await.unwrap().faults
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_anywhere_is_found() {
+    let mut random = StdRng::seed_from_u64(4);
+    for format in FORMATS {
+        for sealed in [false, true] {
+            let one = one(format, sealed).await;
+            let whole = one.memory.object(&one.key).unwrap();
+            let beside = format!("{}.manifest", one.key);
+            let manifest = one.memory.object(&beside).unwrap();
+            for _ in 0..6 {
+                let at = random.random_range(0..whole.len());
+                let mut bad = whole.to_vec();
+                bad[at] ^= 1 << random.random_range(0..8);
+                one.memory.tamper(&one.key, Some(bad.into()));
+                match one.read_what_is_good().await {
+                    Ok(_) => {}
+                    // A bit of the seal's header.
+                    Err(error) => assert!(
+                        matches!(error.class, ErrorClass::Corrupt | ErrorClass::WrongKey | ErrorClass::Unsupported),
+                        "{error}"
+                    ),
+                }
+                let faults = one.faults(100).await;
+                assert!(!faults.is_empty() && faults[0].0.contains(&one.key), "{format:?} byte {at}: {faults:?}");
+            }
+            one.memory.tamper(&one.key, Some(whole));
+            for _ in 0..6 {
+                let at = random.random_range(0..manifest.len());
+                let mut bad = manifest.to_vec();
+                bad[at] ^= 1 << random.random_range(0..8);
+                one.memory.tamper(&beside, Some(bad.into()));
+                assert!(one.read_what_is_good().await.is_err(), "{format:?} byte {at} of the manifest");
+                let faults = one.faults(0).await;
+                assert_eq!(faults.len(), 1, "{format:?} byte {at}: {faults:?}");
+                assert!(faults[0].0.contains(&one.key));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cut_or_missing_archive_is_found_and_what_is_before_the_cut_is_good() {
+    for format in FORMATS {
+        for sealed in [false, true] {
+            let one = one(format, sealed).await;
+            let whole = one.memory.object(&one.key).unwrap();
+            for keep in [whole.len() - 1, whole.len() / 2, 97, 1, 0] {
+                one.memory.tamper(&one.key, Some(whole.slice(..keep)));
+                match one.read_what_is_good().await {
+                    Ok(bad) => assert!(keep + 1 == whole.len() || bad > 0, "{format:?} {keep}"),
+                    Err(error) => assert_eq!(error.class, ErrorClass::Corrupt, "{error}"),
+                }
+                let faults = one.faults(0).await;
+                assert!(faults.len() == 1 && faults[0].1.contains("bytes instead of"), "{faults:?}");
+            }
+            one.memory.tamper(&one.key, None);
+            match one.read_what_is_good().await {
+                Ok(bad) => assert!(bad > 0),
+                Err(error) => assert_eq!(error.class, ErrorClass::Corrupt, "{error}"),
+            }
+            assert!(one.faults(0).await[0].1.contains("missing"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_archive_in_place_of_another_is_found() {
+    for sealed in [false, true] {
+        let (one, other) = (one(ArchiveFormat::TarZst, sealed).await, one(ArchiveFormat::TarZst, sealed).await);
+        one.memory.tamper(&one.key, Some(other.memory.object(&other.key).unwrap()));
+        // The same files, but another id inside: the checksum of the whole tells.
+        assert!(!one.faults(100).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_lost_manifest_is_made_anew_from_the_archive() {
+    for format in FORMATS {
+        for sealed in [false, true] {
+            let one = one(format, sealed).await;
+            let archives = open(&one.memory);
+            let before = archives.list().await.unwrap().remove(0);
+            one.memory.tamper(&format!("{}.manifest", one.key), None);
+            assert_eq!(archives.list().await.unwrap(), []);
+            let faults = one.faults(0).await;
+            assert!(faults.len() == 1 && faults[0].1.contains("no manifest"), "{faults:?}");
+            let orphan = archives.orphans().await.unwrap().remove(0);
+            let reader = archives.open_orphan(&orphan).await.unwrap();
+            let all = Selection { exclude: vec![path(".backstay")], ..Selection::default() };
+            let source = reader.stream(&RunContext::silent(), all).await;
+            assert_same(&one.files, &drain(source.unwrap().as_mut()).await.unwrap());
+            let adopted = archives.adopt(&RunContext::silent(), &orphan).await.unwrap();
+            assert_eq!((&adopted.id, &adopted.archive), (&before.id, &before.archive));
+            assert_eq!(open(&one.memory).list().await.unwrap().remove(0).archive, before.archive);
+            assert_eq!(one.faults(100).await, []);
+            assert_same(&one.files, &read(&open(&one.memory), &one.id).await.unwrap());
+
+            // Half of it is no backup, whatever is asked.
+            one.memory.tamper(&format!("{}.manifest", one.key), None);
+            let whole = one.memory.object(&one.key).unwrap();
+            one.memory.tamper(&one.key, Some(whole.slice(..whole.len() - 700)));
+            let error = archives.adopt(&RunContext::silent(), &orphan).await.unwrap_err();
+            assert_eq!(error.class, ErrorClass::Corrupt);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_manifest_hides_no_other_backup() {
+    let one = one(ArchiveFormat::TarGz, false).await;
+    backup(&one.memory, &one.files, ArchiveFormat::TarGz, None).await;
+    let beside = format!("{}.manifest", one.key);
+    one.memory.tamper(&beside, Some(bytes::Bytes::from_static(b"nonsense")));
+    let archives = open(&one.memory);
+    assert_eq!(archives.list().await.unwrap().len(), 1);
+    assert_eq!(archives.unreadable().len(), 1);
+    assert_eq!(archives.unreadable()[0].0, beside);
+}

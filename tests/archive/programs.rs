@@ -1,0 +1,123 @@
+//! tar, gzip, zstd, unzip and 7z open plain archives; what they unpack is what was backed up.
+
+use crate::support::*;
+use backstay_core::RunContext;
+use backstay_core::layout::{ArchiveFormat, Layout};
+use backstay_lab::MemoryDestination;
+use std::path::Path;
+use std::process::Command;
+
+fn has(program: &str) -> bool {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+    let found = found.is_ok_and(|out| out.status.success());
+    if !found {
+        println!("skipped: {program} is not here");
+    }
+    found
+}
+
+fn run(dir: &Path, program: &str, args: &[&str]) -> String {
+    let out = Command::new(program).current_dir(dir).args(args).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{program} {args:?}: {text}");
+    text
+}
+
+fn files() -> Files {
+    let mut files: Files = (0..200).map(|n| file(&format!("srv/dir{}/file{n}", n % 7), &words(n, 5_000))).collect();
+    files.extend([
+        file("srv/empty", b""),
+        file("srv/noise", &noise(1, 2_500_000)),
+        file("srv/ünïcode 日本", &words(2, 3_000_000)),
+        file("srv/exactly one block", &words(3, 1 << 20)),
+    ]);
+    files
+}
+
+/// Makes an archive of files, and of a dump of unknown length, below `dir`; returns its path.
+async fn archive(dir: &Path, format: ArchiveFormat) -> String {
+    let memory = MemoryDestination::new().with_part_bytes(8 << 20);
+    let archives = open(&memory);
+    let backup = manifest("nightly", 3);
+    let mut writer = archives.begin(&RunContext::silent(), start(&backup, format, None)).await.unwrap();
+    for (entry, content) in files().values() {
+        add(writer.as_mut(), entry, content).await.unwrap();
+    }
+    let (_, (mut entry, content)) = file(".backstay/mysql/shop.sql", &words(5, 33 << 20));
+    entry.size_bytes = 0;
+    add(writer.as_mut(), &entry, &content).await.unwrap();
+    let record = writer.commit(backup).await.unwrap();
+    let name = format!("backup.{}", format.extension());
+    let key = record.archive.unwrap().key;
+    std::fs::write(dir.join(&name), memory.object(&key).unwrap()).unwrap();
+    std::fs::write(dir.join("manifest"), memory.object(&format!("{key}.manifest")).unwrap()).unwrap();
+    name
+}
+
+fn assert_unpacked(dir: &Path) {
+    for (path, (_, content)) in files() {
+        let found = std::fs::read(dir.join(String::from_utf8_lossy(path.as_bytes()).as_ref())).unwrap();
+        assert!(found == content, "{path}");
+    }
+    let lines = std::fs::read_to_string(dir.join(".backstay/manifest.json")).unwrap();
+    assert!(lines.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    assert!(lines.lines().last().unwrap().starts_with("{\"end\":"));
+    let backup = std::fs::read_to_string(dir.join(".backstay/backup.json")).unwrap();
+    assert!(backup.contains("\"plan_name\": \"nightly\""));
+}
+
+#[tokio::test]
+async fn tar_opens_what_tar_should_open() {
+    if !has("tar") || !has("zstd") || !has("gzip") {
+        return;
+    }
+    for (format, test) in [(ArchiveFormat::TarGz, "gzip"), (ArchiveFormat::TarZst, "zstd")] {
+        let dir = tempfile::tempdir().unwrap();
+        let name = archive(dir.path(), format).await;
+        run(dir.path(), test, &["-t", &name]);
+        let out = dir.path().join("out");
+        std::fs::create_dir(&out).unwrap();
+        let said = run(dir.path(), "tar", &["-C", "out", "-xf", &name]);
+        assert_eq!(said, "", "tar complains");
+        assert_unpacked(&out);
+        run(dir.path(), "sh", &["-c", "cat out/.backstay/mysql/shop.sql.part-* > shop.sql"]);
+        assert!(std::fs::read(dir.path().join("shop.sql")).unwrap() == words(5, 33 << 20));
+        // The manifest beside it is JSON lines in zstd.
+        let lines = run(dir.path(), "zstd", &["-dcq", "manifest"]);
+        assert!(lines.starts_with("{\"backstay_archive\":1,"));
+        if format == ArchiveFormat::TarGz && has("7z") {
+            run(dir.path(), "7z", &["t", &name]);
+            run(dir.path(), "7z", &["x", "-oseven", &name]);
+            run(dir.path(), "7z", &["x", "-oseven/out", "seven/backup.tar"]);
+            assert_unpacked(&dir.path().join("seven/out"));
+        }
+        if format == ArchiveFormat::TarGz && has("pigz") {
+            run(dir.path(), "pigz", &["-t", &name]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn unzip_and_7z_open_a_zip() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = archive(dir.path(), ArchiveFormat::Zip).await;
+    if has("unzip") {
+        assert!(run(dir.path(), "unzip", &["-tq", &name]).contains("No errors"));
+        run(dir.path(), "unzip", &["-q", "-d", "unzip", &name]);
+        assert_unpacked(&dir.path().join("unzip"));
+        assert!(std::fs::read(dir.path().join("unzip/.backstay/mysql/shop.sql")).unwrap() == words(5, 33 << 20));
+    }
+    if has("7z") {
+        let said = run(dir.path(), "7z", &["t", &name]);
+        assert!(said.contains("Everything is Ok") && !said.contains("Warning"), "{said}");
+        run(dir.path(), "7z", &["x", "-oseven", &name]);
+        assert_unpacked(&dir.path().join("seven"));
+    }
+    if has("python3") {
+        run(
+            dir.path(),
+            "python3",
+            &["-c", "import zipfile,sys; assert zipfile.ZipFile(sys.argv[1]).testzip() is None", &name],
+        );
+    }
+}
