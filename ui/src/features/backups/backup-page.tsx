@@ -1,5 +1,5 @@
 import { formatExact } from '../../shared/format';
-import { useParam } from '../../shared/router';
+import { navigate, useParam } from '../../shared/router';
 import { Card, ErrorNote, Page, StateBadge } from '../../shared/ui';
 import { stateOf } from './form';
 import { BackupActions, backupText } from './panel';
@@ -27,7 +27,7 @@ export function BackupPage() {
       text={backupText(backup.data)}
       crumbs={CRUMBS}
       fill
-      actions={<BackupActions detail={backup.data} />}
+      actions={<BackupActions detail={backup.data} onGone={() => navigate('/backups', { replace: true })} />}
     >
       <Card className="page-card"><BackupTabs key={id} detail={backup.data} /></Card>
     </Page>

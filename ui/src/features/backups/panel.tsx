@@ -17,7 +17,7 @@ export function backupText({ row }: BackupDetail): string {
 }
 
 /** What can be done with a backup. */
-export function BackupActions({ detail }: { detail: BackupDetail }) {
+export function BackupActions({ detail, onGone }: { detail: BackupDetail; onGone: () => void }) {
   const { row } = detail;
   const [downloading, setDownloading] = useState(false);
   const [deleting, setDeleting] = useState(false);
@@ -32,7 +32,7 @@ export function BackupActions({ detail }: { detail: BackupDetail }) {
       <Tooltip label="Delete…">
         <ActionIcon variant="default" size={30} aria-label="Delete…" onClick={() => setDeleting(true)}><IconTrash size={16} /></ActionIcon>
       </Tooltip>
-      {deleting && <DeleteDialog backup={row} onClose={() => setDeleting(false)} onGone={() => navigate('/backups', { replace: true })} />}
+      {deleting && <DeleteDialog backup={row} onClose={() => setDeleting(false)} onGone={onGone} />}
       {downloading && (
         <DownloadDialog backups={[row]} paths={[]} onClose={() => setDownloading(false)} />
       )}
@@ -69,7 +69,7 @@ export function BackupPanel({ id, onClose }: { id: string; onClose: () => void }
       }
       onClose={onClose}
       wide
-      actions={<BackupActions detail={detail} />}
+      actions={<BackupActions detail={detail} onGone={onClose} />}
     >
       <BackupTabs detail={detail} />
     </DetailPanel>
