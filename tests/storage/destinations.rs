@@ -3,22 +3,39 @@
 
 use backstay_core::ErrorClass;
 use backstay_core::config::Place;
-use backstay_core::destination::{Destination, Key, WriteMode};
+use backstay_core::destination::{Destination, FreeTraffic, Key, Traffic, WriteMode};
 use backstay_core::entry::ByteStream;
-use backstay_destinations::{open, probe};
+use backstay_destinations::{Opening, ProbeStep, open_bare, probe};
 use backstay_lab::destination_contract::{self, noise};
 use backstay_lab::memory_destination::{MemoryDestination, Operation};
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 fn key(text: &str) -> Key {
     Key::new(text).unwrap()
 }
 
+fn place(path: &Path) -> Place {
+    Place::Local { path: path.to_str().unwrap().to_owned() }
+}
+
+async fn open(place: &Place, traffic: Arc<dyn Traffic>) -> backstay_core::Result<Arc<dyn Destination>> {
+    open_bare("nas", place, &Opening::default(), traffic).await
+}
+
 async fn local(path: &Path) -> Arc<dyn Destination> {
-    open("nas", &Place::Local { path: path.to_str().unwrap().to_owned() }).await.unwrap()
+    open(&place(path), Arc::new(FreeTraffic)).await.unwrap()
+}
+
+/// Runs the test the user is offered. What is told step by step is what comes back.
+async fn steps_of(destination: &dyn Destination) -> Vec<ProbeStep> {
+    let told = Mutex::new(Vec::new());
+    let place = Place::Local { path: "/any".into() };
+    let probed = probe(&place, destination, &|step| told.lock().unwrap().push(step)).await;
+    assert_eq!(told.into_inner().unwrap(), probed.steps);
+    probed.steps
 }
 
 fn files_below(path: &Path) -> Vec<PathBuf> {
@@ -59,8 +76,82 @@ async fn local_keeps_the_contract() {
 }
 
 #[tokio::test]
+async fn all_bytes_pass_the_traffic() {
+    destination_contract::traffic_sees_every_byte(|traffic| async {
+        Arc::new(MemoryDestination::new().with_traffic(traffic)) as Arc<dyn Destination>
+    })
+    .await;
+    let temp = tempfile::tempdir().unwrap();
+    let place = place(temp.path());
+    destination_contract::traffic_sees_every_byte(|traffic| {
+        let place = place.clone();
+        async move { open(&place, traffic).await.unwrap() }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_in_another_process_and_waits_for_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let first = local(temp.path()).await;
+    let upload = first.begin_upload(&key("deep/er/k"), None).await.unwrap();
+    let bytes = upload.part_bytes(1) as usize;
+    let content = noise(1, bytes * 2 + 5);
+    // Out of order, and part 1 is missing yet.
+    upload.put_part(2, bytes as u64, content.slice(bytes..bytes * 2)).await.unwrap();
+    upload.put_part(3, 2 * bytes as u64, content.slice(bytes * 2..)).await.unwrap();
+    let token = upload.token();
+    drop((upload, first));
+    // What a kill in the middle of part 1 leaves: bytes, but no word of them.
+    let file = temp.path().join("deep/er").join(&token);
+    std::fs::OpenOptions::new().append(true).open(file.with_file_name(format!("{token}.parts"))).unwrap();
+    let list = file.with_file_name(format!("{token}.parts"));
+    let text = std::fs::read_to_string(&list).unwrap();
+    std::fs::write(&list, format!("{text}1 {bytes}")).unwrap();
+    let other = local(temp.path()).await;
+    for path in [&file, &list] {
+        filetime::set_file_mtime(path, filetime::FileTime::from_unix_time(1_000_000, 0)).unwrap();
+    }
+    assert_eq!(other.list("").await.unwrap(), [], "listing neither shows nor sweeps it");
+    let upload = other.resume_upload(&key("deep/er/k"), None, &token).await.unwrap();
+    let stored = upload.stored().await.unwrap();
+    assert_eq!(stored.iter().map(|part| part.number).collect::<Vec<_>>(), [2, 3], "a line cut short does not count");
+    let missing = upload.complete(&stored, WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(missing.class, ErrorClass::Internal, "a gap is never completed");
+    let mut parts = vec![upload.put_part(1, 0, content.slice(..bytes)).await.unwrap()];
+    parts.extend(stored);
+    upload.complete(&parts, WriteMode::CreateNew).await.unwrap();
+    assert!(other.get(&key("deep/er/k"), None).await.unwrap() == content);
+    assert_eq!(files_below(temp.path()).len(), 1, "nothing is left beside it");
+    for bad in ["../../etc/passwd", "", ".backstay-part-up-", ".backstay-part-up-zz/../x"] {
+        let error = other.resume_upload(&key("deep/er/k"), None, bad).await.err().unwrap();
+        assert_eq!(error.class, ErrorClass::Missing, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn sweeping_removes_old_uploads_of_ours_only() {
+    let temp = tempfile::tempdir().unwrap();
+    let destination = local(temp.path()).await;
+    destination.put(&key("data/a"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+    std::fs::write(temp.path().join("data/.hidden-of-others"), "x").unwrap();
+    let old = destination.begin_upload(&key("data/old"), None).await.unwrap();
+    let young = destination.begin_upload(&key("data/young"), None).await.unwrap();
+    for path in files_below(temp.path()) {
+        if !path.to_string_lossy().contains(&young.token()) {
+            filetime::set_file_mtime(&path, filetime::FileTime::from_unix_time(1_000_000, 0)).unwrap();
+        }
+    }
+    let swept = destination.sweep(std::time::Duration::from_secs(7 * 86_400)).await.unwrap();
+    assert_eq!((swept.removed, swept.left), (2, 2), "each upload is a file and its list");
+    assert_eq!(old.stored().await.unwrap_err().class, ErrorClass::Missing);
+    assert_eq!(young.stored().await.unwrap(), []);
+    assert_eq!(destination.list("").await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_relative_path_is_refused() {
-    let error = open("nas", &Place::Local { path: "backups".into() }).await.err().unwrap();
+    let error = open(&Place::Local { path: "backups".into() }, Arc::new(FreeTraffic)).await.err().unwrap();
     assert_eq!(error.class, ErrorClass::Invalid);
     assert_eq!(error.message, "Cannot use \"backups\" for nas: it is not absolute");
 }
@@ -68,7 +159,7 @@ async fn a_relative_path_is_refused() {
 #[tokio::test]
 async fn a_file_is_no_folder() {
     let temp = tempfile::NamedTempFile::new().unwrap();
-    let error = open("nas", &Place::Local { path: temp.path().to_str().unwrap().into() }).await.err().unwrap();
+    let error = open(&place(temp.path()), Arc::new(FreeTraffic)).await.err().unwrap();
     assert_eq!(error.class, ErrorClass::Invalid);
 }
 
@@ -176,7 +267,7 @@ async fn a_full_disk_is_full_and_keeps_what_was_there() {
     assert_eq!(destination.list("").await.unwrap().len(), 1);
     assert_eq!(files_below(mount.path()).len(), 1, "no part takes room");
     assert!(destination.space().await.unwrap().total_bytes <= 2 * 1024 * 1024);
-    let steps = probe(&*destination).await;
+    let steps = steps_of(&*destination).await;
     assert!(steps.iter().all(|step| step.ok) && steps[1].note, "little room is a note: {steps:?}");
 }
 
@@ -207,7 +298,7 @@ async fn a_read_only_disk_is_refused() {
     assert!(error.message.contains("read-only"), "{}", error.message);
     assert_eq!(destination.delete(&key("k")).await.unwrap_err().class, ErrorClass::Refused);
     assert_eq!(destination.get(&key("k"), None).await.unwrap(), "x", "reading goes on");
-    let steps = probe(&*destination).await;
+    let steps = steps_of(&*destination).await;
     let failed = steps.iter().find(|step| !step.ok).unwrap();
     assert_eq!(failed.title, "Write a file");
     assert!(failed.hint.is_some());
@@ -276,7 +367,7 @@ async fn only_the_owner_may_look() {
 #[tokio::test]
 async fn a_good_destination_passes_its_test_and_is_left_clean() {
     let temp = tempfile::tempdir().unwrap();
-    let steps = probe(&*local(temp.path()).await).await;
+    let steps = steps_of(&*local(temp.path()).await).await;
     let titles: Vec<_> = steps.iter().map(|step| step.title.as_str()).collect();
     assert_eq!(
         titles,
@@ -287,6 +378,9 @@ async fn a_good_destination_passes_its_test_and_is_left_clean() {
             "Read it back",
             "Read a part of it",
             "Never overwrite by accident",
+            "Replace it",
+            "Go on with an upload",
+            "Take any name",
             "Delete it"
         ]
     );
@@ -303,11 +397,17 @@ async fn each_fault_shows_in_its_own_step() {
         (Operation::Get, 1, "Read it back"),
         (Operation::Get, 2, "Read a part of it"),
         (Operation::Put, 2, "Never overwrite by accident"),
-        (Operation::Delete, 1, "Delete it"),
+        (Operation::Put, 3, "Replace it"),
+        (Operation::Begin, 1, "Go on with an upload"),
+        (Operation::Stored, 1, "Go on with an upload"),
+        (Operation::Complete, 1, "Go on with an upload"),
+        (Operation::List, 2, "Take any name"),
+        (Operation::Head, 1, "Delete it"),
+        (Operation::Delete, 2, "Delete it"),
     ] {
         let memory = MemoryDestination::new();
         memory.fail_operation(operation, nth, ErrorClass::Refused);
-        let steps = probe(&memory).await;
+        let steps = steps_of(&memory).await;
         let failed: Vec<_> = steps.iter().filter(|step| !step.ok).map(|step| step.title.as_str()).collect();
         assert_eq!(failed, [title]);
     }

@@ -1,6 +1,11 @@
 //! The contract suite of destinations: what every one of them must do, word by word of the trait's documentation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod parts;
+mod traffic;
+
+pub use traffic::{CountingTraffic, traffic_sees_every_byte};
+
 use backstay_core::ErrorClass;
 use backstay_core::destination::{Destination, Key, WriteMode};
 use backstay_core::entry::ByteStream;
@@ -30,6 +35,9 @@ where
     deletes(make().await).await;
     many_at_once(make().await).await;
     room(make().await).await;
+    awkward_names(make().await).await;
+    a_thousand_objects(make().await).await;
+    parts::all(async || make().await).await;
 }
 
 /// Bytes that do not compress and differ by seed.
@@ -289,4 +297,47 @@ async fn room(destination: Arc<dyn Destination>) {
             assert_eq!(error.class, ErrorClass::Unsupported);
         }
     }
+}
+
+async fn awkward_names(destination: Arc<dyn Destination>) {
+    let mut names = vec![
+        "a b/c d", "100%", "%41", "~tilde", "..dots", "semi;colon", "s't", "comma,a", "a=b&c", "(par) [br] {cur}", "!bang",
+        "$dollar", "emoji 🗄", "Upper", "lower", "na\u{308}ive", "n\u{e4}ive", "x@y", "^`",
+    ];
+    if !cfg!(windows) {
+        names.extend(["x?y", "q*r", "\"quoted\"", "<v>&amp;", "w:x", "dots..", "p|q"]);
+    }
+    for name in &names {
+        let put = destination.put(&key(name), Bytes::copy_from_slice(name.as_bytes()), WriteMode::CreateNew).await;
+        put.unwrap_or_else(|error| panic!("{name}: {error} {:?}", error.detail));
+    }
+    for name in &names {
+        assert_eq!(destination.get(&key(name), None).await.unwrap(), name.as_bytes(), "{name}");
+        assert_eq!(sorted(&*destination, name).await.first().map(|(listed, _)| listed.as_str()), Some(*name));
+    }
+    let mut expected: Vec<_> = names.iter().map(|name| ((*name).to_owned(), name.len() as u64)).collect();
+    expected.sort();
+    assert_eq!(sorted(&*destination, "").await, expected);
+    for name in &names {
+        destination.delete(&key(name)).await.unwrap();
+    }
+    assert_eq!(sorted(&*destination, "").await, []);
+}
+
+async fn a_thousand_objects(destination: Arc<dyn Destination>) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for worker in 0..10_u32 {
+        let destination = Arc::clone(&destination);
+        tasks.spawn(async move {
+            for number in 0..101 {
+                let name = key(&format!("data/{worker:02x}/{number:03}"));
+                destination.put(&name, Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let listed = sorted(&*destination, "data/").await;
+    assert_eq!(listed.len(), 1010, "a listing has more than one page");
+    assert!(listed.windows(2).all(|pair| pair[0].0 < pair[1].0), "each once");
+    assert_eq!(sorted(&*destination, "data/03/").await.len(), 101);
 }
