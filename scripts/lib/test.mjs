@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureFtpServers } from './ftp-servers.mjs';
 import { ROOT, ask, ensureNodeModules, ensurePackages, ensureRust, has, run, say, targetFolder } from './system.mjs';
 
 const WINDOWS = 'x86_64-pc-windows-gnu';
@@ -102,6 +103,7 @@ export async function main(wanted) {
   const packages = ensurePackages('base', 'window', 'lab', 'journeys', 'windows');
   if (!packages && !ensurePackages('base', 'window')) return 1;
   if (!prepareComponents() || !(await prepare())) return 1;
+  if (process.platform === 'linux') ensureFtpServers();
   const rows = [];
   for (const [part, title, test] of PARTS) {
     if (wanted.length > 0 && !wanted.includes(part)) continue;

@@ -4,6 +4,8 @@
 pub mod databases;
 pub mod destination_contract;
 pub mod fake_host;
+#[cfg(unix)]
+pub mod ftp;
 pub mod host_contract;
 pub mod memory_destination;
 pub mod proxy;

@@ -51,7 +51,12 @@ impl Drop for FaultProxy {
 impl FaultProxy {
     /// Starts a proxy in front of a port of this machine, without faults.
     pub async fn start(target_port: u16) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([127, 0, 0, 1], target_port))).await
+    }
+
+    /// Starts a proxy at an address of this machine, in front of another, without faults.
+    pub async fn start_at(listen: SocketAddr, target: SocketAddr) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
         let port = listener.local_addr()?.port();
         let faults = Arc::new(watch::channel(Faults::default()).0);
         let (cut, cut_seen) = watch::channel(CancellationToken::new());
@@ -60,7 +65,6 @@ impl FaultProxy {
         let shared = Shared { faults: faults.clone(), passed: passed.clone() };
         let counter = connections.clone();
         let task = tokio::spawn(async move {
-            let target = SocketAddr::from(([127, 0, 0, 1], target_port));
             while let Ok((client, _)) = listener.accept().await {
                 counter.fetch_add(1, Ordering::Relaxed);
                 if shared.faults.borrow().refuse {

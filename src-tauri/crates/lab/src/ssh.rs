@@ -407,12 +407,12 @@ fn succeed(command: &mut Command) {
     }
 }
 
-fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     let _ = run(Command::new("kill").arg("-KILL").arg(pid.to_string()), b"");
 }
 
 /// All processes below one, by their parents in /proc.
-fn descendants(root: u32) -> Vec<u32> {
+pub(crate) fn descendants(root: u32) -> Vec<u32> {
     let mut parents = Vec::new();
     for item in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Ok(pid) = item.file_name().to_string_lossy().parse::<u32>() else { continue };
