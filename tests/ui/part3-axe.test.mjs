@@ -37,7 +37,7 @@ const SCREENS = {
   'broken download': ['/activity/r96'],
   'copies': ['/backups?plan=p1', '', openCopies],
   'copies of an archive': ['/backups?plan=p7', '', openCopies],
-  'temporary link': ['/backups?plan=p7', '', async (page) => { await openCopies(page); await press(page, 'Temporary link to the copy at archive store'); await page.getByRole('dialog').getByRole('button', { name: 'Make the link' }).click(); await page.getByLabel('Link', { exact: true }).waitFor(); }],
+  'temporary link': ['/backups?plan=p7', '', async (page) => { await openCopies(page); await press(page, 'Temporary link… to the copy at archive store'); await page.getByRole('dialog').getByRole('button', { name: 'Make the link' }).click(); await page.getByLabel('Link', { exact: true }).waitFor(); }],
   'deleting': ['/backups?plan=p1', '', async (page) => { await page.locator('.dt-body-row').first().click(); await press(page, 'Delete…'); await page.getByText('newest good backup').waitFor(); }],
   'several picked': ['/backups', '', async (page) => { await page.locator('.dt-body-row').getByRole('checkbox').first().check(); await page.getByText('1 picked').waitFor(); }],
   'kits of vaults and plans': ['/settings?part=kits'],

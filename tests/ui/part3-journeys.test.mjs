@@ -31,7 +31,7 @@ journey('a bucket is tested step by step, and becomes a vault with its kit', '/d
   await page.getByRole('button', { name: 'Test again' }).waitFor();
   await page.getByRole('row', { name: /Locks files against deletion Yes/ }).waitFor();
   await page.getByRole('row', { name: /Tells how much room is free No/ }).waitFor();
-  await page.getByText('billed for 90 days all the same').waitFor();
+  await page.getByText('billed for 90 days, so that').first().waitFor();
   await press(page, 'Continue');
   assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Wasabi acme-backups');
   await press(page, 'Make the vault');
@@ -161,7 +161,7 @@ journey('existing backups are opened with the words of their kit, and their plan
   await page.getByText('all in it is set up here already').waitFor();
   await press(page, 'Take them over');
   await page.getByText('Taken over: 1 server, 1 plan.').waitFor();
-  await page.getByRole('link', { name: 'Give it: Server old-web: log-in password' }).click();
+  await page.getByRole('link', { name: 'Give it… Server old-web: log-in password' }).click();
   await page.getByRole('heading', { level: 1, name: 'Change old-web' }).waitFor();
 });
 
@@ -286,7 +286,7 @@ journey('a run that did not get everywhere offers Sync', '/backups?plan=p1', asy
   await page.getByRole('tab', { name: 'Log' }).click();
   await page.getByRole('link', { name: 'Show the run' }).click();
   await page.getByText('This backup did not get to').waitFor();
-  await press(page, 'Sync b2 offsite now');
+  await press(page, 'Sync now: b2 offsite');
   await page.getByRole('link', { name: 'Watch it' }).waitFor();
 });
 
@@ -332,7 +332,7 @@ journey('a rule is added and removed as words; the panel of the destination says
 
 journey('a missing copy is synced, and a copy deleted while another stays', '/backups?plan=p1', async (page) => {
   await openCopies(page);
-  await press(page, 'Sync b2 offsite now');
+  await press(page, 'Sync now: b2 offsite');
   await page.getByRole('link', { name: 'Watch it' }).waitFor();
 });
 
@@ -361,7 +361,7 @@ journey('a copy that cannot be deleted is named, and what went is told', '/backu
 
 journey('a temporary link is made for a sealed archive, with its end', '/backups?plan=p7', async (page) => {
   await openCopies(page);
-  await press(page, 'Temporary link to the copy at archive store');
+  await press(page, 'Temporary link… to the copy at archive store');
   const dialog = page.getByRole('dialog');
   await dialog.getByText('The file is sealed').waitFor();
   await dialog.getByRole('combobox', { name: 'It ends after' }).click();
@@ -375,7 +375,7 @@ journey('an archive in cold storage is brought back', '/backups?plan=p7&text=', 
   await press(page, 'When');
   await openCopies(page);
   await page.getByText('In cold storage').waitFor();
-  await press(page, 'Bring back the copy at archive store');
+  await press(page, 'Bring back… the copy at archive store');
   await page.getByRole('dialog').getByRole('button', { name: 'Bring it back' }).click();
   await page.getByText('Being brought back').waitFor();
 });

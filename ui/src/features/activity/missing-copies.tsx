@@ -23,7 +23,7 @@ function MissingCopy({ copy, server }: { copy: CopyView; server: string | null }
   return (
     <Note
       tone="warn"
-      action={<Button leftSection={<IconRefresh size={16} />} loading={sync.busy} aria-label={`Sync ${name} now`} onClick={() => sync.run({ id, name })}>Sync now</Button>}
+      action={<Button leftSection={<IconRefresh size={16} />} loading={sync.busy} aria-label={`Sync now: ${name}`} onClick={() => sync.run({ id, name })}>Sync now</Button>}
     >
       This backup did not get to <Link to={`/destinations/${id}`}>{name}</Link> yet. Sync copies it there from another destination; {server ?? 'the server'} is not read again.
     </Note>

@@ -47,10 +47,10 @@ function Copy({ detail, copy, alone }: { detail: BackupDetail; copy: CopyView; a
       {STATES[copy.state] && <div className="mute small">{STATES[copy.state]}</div>}
       {copy.cost_note && <div className="mute small">{copy.cost_note}</div>}
       <div className="row copy-actions">
-        {copy.state === 'missing' && <Button size="compact-sm" loading={sync.busy} aria-label={`Sync ${name} now`} onClick={() => sync.run()}>Sync now</Button>}
-        {copy.state === 'frozen' && <Button size="compact-sm" aria-label={`Bring back the copy at ${name}`} onClick={() => setDialog('thaw')}>Bring back…</Button>}
-        {copy.links && <Button size="compact-sm" aria-label={`Temporary link to the copy at ${name}`} onClick={() => setDialog('link')}>Temporary link…</Button>}
-        {copy.state !== 'missing' && !alone && <Button size="compact-sm" aria-label={`Delete the copy at ${name}`} onClick={() => setDialog('delete')}>Delete this copy…</Button>}
+        {copy.state === 'missing' && <Button size="compact-sm" loading={sync.busy} aria-label={`Sync now: ${name}`} onClick={() => sync.run()}>Sync now</Button>}
+        {copy.state === 'frozen' && <Button size="compact-sm" aria-label={`Bring back… the copy at ${name}`} onClick={() => setDialog('thaw')}>Bring back…</Button>}
+        {copy.links && <Button size="compact-sm" aria-label={`Temporary link… to the copy at ${name}`} onClick={() => setDialog('link')}>Temporary link…</Button>}
+        {copy.state !== 'missing' && !alone && <Button size="compact-sm" aria-label={`Delete this copy… at ${name}`} onClick={() => setDialog('delete')}>Delete this copy…</Button>}
       </div>
       {dialog === 'thaw' && <ThawDialog backup={detail.row} copy={copy} onClose={close} />}
       {dialog === 'link' && <LinkDialog backup={detail.row} copy={copy} onClose={close} />}

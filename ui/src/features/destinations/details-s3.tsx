@@ -71,7 +71,7 @@ function Region({ provider, value, problem, disabled, onChange }: RegionProps) {
   if (provider.regions.length === 0 || provider.free_region) {
     return (
       <Autocomplete
-        label="Region" description={provider.regions.length === 0 ? 'Empty if it has none' : 'Pick one, or type one that is not listed'} disabled={disabled}
+        label="Region" description={place.get(value) ?? (provider.regions.length === 0 ? 'Empty if it has none' : 'Pick one, or type one that is not listed')} disabled={disabled}
         data={provider.regions.map((region) => region.id)}
         renderOption={({ option }) => <span>{place.get(option.value)} <span className="mute">{option.value}</span></span>}
         filter={({ options, search }) => options.filter((option) => 'value' in option && `${option.value} ${place.get(option.value) ?? ''}`.toLowerCase().includes(search.toLowerCase()))}

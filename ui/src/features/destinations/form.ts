@@ -217,7 +217,7 @@ function tidyS3({ s3 }: DestinationDraft): DestinationDraft['s3'] {
 export function suggestName(form: DestinationForm, provider: S3Provider | undefined, taken: readonly string[]): string {
   const { kind, path, s3, sftp, ftp } = form.draft;
   const host = (text: string) => (/^[\d.:]+$/.test(text) ? text : (text.split('.')[0] ?? text));
-  const base = kind === 's3' ? [provider?.name ?? '', s3.bucket.trim()].filter(Boolean).join(' ')
+  const base = kind === 's3' ? [provider?.name.replace(/ \(.*\)$/, '') ?? '', s3.bucket.trim()].filter(Boolean).join(' ')
     : kind === 'sftp' ? host(sftp.ssh?.host.trim() ?? '') || 'sftp'
       : kind === 'ftp' ? host(ftp.host.trim())
         : folderName(path);

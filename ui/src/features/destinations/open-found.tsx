@@ -116,7 +116,7 @@ export function AdoptedStep({ found, adopted }: { found: ExistingFound; adopted:
               return (
                 <li key={line}>
                   <span className="grow">{text}</span>
-                  {to && <Link to={to} aria-label={`Give it: ${text}`}>Give it…</Link>}
+                  {to && <Link to={to} aria-label={`Give it… ${text}`}>Give it…</Link>}
                 </li>
               );
             })}

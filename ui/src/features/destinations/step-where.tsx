@@ -15,7 +15,7 @@ export function changeDraft(onChange: Change, part: Partial<DestinationForm['dra
 }
 
 /** What stands on a provider's card: two letters, never somebody's logo. */
-const MARKS: Record<string, string> = { aws: 'S3', linode: 'Li', vultr: 'Vu', wasabi: 'Wa', b2: 'B2', backblaze: 'B2', digitalocean: 'DO', spaces: 'DO', r2: 'R2', cloudflare: 'R2', hetzner: 'He', minio: 'Mi', generic: '··', other: '··' };
+const MARKS: Record<string, string> = { aws: 'S3', linode: 'Li', vultr: 'Vu', wasabi: 'Wa', b2: 'B2', spaces: 'DO', r2: 'R2', hetzner: 'He', minio: 'Mi', generic: '··' };
 
 /** A provider's mark. */
 export function Mark({ id, name }: { id: string; name: string }) {
@@ -34,7 +34,7 @@ export function WhereStep({ form, onChange, folderHint = 'It may be new; it is m
       if (old.draft.kind === to && old.draft.s3.provider === (provider?.id ?? '')) return old;
       const blank = emptyDraft();
       // Another provider: what was typed for the old one does not fit; the keys least of all.
-      return { ...old, draft: { ...old.draft, kind: to, s3: provider ? { ...blank.s3, provider: provider.id, region: provider.regions.length === 1 ? (provider.regions[0]?.id ?? '') : '' } : old.draft.s3 } };
+      return { ...old, draft: { ...old.draft, kind: to, s3: provider ? { ...blank.s3, provider: provider.id, region: provider.regions.length === 1 || provider.endpoint === '' ? (provider.regions[0]?.id ?? '') : '' } : old.draft.s3 } };
     });
   const card = (value: string, title: string, text: ReactNode, mark: ReactNode, provider: S3Provider | null) => {
     const on = value === kind && (provider === null || provider.id === s3.provider);
@@ -64,9 +64,12 @@ export function WhereStep({ form, onChange, folderHint = 'It may be new; it is m
   );
 }
 
+const TEXTS: Record<string, string> = { r2: 'One address, no region', minio: 'A store of your own', generic: 'Any other, by its address' };
+
 function regionsText(provider: S3Provider): string {
   const places = provider.regions.map((region) => region.place);
-  if (places.length === 0) return provider.id === 'generic' ? 'Any store that speaks S3' : 'Your own servers';
+  const text = TEXTS[provider.id];
+  if (text) return text;
   return places.length > 2 ? `${places[0] ?? ''} and ${places.length - 1} more` : places.join(', ');
 }
 

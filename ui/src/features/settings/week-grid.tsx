@@ -99,7 +99,10 @@ export function WeekGrid({ label, grid, otherwise, brush, onPaint }: Props) {
       <div role="row" className="week-row">
         <div role="columnheader"><span className="visually-hidden">Day</span></div>
         {HOURS.map((hour) => (
-          <div key={hour} role="columnheader" className="week-hour" aria-label={`${clock(hour * 60)} on all days`} {...props({ day: -1, hour })}>{hour % 3 === 0 ? hour : ''}</div>
+          <div key={hour} role="columnheader" className="week-hour" {...props({ day: -1, hour })}>
+            <span className="visually-hidden">{clock(hour * 60)} on all days</span>
+            {hour % 3 === 0 && <span aria-hidden>{hour}</span>}
+          </div>
         ))}
       </div>
       {DAYS.map((name, day) => (

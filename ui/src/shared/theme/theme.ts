@@ -71,6 +71,7 @@ export const cssVariables: CSSVariablesResolver = () => {
     '--mantine-primary-color-light-color': 'var(--acc)',
     '--mantine-color-stay-light-color': 'var(--acc)',
     '--mantine-color-stay-text': 'var(--acc)',
+    '--mantine-color-stay-light-hover': 'var(--acc-soft)',
   };
   return { variables: {}, light: shared, dark: shared };
 };
