@@ -34,12 +34,12 @@ use tokio_util::sync::CancellationToken;
 
 /// At most so many runs work at once; the others wait. More would only fight for the same link and disk.
 const AT_ONCE: usize = 3;
-/// Events of one run: ten a second.
-const TICK: Duration = Duration::from_millis(100);
+/// Progress of one run: eight a second, so that with the turns it takes no second has more than ten events.
+const TICK: Duration = Duration::from_millis(125);
 /// Problems and log lines rest in memory for at most so many ticks.
-const FLUSH_TICKS: u32 = 5;
+const FLUSH_TICKS: u32 = 4;
 /// Ticks between two rewrites of a running row, for those who read rows only.
-const ROW_TICKS: u32 = 20;
+const ROW_TICKS: u32 = 16;
 /// A cancelled run that does not end by itself is ended from outside after this.
 const CANCEL_GRACE: Duration = Duration::from_secs(20);
 
