@@ -23,8 +23,8 @@ function reachable(port) {
   });
 }
 
-/** Starts sshd below `dir`; returns {user, port, key, sshOptions, stop}. */
-export async function startSshd(dir) {
+/** Starts sshd below `dir`, with more lines of configuration where given; returns {user, port, key, sshOptions, stop}. */
+export async function startSshd(dir, lines = []) {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const user = userInfo().username;
   const [key, hostKey, keys] = [join(dir, 'id'), join(dir, 'host'), join(dir, 'authorized_keys')];
@@ -37,7 +37,7 @@ export async function startSshd(dir) {
     [
       `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${hostKey}`, `PidFile ${join(dir, 'pid')}`,
       `AuthorizedKeysFile ${keys}`, 'StrictModes no', 'UsePAM no', 'PasswordAuthentication no',
-      'PermitRootLogin yes', 'Subsystem sftp internal-sftp', 'MaxStartups 100:30:200', '',
+      'PermitRootLogin yes', 'Subsystem sftp internal-sftp', 'MaxStartups 100:30:200', ...lines, '',
     ].join('\n'),
   );
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });

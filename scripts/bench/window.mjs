@@ -1,17 +1,21 @@
-// The window's own numbers: from the start of the process to its first paint, and a list of 10,000 backups to its first rows.
-// The app must be built; it is driven as in tests/e2e, on a display of its own.
+// The window's own numbers: from the start of the process to its first paint, a list of 10,000 backups to its first rows, the
+// app's memory while it backs up the bench tree over SSH, and how many events a run sends. The app must be built; it is driven as in tests/e2e, on a display of its own.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Session } from '../../tests/e2e/lib/webdriver.mjs';
+import { Session, waitFor } from '../../tests/e2e/lib/webdriver.mjs';
 import { median } from './run.mjs';
+import { startSshd } from './sshd.mjs';
+import { makeTree } from './tree.mjs';
 
 const BACKUPS = 10_000;
 const STARTS = 3;
 const FIRST_PAINT_BAR_S = 1;
 const FIRST_ROWS_BAR_S = 0.3;
+const PEAK_BAR_MIB = 400;
+const EVENTS_BAR = 10;
 
 /** When a process began, in milliseconds since 1970. */
 function startedAt(pid) {
@@ -65,6 +69,36 @@ async function firstRows(app, env) {
   }
 }
 
+/** Backs the plan up in the window; returns the app's peak memory, and the most events of the run within a second. */
+async function backUp(app, env, plan) {
+  const session = await Session.start(app, env);
+  try {
+    await session.see('Overview');
+    await session.invoke('secrets_unlock', { passphrase: env.BACKSTAY_PASSPHRASE });
+    const id = await session.runAsync(async (name) => {
+      const { invoke, transformCallback } = window.__TAURI_INTERNALS__;
+      // Takes the place of the window's own channel: what is counted is what is sent.
+      window.__heard = [];
+      const channel = transformCallback(({ message }) => window.__heard.push([performance.now(), message?.type, message?.progress?.run ?? message?.run?.id]));
+      await invoke('subscribe', { channel: `__CHANNEL__:${channel}` });
+      const plans = await invoke('plans');
+      return invoke('start_backup', { plan: plans.find((row) => row.name === name).id });
+    }, plan);
+    const row = await waitFor('the backup to end', async () => {
+      const { row } = await session.invoke('run', { id });
+      return ['waiting', 'running'].includes(row.state) ? null : row;
+    }, 600_000);
+    if (row.state !== 'done') throw new Error(`The backup in the window ended ${row.state}: ${JSON.stringify(row.error)}`);
+    const times = (await session.run(() => window.__heard)).filter(([, , run]) => run === id).map(([at]) => at);
+    if (times.length < 5) throw new Error(`Only ${times.length} events were heard`);
+    const most = Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1000).length));
+    const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${session.pid}/status`, 'utf8'))[1]) / 1024;
+    return { most, peak };
+  } finally {
+    await session.end();
+  }
+}
+
 /** Measures; returns rows for the table. Runs itself again on a display and a message bus of its own. */
 export async function windowBench(cli) {
   const missing = ['xvfb-run', 'WebKitWebDriver', 'dbus-run-session', 'sqlite3'].filter((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0);
@@ -90,6 +124,8 @@ async function main(cli, app) {
   const folder = mkdtempSync(join(tmpdir(), 'backstay-bench-window-'));
   const home = join(folder, 'home');
   const env = { ...process.env, BACKSTAY_HOME: home, BACKSTAY_NO_KEYRING: '1', BACKSTAY_PASSPHRASE: 'bench' };
+  const tree = join(import.meta.dirname, '../../target/bench/tree');
+  makeTree(tree);
   const backstay = (...args) => execFileSync(cli, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
   try {
     backstay('destination', 'add', 'vault', 'local', join(folder, 'vault'));
@@ -102,10 +138,21 @@ async function main(cli, app) {
       paints.push(await firstPaint(app, env));
       lists.push(await firstRows(app, env));
     }
-    const row = (what, values, bar) => ({ what, ours: median(values), bar, unit: 's' });
+    const sshd = await startSshd(join(folder, 'sshd'));
+    let heavy;
+    try {
+      backstay('server', 'add', 'bench', '--ssh', `${sshd.user}@127.0.0.1:${sshd.port}`, '--key', sshd.key, '--trust-first-use');
+      backstay('plan', 'add', 'tree', '--server', 'bench', '--item', `files:${tree}`, '--to', 'vault');
+      heavy = await backUp(app, env, 'tree');
+    } finally {
+      sshd.stop();
+    }
+    const row = (what, ours, bar, unit) => ({ what, ours, bar, unit });
     console.log(JSON.stringify([
-      row('window: start of the process to first paint', paints, FIRST_PAINT_BAR_S),
-      row('window: a list of 10,000 backups to its first rows', lists, FIRST_ROWS_BAR_S),
+      row('window: start of the process to first paint', median(paints), FIRST_PAINT_BAR_S, 's'),
+      row('window: a list of 10,000 backups to its first rows', median(lists), FIRST_ROWS_BAR_S, 's'),
+      row('window: peak memory of the app in a backup', heavy.peak, PEAK_BAR_MIB, 'MiB'),
+      row('window: most events of a run within a second', heavy.most, EVENTS_BAR, ''),
     ]));
   } finally {
     rmSync(folder, { recursive: true, force: true });
