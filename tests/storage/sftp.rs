@@ -158,7 +158,10 @@ async fn a_mistyped_folder_is_missing_and_a_vanished_one_is_not_made_again() {
     assert_eq!(deep.list("").await.unwrap(), []);
     let error = deep.put(&key("k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Missing);
-    assert!(error.message.ends_with(&format!("the folder {} is not there", user.home.join("not").display())), "{error}");
+    assert!(
+        error.message.ends_with(&format!("the folder {} is not there", user.home.join("not").display())),
+        "{error}"
+    );
     assert!(!user.home.join("not").exists(), "a mistyped path must not come into being");
 
     let path = user.home.join("v");
@@ -213,7 +216,8 @@ async fn foreign_things_are_not_objects_and_awkward_names_are() {
     std::fs::write(user.home.join("new\nline"), "x").unwrap();
     std::fs::write(user.home.join(std::ffi::OsStr::from_bytes(b"\xff\xfe")), "x").unwrap();
     assert!(Command::new("mkfifo").arg(user.home.join("pipe")).status().unwrap().success(), "a pipe is not listed");
-    let awkward = ["-rf", "a b", "'\"$(x)`;|&", "*?[", "~", "日本/ü", "%2e%2e", "a:b", "...", "#", "con", " lead", "t "];
+    let awkward =
+        ["-rf", "a b", "'\"$(x)`;|&", "*?[", "~", "日本/ü", "%2e%2e", "a:b", "...", "#", "con", " lead", "t "];
     for name in awkward {
         nas.put(&key(name), Bytes::copy_from_slice(name.as_bytes()), WriteMode::CreateNew).await.unwrap();
         assert_eq!(nas.get(&key(name), None).await.unwrap(), name.as_bytes());
@@ -379,7 +383,8 @@ async fn a_cut_put_leaves_nothing_and_a_cut_download_goes_on_at_its_offset() {
         let mut got = Vec::new();
         let mut broken = 0;
         while got.len() < content.len() {
-            proxy.set(|f| f.cut_after = (broken < 3).then(|| 3 * MIB as u64 + rand::random::<u64>() % (9 * MIB as u64)));
+            proxy
+                .set(|f| f.cut_after = (broken < 3).then(|| 3 * MIB as u64 + rand::random::<u64>() % (9 * MIB as u64)));
             proxy.cut_now();
             let stream = nas.get_stream(&key("whole"), got.len() as u64).await;
             let Ok(mut stream) = stream else { continue };
@@ -457,7 +462,8 @@ async fn leftovers_are_hidden_and_swept_when_old() {
     let data = user.home.join("data");
     let id = "0".repeat(32);
     let old = [format!(".backstay-tmp-{id}"), format!(".backstay-tmp-{id}-parts")];
-    for name in old.iter().chain([&format!(".backstay-tmp-{}", "1".repeat(32)), &".backstay-tmp-notes.txt".to_owned()]) {
+    for name in old.iter().chain([&format!(".backstay-tmp-{}", "1".repeat(32)), &".backstay-tmp-notes.txt".to_owned()])
+    {
         std::fs::write(data.join(name), "half").unwrap();
     }
     let long_ago = filetime::FileTime::from_unix_time(1_000_000, 0);

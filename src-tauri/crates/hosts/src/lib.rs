@@ -14,8 +14,8 @@ mod ssh;
 mod sudo;
 
 pub use facts::facts;
-pub use ssh::config::{SshConfigEntry, ssh_config_hosts};
 pub use sftp::remote_files_source;
+pub use ssh::config::{SshConfigEntry, ssh_config_hosts};
 pub use ssh::trust::{HostKey, HostKeyState};
 
 use backstay_core::config::{Connection, SshConnection, Sudo};

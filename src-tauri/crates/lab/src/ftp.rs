@@ -26,8 +26,10 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// Where proxies before them listen.
 const PROXY: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const DEADLINE: Duration = Duration::from_secs(20);
-/// Whom files belong to: nobody.
-const OWNER: u32 = 65_534;
+/// Whom files belong to: daemon. vsftpd wants a user whose home folder is there, which nobody's is not.
+const OWNER: u32 = 1;
+/// Its name.
+const OWNER_NAME: &str = "daemon";
 /// The only user.
 pub const USER: &str = "bsftp";
 /// Their password.
@@ -52,6 +54,8 @@ pub struct FtpOptions {
     pub tls: TlsMode,
     /// Which certificate it shows.
     pub certificate: CertificateKind,
+    /// Data connections are made to a known row of ports, so that [`Proxies`] can stand before them.
+    pub known_ports: bool,
     /// Connections of one user at most.
     pub most_connections: Option<u32>,
     /// More lines for its configuration.
@@ -65,7 +69,7 @@ struct Server {
     dir: TempDir,
     port: u16,
     /// Ports of data connections.
-    passive: std::ops::Range<u16>,
+    passive: Option<std::ops::Range<u16>>,
     child: Option<Child>,
     mounted: bool,
     log: PathBuf,
@@ -107,7 +111,7 @@ impl Server {
             }
         }
         chown(&root, Some(OWNER), Some(OWNER))?;
-        let (port, passive) = free_ports()?;
+        let (port, passive) = if options.known_ports { free_ports()? } else { (free_port()?, None) };
         let log = dir.path().join("log");
         Ok(Self { dir, port, passive, child: None, mounted, log })
     }
@@ -174,14 +178,18 @@ impl Drop for Server {
     }
 }
 
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((SERVER, 0))?.local_addr()?.port())
+}
+
 /// Finds a port to listen on and a row of ports for data connections, free at both addresses.
-fn free_ports() -> io::Result<(u16, std::ops::Range<u16>)> {
-    const ROW: u16 = 24;
+fn free_ports() -> io::Result<(u16, Option<std::ops::Range<u16>>)> {
+    const ROW: u16 = 60;
     for _ in 0..200 {
         let first = 10_000 + rand::random::<u16>() % 20_000;
         let free = |port| TcpListener::bind((SERVER, port)).is_ok() && TcpListener::bind((PROXY, port)).is_ok();
         if (first..=first + ROW).all(free) {
-            return Ok((first, first + 1..first + 1 + ROW));
+            return Ok((first, Some(first + 1..first + 1 + ROW)));
         }
     }
     Err(failed("no row of ports is free"))

@@ -161,7 +161,10 @@ mod tests {
     fn reads_what_openssl_wrote() {
         let der = data_encoding::HEXLOWER.decode(DER.trim().as_bytes()).unwrap();
         let seen = CertificateSeen::of(&der, false);
-        assert_eq!((seen.subject.as_str(), seen.issuer.as_str()), ("CN=ftp.example.org, O=Lab", "CN=ftp.example.org, O=Lab"));
+        assert_eq!(
+            (seen.subject.as_str(), seen.issuer.as_str()),
+            ("CN=ftp.example.org, O=Lab", "CN=ftp.example.org, O=Lab")
+        );
         assert_eq!(seen.not_after - seen.not_before, 3650 * 86_400);
         assert!(seen.text().contains("\nSHA-256: "));
     }

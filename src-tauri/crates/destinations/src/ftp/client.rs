@@ -107,43 +107,21 @@ impl Ftp {
     }
 }
 
-/// Makes a data connection by listing the log-in folder, and finds out in which way the server takes one. Returns the
+/// Makes a data connection by listing the log-in folder, so that a server that takes none is named here. Returns the
 /// log-in folder.
 async fn try_data(pool: &Arc<Pool>, tried: &str) -> Result<String> {
-    loop {
-        let mut lease = pool.take(tried).await?;
-        let session = lease.session()?;
-        let home = session.home.clone();
-        let command = if session.features.mlst { "MLSD" } else { "LIST" };
-        let answer = session.list_here(command).await;
-        match answer {
-            Ok(_) => {
-                lease.done();
-                return Ok(home);
-            }
-            Err(FtpError::UnexpectedResponse(reply))
-                if errors::code(&reply) >= 500 && errors::may_be_absent(&FtpError::UnexpectedResponse(reply.clone())) =>
-            {
-                // A log-in folder that cannot be listed says nothing of our own folder.
-                lease.done();
-                return Ok(home);
-            }
-            // Taking up sessions of TLS 1.3 is beyond some servers; those of 1.2 they know.
-            Err(error) if may_be_the_session(&error) && !pool.ways.tls12.swap(true, Ordering::Relaxed) => {
-                drop(lease);
-                pool.forget_idle().await;
-            }
-            Err(error) => return lease.judge(tried, Err(error)),
-        }
+    let mut lease = pool.take(tried).await?;
+    let session = lease.session()?;
+    let home = session.home.clone();
+    let command = if session.features.mlst { "MLSD" } else { "LIST" };
+    match session.list_here(command).await {
+        Ok(_) => {}
+        // A log-in folder that cannot be listed says nothing of our own folder.
+        Err(error) if errors::may_be_absent(&error) => {}
+        Err(error) => return lease.judge(tried, Err(error)),
     }
-}
-
-fn may_be_the_session(error: &FtpError) -> bool {
-    match error {
-        FtpError::UnexpectedResponse(reply) => errors::wants_session(reply) || errors::code(reply) == 425,
-        FtpError::SecureError(_) => true,
-        _ => false,
-    }
+    lease.done();
+    Ok(home)
 }
 
 impl Folder {
@@ -213,7 +191,8 @@ impl Folder {
                 let absent = matches!(&error, FtpError::UnexpectedResponse(reply) if errors::is_absent(reply));
                 // Another session may have made it in the meantime.
                 if lease.session()?.enter(path).await.is_err() {
-                    let above = path.rsplit_once('/').map_or("/", |(above, _)| if above.is_empty() { "/" } else { above });
+                    let above =
+                        path.rsplit_once('/').map_or("/", |(above, _)| if above.is_empty() { "/" } else { above });
                     if absent || lease.session()?.enter(above).await.is_err() {
                         return Err(errors::no_parent(tried, above));
                     }

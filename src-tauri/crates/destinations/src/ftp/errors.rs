@@ -48,7 +48,9 @@ pub(super) fn words(reply: &Response) -> String {
 /// Tells whether a refused data connection was refused because it did not take up the control connection's session.
 pub(super) fn wants_session(reply: &Response) -> bool {
     let words = words(reply).to_ascii_lowercase();
-    let named = ["reuse", "resum", "ssl session", "tls session"].iter().any(|word| words.contains(word));
+    let named = ["reuse", "resum", "ssl session", "tls session", "data connection: operation not permitted"]
+        .iter()
+        .any(|word| words.contains(word));
     match code(reply) {
         522 => true,
         425 | 426 | 421 | 431 => named,
@@ -58,7 +60,8 @@ pub(super) fn wants_session(reply: &Response) -> bool {
 
 /// The error of a server that takes no data connection, though the session was offered.
 pub(super) fn no_session(tried: &str, reply: &Response) -> Error {
-    let text = "the server refuses the data connection because it does not take up the control connection's TLS session";
+    let text =
+        "the server refuses the data connection because it does not take up the control connection's TLS session";
     Error::new(ErrorClass::Unsupported, format!("{tried}: {text}"))
         .hint(
             "Allow TLS 1.2 on the server, or switch the demand off there: vsftpd require_ssl_reuse=NO, ProFTPD TLSOptions \
@@ -100,7 +103,7 @@ fn refused(tried: &str, reply: &Response) -> Error {
             "the server takes no more connections".to_owned(),
             "Lower the number of connections of this destination, or raise the server's limit",
         )
-    } else if full || matches!(code, 452 | 552) || (code < 500 && says(&["failure writing", "write error"])) {
+    } else if full || matches!(code, 452 | 552) || (code < 500 && says(&["failure writing to local", "write error"])) {
         // vsftpd has one sentence for all that keeps it from writing; a full disk is what it nearly always is.
         (ErrorClass::Full, "there is no room left".to_owned(), "Make room there, or use another destination")
     } else if is_absent(reply) {
@@ -182,7 +185,10 @@ mod tests {
     fn replies_seen_at_real_servers() {
         for (reply, wanted) in [
             ("530 Login incorrect.", ErrorClass::Refused),
-            ("530 Sorry, the maximum number of clients (2) for this user are already connected.", ErrorClass::Throttled),
+            (
+                "530 Sorry, the maximum number of clients (2) for this user are already connected.",
+                ErrorClass::Throttled,
+            ),
             ("421 There are too many connections from your internet address.", ErrorClass::Throttled),
             ("421 Timeout.", ErrorClass::Offline),
             ("550 k: No such file or directory", ErrorClass::Missing),
@@ -194,8 +200,15 @@ mod tests {
             ("451 Failure writing to local file.", ErrorClass::Full),
             ("426 Failure writing network stream.", ErrorClass::Offline),
             ("426 Failure writing to local file.", ErrorClass::Full),
-            ("522 SSL connection failed; session reuse required: see require_ssl_reuse option", ErrorClass::Unsupported),
-            ("425 Unable to build data connection: TLS session of data connection not resumed.", ErrorClass::Unsupported),
+            (
+                "522 SSL connection failed; session reuse required: see require_ssl_reuse option",
+                ErrorClass::Unsupported,
+            ),
+            (
+                "425 Unable to build data connection: TLS session of data connection not resumed.",
+                ErrorClass::Unsupported,
+            ),
+            ("425 Unable to build data connection: Operation not permitted", ErrorClass::Unsupported),
             ("425 Can't open data connection.", ErrorClass::Offline),
             ("500 Unknown command.", ErrorClass::Unsupported),
             ("550 Create directory operation failed: File exists", ErrorClass::Exists),

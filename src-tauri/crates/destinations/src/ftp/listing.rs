@@ -37,8 +37,11 @@ pub(super) fn read(tried: &str, text: &[u8], line_of: fn(&str) -> Line) -> Resul
             Line::Entry(entry) => listed.push(entry),
             Line::NoEntry => {}
             Line::Unreadable => {
-                return Err(Error::new(ErrorClass::Unsupported, format!("{tried}: the server's listing cannot be read"))
-                    .detail(line.chars().take(200).collect::<String>()));
+                return Err(Error::new(
+                    ErrorClass::Unsupported,
+                    format!("{tried}: the server's listing cannot be read"),
+                )
+                .detail(line.chars().take(200).collect::<String>()));
             }
         }
     }
@@ -170,8 +173,7 @@ fn dos_line(line: &str) -> Line {
 }
 
 fn is_month(word: &str) -> bool {
-    const MONTHS: [&str; 12] =
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     MONTHS.contains(&word.to_ascii_lowercase().as_str())
 }
 
@@ -190,10 +192,11 @@ fn is_time(word: &str) -> bool {
 }
 
 fn is_date(word: &str) -> bool {
-    word.len() == 10 && word.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    })
+    word.len() == 10
+        && word.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 #[cfg(test)]
@@ -212,7 +215,11 @@ mod tests {
     #[test]
     fn unix_listings() {
         for (line, name, kind) in [
-            ("-rw-------    1 1000     1000        12345 Nov 20 16:15 name with  blanks", "name with  blanks", File(12345)),
+            (
+                "-rw-------    1 1000     1000        12345 Nov 20 16:15 name with  blanks",
+                "name with  blanks",
+                File(12345),
+            ),
             ("-rw-r--r--   1 ftp ftp 5368709120 Jan  2  2024 .hidden", ".hidden", File(5_368_709_120)),
             ("drwxr-xr-x   2 user     Domain Users     4096 Feb 29 01:02 data", "data", Dir),
             ("-rw-r--r--+  1 owner  77 Mar 10 00:00 no group", "no group", File(77)),

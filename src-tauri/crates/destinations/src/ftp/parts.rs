@@ -22,8 +22,9 @@ struct Upload {
     temp: String,
     token: String,
     part_bytes: u64,
-    /// Parts go one at a time, whoever asks.
-    turn: Mutex<()>,
+    /// Parts go one at a time, whoever asks. Holds the short part at the end, once this process stored it: by the file's
+    /// size alone it cannot be told from a part that was cut.
+    last: Mutex<Option<StoredPart>>,
 }
 
 /// Begins an upload.
@@ -60,7 +61,7 @@ impl Upload {
         let target = folder.path_of(key)?;
         let temp = format!("{}/{name}", parent_of(&target));
         let token = format!("{name}:{part_bytes}");
-        Ok(Self { folder, key: key.clone(), target, temp, token, part_bytes, turn: Mutex::new(()) })
+        Ok(Self { folder, key: key.clone(), target, temp, token, part_bytes, last: Mutex::new(None) })
     }
 
     fn tried(&self) -> String {
@@ -101,7 +102,13 @@ impl Upload {
             }
             return Err(error);
         }
-        self.folder.check_size(lease, tried, &self.temp, offset + length).await
+        // A part that is stored again may have others behind it.
+        let has = self.size(lease, tried).await?;
+        if has < offset + length {
+            let text = format!("{tried}: {} bytes were sent, but the server's file has {has}", offset + length);
+            return Err(Error::new(ErrorClass::Corrupt, text).hint("See whether the server's disk is full or failing"));
+        }
+        Ok(())
     }
 
     async fn finish(&self, lease: &mut Lease, tried: &str, size: u64, mode: WriteMode) -> Result<()> {
@@ -137,12 +144,14 @@ impl PartUpload for Upload {
         let mut lease = self.folder.pool.take(&tried).await?;
         let size = self.size(&mut lease, &tried).await;
         lease.done();
-        let whole = u32::try_from(size? / self.part_bytes).unwrap_or(u32::MAX);
+        let size = size?;
+        let whole = u32::try_from(size / self.part_bytes).unwrap_or(u32::MAX);
         let part = |number: u32| {
             let offset = u64::from(number - 1) * self.part_bytes;
             StoredPart { number, offset, size_bytes: self.part_bytes, tag: String::new() }
         };
-        Ok((1..=whole).map(part).collect())
+        let last = self.last.lock().await.clone().filter(|last| last.offset + last.size_bytes == size);
+        Ok((1..=whole).map(part).chain(last).collect())
     }
 
     async fn put_part(&self, number: u32, offset: u64, content: Bytes) -> Result<StoredPart> {
@@ -151,11 +160,16 @@ impl PartUpload for Upload {
         if number == 0 || offset != u64::from(number - 1) * self.part_bytes || size_bytes > self.part_bytes {
             return Err(Error::new(ErrorClass::Internal, format!("{tried}: part {number} does not lie at {offset}")));
         }
-        let _turn = self.turn.lock().await;
+        let mut last = self.last.lock().await;
         let mut lease = self.folder.pool.take(&tried).await?;
         let added = self.add(&mut lease, &tried, offset, content).await;
         lease.done();
-        added.map(|()| StoredPart { number, offset, size_bytes, tag: String::new() })
+        added?;
+        let part = StoredPart { number, offset, size_bytes, tag: String::new() };
+        if size_bytes < self.part_bytes {
+            *last = Some(part.clone());
+        }
+        Ok(part)
     }
 
     async fn complete(&self, parts: &[StoredPart], mode: WriteMode) -> Result<()> {

@@ -32,7 +32,7 @@ pub(super) struct Lease {
 impl Pool {
     pub(super) fn new(place: FtpPlace, password: Secret, trust: Arc<Trust>) -> Arc<Self> {
         let limit = usize::from(place.connections.max(1));
-        let ways = Arc::new(Ways { tls12: AtomicBool::new(false), pasv: AtomicBool::new(false) });
+        let ways = Arc::new(Ways { tls13: AtomicBool::new(false), pasv: AtomicBool::new(false) });
         let permits = Arc::new(Semaphore::new(limit));
         Arc::new(Self { place, password, trust, ways, permits, limit: AtomicUsize::new(limit), idle: Mutex::default() })
     }
@@ -73,13 +73,6 @@ impl Pool {
     fn pop(&self) -> Option<Session> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
-
-    /// Ends the sessions nobody uses, so that new ones are made in new ways.
-    pub(super) async fn forget_idle(&self) {
-        while let Some(session) = self.pop() {
-            session.quit().await;
-        }
-    }
 }
 
 impl Drop for Pool {
@@ -113,6 +106,7 @@ impl Lease {
             if !is_a_no(&error) {
                 self.session = None;
             }
+            self.session.take_if(|session| !session.is_in_step());
             errors::classify(tried, error)
         })
     }

@@ -37,8 +37,8 @@ pub(super) type Answer<T> = std::result::Result<T, FtpError>;
 
 /// How the sessions of a place are made; learnt while they are used.
 pub(super) struct Ways {
-    /// TLS 1.2 alone.
-    pub(super) tls12: AtomicBool,
+    /// TLS 1.3 too: the server does not know 1.2.
+    pub(super) tls13: AtomicBool,
     /// PASV in place of EPSV.
     pub(super) pasv: AtomicBool,
 }
@@ -61,6 +61,8 @@ pub(super) struct Session {
     used: Instant,
     /// A transfer was left half way: its end is still to be heard.
     unfinished: bool,
+    /// More answers may come than were asked for: nothing can be made of what is heard next.
+    spoilt: bool,
 }
 
 /// Where a place's server is, for messages.
@@ -167,6 +169,16 @@ async fn dial(place: &FtpPlace, tried: &str) -> Result<TcpStream> {
     Err(Error::new(class, format!("{tried}: cannot connect to {at}: {why}")).hint(hint).source(last))
 }
 
+async fn greet_in_version(
+    place: &FtpPlace,
+    trust: &Arc<Trust>,
+    ways: &Ways,
+    tried: &str,
+) -> Result<AsyncRustlsFtpStream> {
+    let versions = if ways.tls13.load(Ordering::Relaxed) { Versions::All } else { Versions::Tls12 };
+    greet(place, &trust.connector(versions)?, tried).await
+}
+
 impl Session {
     /// Connects, agrees on TLS and logs in.
     pub(super) async fn open(
@@ -176,8 +188,15 @@ impl Session {
         ways: &Arc<Ways>,
         tried: &str,
     ) -> Result<Self> {
-        let versions = if ways.tls12.load(Ordering::Relaxed) { Versions::Tls12 } else { Versions::All };
-        let mut ftp = greet(place, &trust.connector(versions)?, tried).await?;
+        let mut ftp = match greet_in_version(place, trust, ways, tried).await {
+            // It did not get as far as a certificate: an old version may be what is refused.
+            Err(error) if error.class == ErrorClass::Unsupported && !ways.tls13.swap(true, Ordering::Relaxed) => {
+                let again = greet_in_version(place, trust, ways, tried).await;
+                ways.tls13.store(again.is_ok(), Ordering::Relaxed);
+                again.map_err(|_| error)?
+            }
+            greeted => greeted?,
+        };
         let logged_in = tokio::time::timeout(LOG_IN_LIMIT, log_in(&mut ftp, place, password)).await;
         let silent = |_| Error::new(ErrorClass::TimedOut, format!("{tried}: the server does not answer the log-in"));
         let (features, home) = logged_in.map_err(silent)?.map_err(|error| match error {
@@ -203,7 +222,7 @@ impl Session {
             }))
         });
         let (ways, used) = (ways.clone(), Instant::now());
-        Ok(Self { ftp, features, home, data_unreachable, ways, used, unfinished: false })
+        Ok(Self { ftp, features, home, data_unreachable, ways, used, unfinished: false, spoilt: false })
     }
 
     /// Tells whether the session can still be used, hearing first what it owes.
@@ -219,6 +238,11 @@ impl Session {
     /// Notes that the session was used just now.
     pub(super) fn touch(&mut self) {
         self.used = Instant::now();
+    }
+
+    /// Tells whether what is heard next will be the answer to what is said next.
+    pub(super) fn is_in_step(&self) -> bool {
+        !self.spoilt
     }
 
     /// Sends a command of one line. Names in it are checked before: no control characters.
@@ -301,6 +325,7 @@ impl Session {
 
     /// Listens for the reply that tells why something broke off.
     async fn reason(&mut self) -> Option<FtpError> {
+        self.spoilt = true;
         let none: &[Status] = &[];
         match within(REASON_LIMIT, self.ftp.read_response_in(none)).await {
             Err(FtpError::UnexpectedResponse(reply)) if code(&reply) >= 400 => {
@@ -316,15 +341,12 @@ impl Session {
         if ended.is_ok() {
             ended = transfer.get_mut().shutdown().await;
         }
-        match ended {
-            Ok(()) => within(FINISH_LIMIT, transfer.finish()).await,
-            // The server hung up while we wrote: it has said why, or will.
-            Err(error) => match within(REASON_LIMIT, self.ftp.abort(transfer)).await {
-                Err(FtpError::UnexpectedResponse(reply)) if code(&reply) >= 400 => {
-                    Err(FtpError::UnexpectedResponse(reply))
-                }
-                _ => Err(FtpError::ConnectionError(error)),
-            },
+        let Err(error) = ended else { return within(FINISH_LIMIT, transfer.finish()).await };
+        // The server hung up while we wrote: it has said why, or will.
+        self.spoilt = true;
+        match within(REASON_LIMIT, self.ftp.abort(transfer)).await {
+            Err(FtpError::UnexpectedResponse(reply)) if code(&reply) >= 400 => Err(FtpError::UnexpectedResponse(reply)),
+            _ => Err(FtpError::ConnectionError(error)),
         }
     }
 
@@ -362,11 +384,7 @@ impl Session {
     }
 }
 
-async fn log_in(
-    ftp: &mut AsyncRustlsFtpStream,
-    place: &FtpPlace,
-    password: &Secret,
-) -> Answer<(Features, String)> {
+async fn log_in(ftp: &mut AsyncRustlsFtpStream, place: &FtpPlace, password: &Secret) -> Answer<(Features, String)> {
     ftp.login(place.user.as_str(), password.expose()).await?;
     let told = ftp.feat().await.unwrap_or_default();
     let offers = |name: &str| told.keys().any(|key| key.eq_ignore_ascii_case(name));

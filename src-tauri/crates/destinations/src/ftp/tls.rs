@@ -77,9 +77,10 @@ impl Trust {
 /// Which versions are offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Versions {
-    /// 1.2 and 1.3.
+    /// 1.2 and 1.3. A ticket of 1.3 serves once, and tickets that data connections give are refused by ProFTPD and vsftpd:
+    /// after two transfers there are none left.
     All,
-    /// 1.2 alone: its sessions can be taken up any number of times, which some servers need.
+    /// 1.2 alone: its sessions can be taken up any number of times.
     Tls12,
 }
 

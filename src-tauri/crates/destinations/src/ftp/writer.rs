@@ -77,11 +77,8 @@ impl Folder {
         let target = self.path_of(key)?;
         let mut lease = self.pool.take(&tried).await?;
         let parent = parent_of(&target);
-        let mut temp = Temp {
-            folder: self.clone(),
-            path: format!("{parent}/{}", server_names::temp_name()),
-            armed: false,
-        };
+        let mut temp =
+            Temp { folder: self.clone(), path: format!("{parent}/{}", server_names::temp_name()), armed: false };
         let written = async {
             // Spares sending all of it in vain.
             if mode == WriteMode::CreateNew && self.is_taken(&mut lease, &tried, &target).await? {

@@ -13,10 +13,9 @@ impl Folder {
     pub(super) fn error(&self, tried: &str, error: Error) -> Error {
         let root = self.place();
         let (why, hint) = match error.class {
-            ErrorClass::Refused => (
-                format!("no right to do that in {root}"),
-                "Give the account the right to read and write that folder",
-            ),
+            ErrorClass::Refused => {
+                (format!("no right to do that in {root}"), "Give the account the right to read and write that folder")
+            }
             ErrorClass::Full => {
                 (format!("there is no room left in {root}"), "Make room there, or use another destination")
             }

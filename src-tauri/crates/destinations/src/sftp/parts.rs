@@ -211,4 +211,3 @@ impl PartUpload for Upload {
         Ok(())
     }
 }
-

@@ -153,9 +153,7 @@ impl Folder {
             return Err(no_object(self, key));
         }
         // Some servers refuse to open a folder, and do not say that it is one.
-        if !error.class.ends_the_run()
-            && files.stat(&path).await.is_ok_and(|stat| stat.kind != RemoteKind::File)
-        {
+        if !error.class.ends_the_run() && files.stat(&path).await.is_ok_and(|stat| stat.kind != RemoteKind::File) {
             return Err(no_object(self, key));
         }
         Err(self.error(tried, error))

@@ -184,9 +184,7 @@ impl Folder {
         }
         match (mode, files.stat(to).await) {
             (WriteMode::CreateNew, Ok(_)) => Err(taken(tried)),
-            (WriteMode::Replace, Ok(stat)) if stat.kind == RemoteKind::File => {
-                self.swap(files, tried, from, to).await
-            }
+            (WriteMode::Replace, Ok(stat)) if stat.kind == RemoteKind::File => self.swap(files, tried, from, to).await,
             _ => Err(self.write_error(files, tried, 0, error).await),
         }
     }

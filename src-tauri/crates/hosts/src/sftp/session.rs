@@ -122,8 +122,7 @@ impl SftpSession {
         let reader = tokio::spawn(dispatch(packets, shared.clone()));
         let limits = Limits { read: SURE_CHUNK, write: SURE_CHUNK };
         let next = AtomicU32::new(0);
-        let mut session =
-            Self { label, sender, shared, next, reader, extensions, limits, round_trip: Duration::ZERO };
+        let mut session = Self { label, sender, shared, next, reader, extensions, limits, round_trip: Duration::ZERO };
         session.ask_limits().await.map_err(|error| Error::io(tried, error))?;
         Ok(session)
     }

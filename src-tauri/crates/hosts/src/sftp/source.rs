@@ -109,8 +109,7 @@ pub fn remote_files_source(
     channels: usize,
 ) -> Arc<dyn RemoteFilesSource> {
     let newest = Mutex::new(None);
-    let opener =
-        Opener { name: name.to_owned(), connection: connection.clone(), secrets, pins, options, newest };
+    let opener = Opener { name: name.to_owned(), connection: connection.clone(), secrets, pins, options, newest };
     Arc::new(Source { opener: Arc::new(opener), channels, now: Mutex::new(None) })
 }
 

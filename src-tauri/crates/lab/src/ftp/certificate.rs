@@ -42,21 +42,65 @@ impl Certificate {
         let (key, certificate, both) = (path("key.pem"), path("cert.pem"), path("both.pem"));
         let new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
         let authority = if kind == CertificateKind::SelfSigned {
-            openssl(&[&["req", "-x509"], &new_key[..], &["-days", "30", "-subj", "/CN=lab/O=Backstay", "-addext", names,
-                "-keyout", &text(&key), "-out", &text(&certificate)]].concat())?;
+            openssl(
+                &[
+                    &["req", "-x509"],
+                    &new_key[..],
+                    &[
+                        "-days",
+                        "30",
+                        "-subj",
+                        "/CN=lab/O=Backstay",
+                        "-addext",
+                        names,
+                        "-keyout",
+                        &text(&key),
+                        "-out",
+                        &text(&certificate),
+                    ],
+                ]
+                .concat(),
+            )?;
             certificate.clone()
         } else {
             let (ca_key, ca, request) = (path("ca-key.pem"), path("ca.pem"), path("request.pem"));
-            openssl(&[&["req", "-x509"], &new_key[..], &["-days", "30", "-subj", "/CN=lab authority", "-keyout",
-                &text(&ca_key), "-out", &text(&ca)]].concat())?;
-            openssl(&[&["req"], &new_key[..], &["-subj", "/CN=lab/O=Backstay", "-keyout", &text(&key), "-out",
-                &text(&request)]].concat())?;
+            openssl(
+                &[
+                    &["req", "-x509"],
+                    &new_key[..],
+                    &["-days", "30", "-subj", "/CN=lab authority", "-keyout", &text(&ca_key), "-out", &text(&ca)],
+                ]
+                .concat(),
+            )?;
+            openssl(
+                &[
+                    &["req"],
+                    &new_key[..],
+                    &["-subj", "/CN=lab/O=Backstay", "-keyout", &text(&key), "-out", &text(&request)],
+                ]
+                .concat(),
+            )?;
             let extensions = path("extensions");
             fs::write(&extensions, names)?;
             // Out of date from its first day on: openssl ends it before it begins.
             let days = if kind == CertificateKind::Expired { "-1" } else { "30" };
-            openssl(&["x509", "-req", "-in", &text(&request), "-CA", &text(&ca), "-CAkey", &text(&ca_key),
-                "-CAcreateserial", "-days", days, "-extfile", &text(&extensions), "-out", &text(&certificate)])?;
+            openssl(&[
+                "x509",
+                "-req",
+                "-in",
+                &text(&request),
+                "-CA",
+                &text(&ca),
+                "-CAkey",
+                &text(&ca_key),
+                "-CAcreateserial",
+                "-days",
+                days,
+                "-extfile",
+                &text(&extensions),
+                "-out",
+                &text(&certificate),
+            ])?;
             ca
         };
         fs::write(&both, [fs::read(&key)?, fs::read(&certificate)?].concat())?;

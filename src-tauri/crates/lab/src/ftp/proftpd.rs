@@ -46,16 +46,17 @@ impl Proftpd {
             ),
         };
         let most = options.most_connections.map(|most| format!("MaxClientsPerHost {most}\n")).unwrap_or_default();
+        let row = server.passive.as_ref();
+        let passive = row.map(|ports| format!("PassivePorts {} {}\n", ports.start, ports.end - 1));
         let config = format!(
             "ServerName lab\nServerType standalone\nDefaultServer on\nDefaultAddress {SERVER}\nPort {port}\n\
-             PassivePorts {first} {last}\nUseIPv6 off\nUseReverseDNS off\nSocketBindTight on\n\
+             {passive}UseIPv6 off\nUseReverseDNS off\nSocketBindTight on\n\
              ModulePath {modules}\nUser nobody\nGroup nogroup\nPidFile {dir}/pid\nScoreboardFile {dir}/scoreboard\n\
              SystemLog {dir}/log\nTransferLog none\nWtmpLog off\nDelayEngine off\nAuthOrder mod_auth_file.c\n\
              AuthUserFile {users}\nRequireValidShell off\nAllowOverwrite on\nAllowStoreRestart on\nAllowRetrieveRestart on\n\
              DefaultRoot ~\nUmask 077\nTimesGMT on\nMaxInstances 100\n{most}{extra}\n{tls}",
             port = server.port,
-            first = server.passive.start,
-            last = server.passive.end - 1,
+            passive = passive.unwrap_or_default(),
             modules = text(&unpacked().join("usr/lib/proftpd")),
             dir = text(server.dir.path()),
             extra = options.extra,
@@ -74,7 +75,7 @@ impl LabFtp for Proftpd {
         self.server.path("root")
     }
     fn passive_ports(&self) -> std::ops::Range<u16> {
-        self.server.passive.clone()
+        self.server.passive.clone().unwrap_or_default()
     }
     fn log(&self) -> String {
         let tls = std::fs::read_to_string(self.server.path("tls.log")).unwrap_or_default();

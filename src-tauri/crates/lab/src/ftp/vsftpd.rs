@@ -1,6 +1,8 @@
 //! vsftpd.
 
-use super::{Certificate, FtpOptions, LabFtp, SERVER, Server, TlsMode, USER, hashed_password, text, unpacked};
+use super::{
+    Certificate, FtpOptions, LabFtp, OWNER_NAME, SERVER, Server, TlsMode, USER, hashed_password, text, unpacked,
+};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -52,17 +54,18 @@ impl Vsftpd {
             ),
         };
         let most = options.most_connections.map(|most| format!("max_per_ip={most}\n")).unwrap_or_default();
+        let row = server.passive.as_ref();
+        let passive = row.map(|ports| format!("pasv_min_port={}\npasv_max_port={}\n", ports.start, ports.end - 1));
         let config = format!(
             "listen=YES\nbackground=NO\nlisten_address={SERVER}\nlisten_port={port}\nanonymous_enable=NO\nlocal_enable=YES\n\
              write_enable=YES\nchroot_local_user=YES\nallow_writeable_chroot=YES\npam_service_name={service}\n\
-             seccomp_sandbox=NO\nisolate=NO\nisolate_network=NO\nsecure_chroot_dir={dir}/empty\npasv_min_port={first}\n\
-             pasv_max_port={last}\npasv_address={SERVER}\nguest_enable=YES\nguest_username=nobody\n\
+             seccomp_sandbox=NO\nisolate=NO\nisolate_network=NO\nsecure_chroot_dir={dir}/empty\n{passive}\
+             pasv_address={SERVER}\nguest_enable=YES\nguest_username={OWNER_NAME}\n\
              virtual_use_local_privs=YES\nlocal_root={dir}/root\nmdtm_write=NO\nlocal_umask=077\nftpd_banner=lab\n\
              vsftpd_log_file={dir}/log\nxferlog_enable=YES\nxferlog_std_format=NO\n{most}{extra}{tls}",
             port = server.port,
             dir = text(server.dir.path()),
-            first = server.passive.start,
-            last = server.passive.end - 1,
+            passive = passive.unwrap_or_default(),
             extra = options.extra,
         );
         let config = text(&server.write("config", &config, 0o600)?);
@@ -86,7 +89,7 @@ impl LabFtp for Vsftpd {
         self.server.path("root")
     }
     fn passive_ports(&self) -> std::ops::Range<u16> {
-        self.server.passive.clone()
+        self.server.passive.clone().unwrap_or_default()
     }
     fn log(&self) -> String {
         self.server.logged()
