@@ -2,4 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod contract;
+mod faults;
+mod links;
+mod listing;
+mod outside;
+mod probing;
+mod refusals;
+mod secrets;
 mod support;
+mod tls;
+mod uploads;

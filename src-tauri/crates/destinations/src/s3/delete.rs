@@ -1,11 +1,18 @@
 //! Deleting: with all versions where the bucket keeps any, so that what is deleted is no longer paid for.
 
-use super::client::Store;
+use super::client::{S3, Store};
 use super::errors::Act;
 use super::lock::still;
 use aws_sdk_s3::types::BucketVersioningStatus;
 use backstay_core::destination::Key;
 use backstay_core::{Error, ErrorClass, Result};
+
+impl S3 {
+    /// Returns how many versions of an object the store keeps, without markers; 0 where they cannot be seen.
+    pub async fn versions(&self, key: &Key) -> Result<usize> {
+        self.store.versions_left(key).await
+    }
+}
 
 impl Store {
     pub(super) async fn remove(&self, key: &Key) -> Result<()> {
@@ -22,16 +29,13 @@ impl Store {
     /// Tells whether the bucket keeps old versions, or kept some once. Whom the store does not tell is answered no.
     pub(super) async fn keeps_versions(&self) -> Result<bool> {
         let asked = self.versioned.get_or_try_init(|| async {
-            match self.client.get_bucket_versioning().bucket(&self.place.bucket).send().await {
-                Ok(output) => Ok(matches!(
-                    output.status,
+            match self.versioning().await {
+                Ok(status) => Ok(matches!(
+                    status,
                     Some(BucketVersioningStatus::Enabled | BucketVersioningStatus::Suspended)
                 )),
-                Err(error) => {
-                    let tried = format!("Cannot ask {} for its versions", self.label);
-                    let error = self.failed(Act::Manage("s3:GetBucketVersioning"), &tried, error);
-                    if error.class.may_retry() { Err(error) } else { Ok(false) }
-                }
+                Err(error) if error.class.may_retry() => Err(error),
+                Err(_) => Ok(false),
             }
         });
         asked.await.copied()

@@ -65,6 +65,15 @@ impl Answer {
         })
     }
 
+    /// Reads one element of a good answer which the SDK could not read: some stores name the outermost one in their own
+    /// way, which the SDK does not forgive.
+    pub(super) fn misnamed<E>(error: &SdkError<E, HttpResponse>, element: &str) -> Option<String> {
+        let raw = error.raw_response().filter(|raw| raw.status().is_success())?;
+        let text = std::str::from_utf8(raw.body().bytes()?).ok()?;
+        let (_, rest) = text.split_once(&format!("<{element}>"))?;
+        rest.split_once(&format!("</{element}>")).map(|(value, _)| value.trim().to_owned())
+    }
+
     /// The store does not know this call at all.
     pub(super) fn is_unknown_call(&self) -> bool {
         matches!(self.status, 405 | 501) || matches!(self.code.as_str(), "NotImplemented" | "MethodNotAllowed")
@@ -106,10 +115,10 @@ impl Store {
     pub(super) fn answered(&self, act: Act, tried: &str, answer: &Answer) -> Error {
         let (class, why, hint) = self
             .about_the_key(answer)
-            .or_else(|| self.about_the_right(act, answer))
             .or_else(|| about_the_load(answer))
-            .or_else(|| self.about_the_place(answer))
             .or_else(|| about_the_object(answer))
+            .or_else(|| self.about_the_right(act, answer))
+            .or_else(|| self.about_the_place(answer))
             .unwrap_or_else(|| about_the_status(answer));
         self.error(class, &format!("{tried}: {why}"), hint, &answer.detail())
     }

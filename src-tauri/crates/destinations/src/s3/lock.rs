@@ -2,7 +2,7 @@
 
 use super::client::{S3, Store};
 use super::errors::{Act, Answer, span};
-use aws_sdk_s3::primitives::DateTime;
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types::{ObjectLockMode, ObjectLockRetention, ObjectLockRetentionMode};
 use backstay_core::config::S3Place;
 use backstay_core::destination::Key;
@@ -82,6 +82,9 @@ impl Store {
                 Ok(until.map(|until| until.secs()))
             }
             Err(error) => {
+                if let Some(until) = Answer::misnamed(&error, "RetainUntilDate") {
+                    return Ok(DateTime::from_str(&until, DateTimeFormat::DateTime).ok().map(|until| until.secs()));
+                }
                 let none = Answer::of(&error).is_some_and(|answer| {
                     answer.is_unknown_call()
                         || matches!(

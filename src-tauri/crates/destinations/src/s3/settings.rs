@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{
 };
 use backstay_core::{Error, ErrorClass, Result};
 
-/// Our rule's name among the bucket's rules.
+/// How the names of our rules begin among the bucket's rules; the folder follows, so that each has its own.
 const RULE: &str = "backstay";
 /// An upload that is not done after so many days never will be.
 pub(super) const UPLOAD_DAYS: i32 = 7;
@@ -81,15 +81,13 @@ impl Store {
     }
 
     pub(super) async fn settings(&self) -> Result<BucketSettings> {
-        let mut settings = BucketSettings::default();
-        let versioning = self.client.get_bucket_versioning().bucket(&self.place.bucket).send().await;
-        settings.versioning = match versioning {
-            Ok(output) => Some(output.status == Some(BucketVersioningStatus::Enabled)),
-            Err(error) => match self.silence("s3:GetBucketVersioning", "the versioning", error)? {
-                Silence::NotSet | Silence::Unknown => Some(false),
-                Silence::Forbidden => None,
-            },
+        let versioning = match self.versioning().await {
+            Ok(status) => Some(status == Some(BucketVersioningStatus::Enabled)),
+            Err(error) if matches!(error.class, ErrorClass::Unsupported | ErrorClass::Invalid) => Some(false),
+            Err(error) if error.class == ErrorClass::Refused => None,
+            Err(error) => return Err(error),
         };
+        let mut settings = BucketSettings { versioning, ..BucketSettings::default() };
         let lock = self.client.get_object_lock_configuration().bucket(&self.place.bucket).send().await;
         match lock {
             Ok(output) => {
@@ -118,6 +116,21 @@ impl Store {
         Ok(settings)
     }
 
+    /// Asks whether the bucket keeps versions; `None` when it never did.
+    pub(super) async fn versioning(&self) -> Result<Option<BucketVersioningStatus>> {
+        match self.client.get_bucket_versioning().bucket(&self.place.bucket).send().await {
+            Ok(output) => Ok(output.status),
+            Err(error) => match Answer::misnamed(&error, "Status") {
+                Some(status) => Ok(Some(BucketVersioningStatus::from(status.as_str()))),
+                None if error.raw_response().is_some_and(|raw| raw.status().is_success()) => Ok(None),
+                None => {
+                    let tried = format!("Cannot read the versioning of {}", self.label);
+                    Err(self.failed(Act::Manage("s3:GetBucketVersioning"), &tried, error))
+                }
+            },
+        }
+    }
+
     async fn rules(&self) -> Result<Result<Vec<LifecycleRule>, Silence>> {
         let asked = self.client.get_bucket_lifecycle_configuration().bucket(&self.place.bucket).send().await;
         match asked {
@@ -141,11 +154,15 @@ impl Store {
         u32::try_from(days).ok().filter(|_| covers)
     }
 
+    fn rule_name(&self) -> String {
+        if self.place.prefix.is_empty() { RULE.to_owned() } else { format!("{RULE} {}", self.place.prefix) }
+    }
+
     fn our_rule(&self, tried: &str) -> Result<LifecycleRule> {
         let uploads = AbortIncompleteMultipartUpload::builder().days_after_initiation(UPLOAD_DAYS).build();
         let versions = NoncurrentVersionExpiration::builder().noncurrent_days(VERSION_DAYS).build();
         LifecycleRule::builder()
-            .id(RULE)
+            .id(self.rule_name())
             .status(ExpirationStatus::Enabled)
             .filter(LifecycleRuleFilter::builder().prefix(self.full("")).build())
             .abort_incomplete_multipart_upload(uploads)
@@ -172,7 +189,8 @@ impl Store {
                 return Err(Error::new(ErrorClass::Unsupported, format!("{tried}: the store knows no such rules")));
             }
         };
-        rules.retain(|rule| rule.id.as_deref() != Some(RULE));
+        let name = self.rule_name();
+        rules.retain(|rule| rule.id.as_deref() != Some(name.as_str()));
         rules.push(self.our_rule(&tried)?);
         let all = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
         let all = all.map_err(|error| Error::new(ErrorClass::Internal, tried.clone()).source(error))?;

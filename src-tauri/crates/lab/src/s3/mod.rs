@@ -6,7 +6,9 @@ mod outside;
 mod server;
 mod shelf;
 mod shelf_files;
+mod tls;
 
 pub use faults::{Does, Reply, Seen};
 pub use outside::{Garage, Moto};
 pub use server::S3Server;
+pub use tls::Certificate;

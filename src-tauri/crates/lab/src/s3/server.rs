@@ -3,6 +3,7 @@
 
 use super::faults::{Does, Faults, Reply, Seen};
 use super::shelf::Shelf;
+use super::tls::{self, Certificate};
 use backstay_core::config::{DestinationLogin, S3Place};
 use backstay_core::secret::Secret;
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -31,6 +33,8 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A running server with one empty bucket. Dropping it ends it.
 pub struct S3Server {
     port: u16,
+    /// PEM text; only with TLS.
+    authority: Option<String>,
     shelf: Shelf,
     faults: Arc<Faults>,
     task: JoinHandle<()>,
@@ -52,6 +56,16 @@ struct Front {
 impl S3Server {
     /// Starts a server on a free port of this machine.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Starts a server that speaks TLS and shows a certificate. `place` trusts the authority behind it.
+    pub async fn start_tls(certificate: Certificate) -> Self {
+        Self::start_with(Some(certificate)).await
+    }
+
+    async fn start_with(certificate: Option<Certificate>) -> Self {
+        let (tls, authority) = certificate.map(tls::acceptor).unzip();
         let shelf = Shelf::new(BUCKET);
         let mut strict = S3ServiceBuilder::new(shelf.clone());
         strict.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
@@ -66,19 +80,20 @@ impl S3Server {
         let task = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let _ = socket.set_nodelay(true);
-                let front = Arc::clone(&front);
+                let (front, tls) = (Arc::clone(&front), tls.clone());
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| {
-                        let front = Arc::clone(&front);
-                        async move { front.answer(request).await }
-                    });
-                    let served = hyper::server::conn::http1::Builder::new();
-                    // A client that goes away is no fault of the server's.
-                    let _ = served.serve_connection(TokioIo::new(socket), service).await;
+                    match tls {
+                        None => front.serve(socket).await,
+                        Some(tls) => {
+                            if let Ok(socket) = tls.accept(socket).await {
+                                front.serve(socket).await;
+                            }
+                        }
+                    }
                 });
             }
         });
-        Self { port, shelf, faults, task }
+        Self { port, authority, shelf, faults, task }
     }
 
     /// Returns its port.
@@ -89,7 +104,11 @@ impl S3Server {
     pub fn place(&self) -> S3Place {
         S3Place {
             provider: "generic".into(),
-            endpoint: format!("http://127.0.0.1:{}", self.port),
+            endpoint: match self.authority {
+                Some(_) => format!("https://localhost:{}", self.port),
+                None => format!("http://127.0.0.1:{}", self.port),
+            },
+            ca_pem: self.authority.clone(),
             region: "us-east-1".into(),
             bucket: BUCKET.into(),
             access_key: ACCESS_KEY.into(),
@@ -121,7 +140,9 @@ impl S3Server {
     }
     /// Lets the next `times` calls of a name ("PutObject") be refused with an error.
     pub fn refuse(&self, times: u32, call: &'static str, status: u16, code: &str) {
-        self.fault(times, Does::Says(Reply::error(status, code, "As the test wants it")), move |seen| seen.call == call);
+        self.fault(times, Does::Says(Reply::error(status, code, "As the test wants it")), move |seen| {
+            seen.call == call
+        });
     }
     /// Ends all faults.
     pub fn behave(&self) {
@@ -147,6 +168,15 @@ impl S3Server {
 }
 
 impl Front {
+    async fn serve(self: Arc<Self>, socket: impl AsyncRead + AsyncWrite + Unpin) {
+        let service = service_fn(move |request| {
+            let front = Arc::clone(&self);
+            async move { front.answer(request).await }
+        });
+        // A client that goes away is no fault of the server's.
+        let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+    }
+
     async fn answer(&self, request: http::Request<Incoming>) -> io::Result<Response<Body>> {
         let (mut parts, body) = request.into_parts();
         let seen = Seen::of(&parts);

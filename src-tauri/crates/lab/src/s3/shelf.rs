@@ -175,9 +175,6 @@ impl S3 for Shelf {
         if input.key.len() > 1024 {
             return Err(s3_error!(KeyTooLongError));
         }
-        if input.storage_class.as_ref().is_some_and(|class| class.as_str() != StorageClass::STANDARD) {
-            return Err(s3_error!(InvalidStorageClass));
-        }
         self.with(&input.bucket, |_| Ok(()))?;
         let body = input.body.ok_or_else(|| s3_error!(IncompleteBody))?;
         let taken = shelf_files::take(self.new_file(), body, input.content_md5, input.checksum_crc32.clone()).await?;

@@ -1,0 +1,50 @@
+//! TLS for the S3 server of this process, with certificates good and bad.
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{ServerConfig, crypto::ring};
+
+/// The certificate a server shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// For "localhost", by an authority of the lab's.
+    Good,
+    /// As the good one, but over.
+    Expired,
+    /// As the good one, but not valid yet.
+    Early,
+    /// By the same authority, for another name.
+    OtherName,
+}
+
+/// Makes what answers with a certificate, and the PEM text of the authority that vouches for it.
+pub(super) fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
+    let authority_key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(Vec::new()).expect("an authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&authority_key).expect("an authority");
+    let issuer = Issuer::new(params, authority_key);
+
+    let name = if certificate == Certificate::OtherName { "other.example" } else { "localhost" };
+    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    match certificate {
+        Certificate::Expired => {
+            params.not_before = date_time_ymd(2001, 1, 1);
+            params.not_after = date_time_ymd(2002, 1, 1);
+        }
+        Certificate::Early => params.not_before = date_time_ymd(2090, 1, 1),
+        Certificate::Good | Certificate::OtherName => {}
+    }
+    let key = KeyPair::generate().expect("a key");
+    let shown = params.signed_by(&key, &issuer).expect("a certificate");
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("TLS 1.2 and 1.3")
+        .with_no_client_auth()
+        .with_single_cert(vec![shown.der().clone()], private)
+        .expect("a certificate and its key");
+    (TlsAcceptor::from(Arc::new(config)), authority.pem())
+}
