@@ -104,10 +104,9 @@ async fn an_upload_goes_on_in_another_process_and_waits_for_it() {
     drop((upload, first));
     // What a kill in the middle of part 1 leaves: bytes, but no word of them.
     let file = temp.path().join("deep/er").join(&token);
-    std::fs::OpenOptions::new().append(true).open(file.with_file_name(format!("{token}.parts"))).unwrap();
     let list = file.with_file_name(format!("{token}.parts"));
     let text = std::fs::read_to_string(&list).unwrap();
-    std::fs::write(&list, format!("{text}1 {bytes}")).unwrap();
+    std::fs::write(&list, format!("{text}\n1 {bytes}")).unwrap();
     let other = local(temp.path()).await;
     for path in [&file, &list] {
         filetime::set_file_mtime(path, filetime::FileTime::from_unix_time(1_000_000, 0)).unwrap();

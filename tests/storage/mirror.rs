@@ -71,8 +71,9 @@ async fn all_legs_get_the_same() {
     let content = noise(1, 3_333_333);
     mirror.put(&key("data/a"), content.slice(..1000), WriteMode::CreateNew).await.unwrap();
     let ctx = RunContext::silent();
-    let uploaded =
-        transfer::upload_stream(&mirror, &key("big"), stream(&content), None, WriteMode::CreateNew, &ctx).await.unwrap();
+    let uploaded = transfer::upload_stream(&mirror, &key("big"), stream(&content), None, WriteMode::CreateNew, &ctx)
+        .await
+        .unwrap();
     assert_eq!((uploaded.size, uploaded.sha256), (3_333_333, Sha256Sum::of(&content)));
     mirror.delete(&key("data/a")).await.unwrap();
     for memory in &memories {
@@ -80,7 +81,11 @@ async fn all_legs_get_the_same() {
         assert!(memory.object("big").unwrap() == content);
         assert_eq!(memory.open_uploads(), 0);
     }
-    assert!(mirror.outcomes().iter().all(|leg| leg.error.is_none() && leg.bytes == 3_334_333), "{:?}", mirror.outcomes());
+    assert!(
+        mirror.outcomes().iter().all(|leg| leg.error.is_none() && leg.bytes == 3_334_333),
+        "{:?}",
+        mirror.outcomes()
+    );
 }
 
 #[tokio::test]
@@ -140,7 +145,8 @@ async fn reads_come_from_the_first_leg_that_has_everything() {
     for (memory, content) in memories.iter().zip(["first", "second", "third"]) {
         memory.tamper("a", Some(Bytes::from_static(content.as_bytes())));
     }
-    let mut legs: Vec<_> = memories.iter().zip(["one", "two", "three"]).map(|(memory, name)| leg(name, memory)).collect();
+    let mut legs: Vec<_> =
+        memories.iter().zip(["one", "two", "three"]).map(|(memory, name)| leg(name, memory)).collect();
     legs[0].required_ready = false;
     let mirror = Mirror::new("all", legs);
     assert_eq!(mirror.get(&key("a"), None).await.unwrap(), "second");
@@ -156,7 +162,8 @@ async fn reads_come_from_the_first_leg_that_has_everything() {
 #[tokio::test]
 async fn what_makes_a_backup_waits_for_the_sync_of_a_leg_that_lags() {
     let memories = three();
-    let mut legs: Vec<_> = memories.iter().zip(["one", "two", "three"]).map(|(memory, name)| leg(name, memory)).collect();
+    let mut legs: Vec<_> =
+        memories.iter().zip(["one", "two", "three"]).map(|(memory, name)| leg(name, memory)).collect();
     legs[2].required_ready = false;
     let mirror = Mirror::new("all", legs);
     let content = Bytes::from_static(b"x");

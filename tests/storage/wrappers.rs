@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use backstay_core::config::{Bandwidth, BandwidthRule};
 use backstay_core::destination::{Destination, Direction, FreeTraffic, Key, Traffic, WriteMode};
 use backstay_core::{Error, ErrorClass, RunContext, transfer};
-use backstay_destinations::wrap::{Limit, Limited, LocalTime, Meter, Patience, Quiet, Record, Recorded, Retry, rate_at};
+use backstay_destinations::wrap::{
+    Limit, Limited, LocalTime, Meter, Patience, Quiet, Record, Recorded, Retry, rate_at,
+};
 use backstay_lab::destination_contract::{self, noise};
 use backstay_lab::memory_destination::{MemoryDestination, Operation};
 use bytes::Bytes;
@@ -141,7 +143,10 @@ async fn a_lost_answer_is_not_taken_for_a_taken_name() {
     let memory = MemoryDestination::new();
     let destination = retry(&memory);
     memory.lose_answer(Operation::Put, 1, ErrorClass::TimedOut);
-    destination.put(&key("a"), Bytes::from_static(b"ours"), WriteMode::CreateNew).await.expect("what lies there is ours");
+    destination
+        .put(&key("a"), Bytes::from_static(b"ours"), WriteMode::CreateNew)
+        .await
+        .expect("what lies there is ours");
     // Somebody else was faster.
     memory.fail_operation(Operation::Put, 1, ErrorClass::TimedOut);
     memory.tamper("b", Some(Bytes::from_static(b"his!")));
@@ -368,13 +373,15 @@ async fn each_direction_has_the_whole_rate_and_the_lower_limit_counts() {
     transfer::pass(&*narrow, Direction::Up, 5_000_000).await;
     assert!((9.5..10.5).contains(&seconds(began)), "its own limit: {}", seconds(began));
     let began = Instant::now();
-    let (up, down) = (transfer::pass(&*wide, Direction::Up, 20_000_000), transfer::pass(&*wide, Direction::Down, 20_000_000));
+    let (up, down) =
+        (transfer::pass(&*wide, Direction::Up, 20_000_000), transfer::pass(&*wide, Direction::Down, 20_000_000));
     tokio::join!(up, down);
     assert!((9.5..10.5).contains(&seconds(began)), "the limit for all: {}", seconds(began));
     // Two share it.
     let began = Instant::now();
     let other = traffic(50_000_000);
-    let (one, two) = (transfer::pass(&*wide, Direction::Up, 10_000_000), transfer::pass(&*other, Direction::Up, 10_000_000));
+    let (one, two) =
+        (transfer::pass(&*wide, Direction::Up, 10_000_000), transfer::pass(&*other, Direction::Up, 10_000_000));
     tokio::join!(one, two);
     assert!((9.5..10.5).contains(&seconds(began)), "shared: {}", seconds(began));
 }

@@ -301,8 +301,25 @@ async fn room(destination: Arc<dyn Destination>) {
 
 async fn awkward_names(destination: Arc<dyn Destination>) {
     let mut names = vec![
-        "a b/c d", "100%", "%41", "~tilde", "..dots", "semi;colon", "s't", "comma,a", "a=b&c", "(par) [br] {cur}", "!bang",
-        "$dollar", "emoji 🗄", "Upper", "lower", "na\u{308}ive", "n\u{e4}ive", "x@y", "^`",
+        "a b/c d",
+        "100%",
+        "%41",
+        "~tilde",
+        "..dots",
+        "semi;colon",
+        "s't",
+        "comma,a",
+        "a=b&c",
+        "(par) [br] {cur}",
+        "!bang",
+        "$dollar",
+        "emoji 🗄",
+        "Upper",
+        "lower",
+        "na\u{308}ive",
+        "n\u{e4}ive",
+        "x@y",
+        "^`",
     ];
     if !cfg!(windows) {
         names.extend(["x?y", "q*r", "\"quoted\"", "<v>&amp;", "w:x", "dots..", "p|q"]);

@@ -29,7 +29,8 @@ pub struct Downloaded {
 ///
 /// Until it is whole it lies in `file` + `.part`, beside it the map of its segments. It ends at `size`; its SHA-256 must be
 /// `sha256` (64 hex digits), else the error is `Corrupt` and nothing gets the name. A file that is there is never
-/// overwritten (`Exists`); a second download to the same file is `Locked`. After any error but `Corrupt` what came is kept.
+/// overwritten (`Exists`); a second download to the same file is `Locked`. What came is kept after any error, unless its hash
+/// is wrong.
 pub async fn download_resumable(
     destination: Arc<dyn Destination>,
     key: &Key,
@@ -46,6 +47,7 @@ pub async fn download_resumable(
     let target = file.to_owned();
     let opened = tokio::task::spawn_blocking(move || Landing::open(&target)).await;
     let landing = opened.map_err(|error| Error::new(ErrorClass::Internal, "Cannot open a file").source(error))??;
+    let _lock = landing.lock();
     let subject =
         Subject { key: key.as_str().to_owned(), size, sha256: sha256.to_ascii_lowercase(), modified: info.modified };
     let job = Job { destination, key: key.clone(), landing: Arc::new(landing), ctx };

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,21 +69,26 @@ impl Landing {
 
     /// Takes a range of what was written into a hash, from the disk.
     pub(super) async fn hash(&self, mut sum: Sha256Sum, range: Range<u64>) -> Result<Sha256Sum> {
-        let part = self.part.clone();
-        self.work(move |_| {
-            let mut file = File::open(&part)?;
-            file.seek(SeekFrom::Start(range.start))?;
-            let mut left = file.take(range.end - range.start);
+        self.work(move |file| {
             let mut buffer = vec![0; 1 << 20];
-            loop {
-                let read = left.read(&mut buffer)?;
+            let mut at = range.start;
+            while at < range.end {
+                let want = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(buffer.len());
+                let read = read_at(file, &mut buffer[..want], at)?;
                 if read == 0 {
-                    return Ok(sum);
+                    break;
                 }
                 sum.update(&buffer[..read]);
+                at += read as u64;
             }
+            Ok(sum)
         })
         .await
+    }
+
+    /// Lets another download have the file as soon as this is dropped, though a write may still be under way.
+    pub(super) fn lock(&self) -> Lock {
+        Lock(Arc::clone(&self.file))
     }
 
     /// Makes it durable and gives it its name, never over another file.
@@ -119,6 +124,16 @@ impl Landing {
             let error = Error::io(tried(), error);
             if full { error.hint("Make room on that disk; the download then goes on where it was") } else { error }
         })
+    }
+}
+
+/// The lock on a download's file.
+pub(super) struct Lock(Arc<File>);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where that fails, closing the file does it.
+        let _ = self.0.unlock();
     }
 }
 
@@ -164,6 +179,18 @@ fn sync_folder(target: &Path) {
 fn write_all_at(file: &File, content: &[u8], offset: u64) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
     file.write_all_at(content, offset)
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    use std::os::unix::fs::FileExt;
+    file.read_at(buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    use std::os::windows::fs::FileExt;
+    file.seek_read(buffer, offset)
 }
 
 #[cfg(windows)]

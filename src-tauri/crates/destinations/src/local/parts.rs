@@ -122,7 +122,8 @@ impl PartUpload for Parts {
             file = blocking(&self.folder, write).await?;
         }
         let (tried, list) = (self.tried.clone(), self.list.clone());
-        let line = format!("{number} {}\n", part.size_bytes);
+        // A line cut short by a kill must not spoil the next one: it lacks its end, and is ended here.
+        let line = format!("\n{number} {};", part.size_bytes);
         blocking(&self.folder, move |folder| {
             // Only what would survive a loss of power is told to be there.
             file.sync_data().map_err(|error| folder.error(&tried, error))?;
@@ -202,19 +203,16 @@ impl Folder {
 fn stored(folder: &Folder, tried: &str, file: &Path, list: &Path) -> Result<Vec<StoredPart>> {
     let length = file.metadata().map_err(|error| absent_or(folder, tried, error))?.len();
     let text = std::fs::read_to_string(list).map_err(|error| absent_or(folder, tried, error))?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut sizes = BTreeMap::new();
-    for line in whole.lines() {
-        let numbers = line.split_once(' ').and_then(|(number, size)| Some((number.parse().ok()?, size.parse().ok()?)));
+    for line in text.lines() {
+        let numbers = line.strip_suffix(';').and_then(|line| line.split_once(' '));
+        let numbers = numbers.and_then(|(number, size)| Some((number.parse().ok()?, size.parse().ok()?)));
         if let Some((number, size)) = numbers {
             sizes.insert(number, size);
         }
     }
-    let parts = sizes.into_iter().filter(|(number, _)| *number > 0).map(|(number, size_bytes): (u32, u64)| StoredPart {
-        number,
-        offset: u64::from(number - 1) * PART_BYTES,
-        size_bytes,
-        tag: String::new(),
+    let parts = sizes.into_iter().filter(|(number, _)| *number > 0).map(|(number, size_bytes): (u32, u64)| {
+        StoredPart { number, offset: u64::from(number - 1) * PART_BYTES, size_bytes, tag: String::new() }
     });
     Ok(parts.filter(|part| part.offset.saturating_add(part.size_bytes) <= length).collect())
 }

@@ -18,33 +18,35 @@ const BUFFER_BYTES: usize = 256 * 1024;
 impl Local {
     pub(super) async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Bytes> {
         let key = key.clone();
-        let content = self.blocking(move |folder| {
-            let (mut file, metadata) = folder.open_object(&key)?;
-            let range = range.unwrap_or(0..metadata.len());
-            if range.start > range.end {
-                return Err(Error::new(
-                    ErrorClass::Invalid,
-                    format!("Cannot read bytes {} to {} of {key}", range.start, range.end),
-                ));
-            }
-            if range.end > metadata.len() {
-                return Err(cut_short(folder, &key, metadata.len(), range.end));
-            }
-            let tried = format!("Cannot read {key} on {}", folder.label);
-            let wanted = usize::try_from(range.end - range.start)
-                .map_err(|error| Error::new(ErrorClass::Unsupported, format!("{tried}: too large")).source(error))?;
-            let mut content = vec![0; wanted];
-            let read = file.seek(SeekFrom::Start(range.start)).and_then(|_| file.read_exact(&mut content));
-            match read {
-                Ok(()) => Ok(Bytes::from(content)),
-                // It shrank between the look at its size and now.
-                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                    Err(cut_short(folder, &key, metadata.len(), range.end))
+        let content = self
+            .blocking(move |folder| {
+                let (mut file, metadata) = folder.open_object(&key)?;
+                let range = range.unwrap_or(0..metadata.len());
+                if range.start > range.end {
+                    return Err(Error::new(
+                        ErrorClass::Invalid,
+                        format!("Cannot read bytes {} to {} of {key}", range.start, range.end),
+                    ));
                 }
-                Err(error) => Err(folder.error(&tried, error)),
-            }
-        })
-        .await?;
+                if range.end > metadata.len() {
+                    return Err(cut_short(folder, &key, metadata.len(), range.end));
+                }
+                let tried = format!("Cannot read {key} on {}", folder.label);
+                let wanted = usize::try_from(range.end - range.start).map_err(|error| {
+                    Error::new(ErrorClass::Unsupported, format!("{tried}: too large")).source(error)
+                })?;
+                let mut content = vec![0; wanted];
+                let read = file.seek(SeekFrom::Start(range.start)).and_then(|_| file.read_exact(&mut content));
+                match read {
+                    Ok(()) => Ok(Bytes::from(content)),
+                    // It shrank between the look at its size and now.
+                    Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                        Err(cut_short(folder, &key, metadata.len(), range.end))
+                    }
+                    Err(error) => Err(folder.error(&tried, error)),
+                }
+            })
+            .await?;
         transfer::pass(&*self.traffic, Direction::Down, content.len()).await;
         Ok(content)
     }

@@ -6,8 +6,8 @@ use backstay_core::transfer::PARTS_AT_ONCE;
 use backstay_core::{Error, ErrorClass, Result};
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -218,6 +218,16 @@ impl Knife {
         Some((number, start, content))
     }
 
+    /// Returns what would be the last part if no more came, and keeps it.
+    fn rest(&mut self) -> Option<(u32, u64, Bytes)> {
+        if self.filled == 0 {
+            return None;
+        }
+        let content = self.join(usize::try_from(self.filled).unwrap_or(usize::MAX));
+        self.pieces = VecDeque::from([content.clone()]);
+        Some((self.number(), self.start, content))
+    }
+
     fn join(&mut self, size: usize) -> Bytes {
         let mut whole = BytesMut::with_capacity(size);
         while whole.len() < size {
@@ -283,6 +293,10 @@ impl Worker {
             Message::Content(offset, content) => {
                 let before = self.knife.start + self.knife.filled;
                 let size = content.len() as u64;
+                if offset < self.knife.start {
+                    // A part again: the one before must not arrive after it.
+                    self.all(stored).await?;
+                }
                 self.knife.push(offset, content)?;
                 // What is not held after all: skipped, or in the place of something held before.
                 let added = (self.knife.start + self.knife.filled).saturating_sub(before);
@@ -290,6 +304,11 @@ impl Worker {
                 self.send_full(false, stored).await
             }
             Message::Flush(answer) => {
+                // The rest is stored too, as a short part that the whole one replaces later.
+                if let Some((number, offset, content)) = self.knife.rest() {
+                    let part = self.upload.put_part(number, offset, content).await?;
+                    stored.insert(number, part);
+                }
                 self.all(stored).await?;
                 let whole = (1..).map_while(|number| stored.get(&number)).last();
                 let _ = answer.send(whole.map_or(0, |part| part.offset + part.size_bytes));

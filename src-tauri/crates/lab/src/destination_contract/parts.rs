@@ -20,7 +20,11 @@ pub(super) async fn all(destination: impl AsyncFn() -> Arc<dyn Destination>) {
 }
 
 /// Begins an upload of two whole parts and a bit. Returns it with its content, cut.
-async fn begin(destination: &dyn Destination, name: &str, seed: u64) -> (Arc<dyn PartUpload>, Bytes, Vec<(u64, Bytes)>) {
+async fn begin(
+    destination: &dyn Destination,
+    name: &str,
+    seed: u64,
+) -> (Arc<dyn PartUpload>, Bytes, Vec<(u64, Bytes)>) {
     let upload = destination.begin_upload(&key(name), Some(ABOUT_BYTES)).await.unwrap();
     let (first, second) = (upload.part_bytes(1), upload.part_bytes(2));
     assert!(first > 0 && second > 0 && first < (1 << 30), "parts of {first} bytes");

@@ -1,0 +1,473 @@
+//! Transfers: streams into parts, uploads and downloads that go on, proofs; and every fault on the way.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "transfer/disk.rs"]
+mod disk;
+#[path = "transfer/downloads.rs"]
+mod downloads;
+#[path = "transfer/killed.rs"]
+mod killed;
+
+use backstay_core::context::{Clock, Progress, SystemClock};
+use backstay_core::destination::{Destination, FreeTraffic, Key, PartUpload, Proof, Traffic, WriteMode};
+use backstay_core::entry::ByteStream;
+use backstay_core::layout::{MemoryJournal, TransferJournal};
+use backstay_core::run::{Phase, Problem};
+use backstay_core::transfer::{self, BUDGET_BYTES, Copying, ObjectReplay, Replay, Sha256Sum, Uploaded};
+use backstay_core::{ErrorClass, Result, RunContext};
+use backstay_destinations::wrap::{Meter, Patience, Quiet, Retry};
+use backstay_lab::destination_contract::noise;
+use backstay_lab::memory_destination::{MemoryDestination, Operation};
+use bytes::Bytes;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+pub const CLASSES: [ErrorClass; 8] = [
+    ErrorClass::Offline,
+    ErrorClass::TimedOut,
+    ErrorClass::Throttled,
+    ErrorClass::Full,
+    ErrorClass::Refused,
+    ErrorClass::Locked,
+    ErrorClass::Corrupt,
+    ErrorClass::Internal,
+];
+
+pub fn key(text: &str) -> Key {
+    Key::new(text).unwrap()
+}
+
+fn stream(content: &Bytes) -> ByteStream {
+    Box::new(std::io::Cursor::new(content.clone()))
+}
+
+/// Counts bytes and lines.
+#[derive(Default)]
+pub struct Watch {
+    pub bytes: AtomicU64,
+    pub lines: Mutex<Vec<String>>,
+}
+
+impl Progress for Watch {
+    fn phase(&self, _: Phase) {}
+    fn total(&self, _: Option<u64>, _: Option<u64>) {}
+    fn advance(&self, _: u64, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+    fn current(&self, _: &str) {}
+    fn problem(&self, _: Problem) {}
+    fn log(&self, line: &str) {
+        self.lines.lock().unwrap().push(line.to_owned());
+    }
+}
+
+pub fn watched() -> (RunContext, Arc<Watch>) {
+    let watch = Arc::new(Watch::default());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    (RunContext { cancel: CancellationToken::new(), progress: Arc::<Watch>::clone(&watch), clock }, watch)
+}
+
+/// Content at a source of its own.
+pub fn source(content: &Bytes) -> ObjectReplay {
+    let from = MemoryDestination::new();
+    from.tamper("a", Some(content.clone()));
+    ObjectReplay {
+        destination: Arc::new(from),
+        key: key("a"),
+        size: content.len() as u64,
+        sha256: Some(Sha256Sum::of(content)),
+    }
+}
+
+async fn upload(to: &dyn Destination, content: &Bytes) -> Result<Uploaded> {
+    let ctx = RunContext::silent();
+    transfer::upload_stream(to, &key("a"), stream(content), None, WriteMode::CreateNew, &ctx).await
+}
+
+#[tokio::test]
+async fn a_stream_of_any_length_becomes_an_object() {
+    for length in [0, 1, 262_143, 262_144, 262_145, 524_288, 2_000_003] {
+        let memory = MemoryDestination::new();
+        let content = noise(length as u64, length);
+        let (ctx, watch) = watched();
+        let done =
+            transfer::upload_stream(&memory, &key("a"), stream(&content), None, WriteMode::CreateNew, &ctx).await;
+        assert_eq!(done.unwrap(), Uploaded { size: length as u64, sha256: Sha256Sum::of(&content) });
+        assert!(memory.object("a").unwrap() == content);
+        assert_eq!(watch.bytes.load(Ordering::Relaxed), length as u64);
+        assert_eq!(memory.open_uploads(), 0);
+        let again = upload(&memory, &content).await.unwrap_err();
+        assert_eq!(again.class, ErrorClass::Exists);
+        assert_eq!(memory.open_uploads(), 0, "nothing is left of a refused one");
+    }
+}
+
+#[tokio::test]
+async fn whichever_call_of_a_stream_fails_nothing_half_is_listed() {
+    let content = noise(1, 1_300_000);
+    for class in CLASSES {
+        for n in 1..=10 {
+            let memory = MemoryDestination::new();
+            memory.fail_call(n, class);
+            match upload(&memory, &content).await {
+                Ok(done) => {
+                    assert_eq!(done.sha256, Sha256Sum::of(&content));
+                    assert!(memory.object("a").unwrap() == content);
+                }
+                Err(error) => {
+                    assert_eq!(error.class, class);
+                    assert_eq!(memory.keys(), [] as [&str; 0]);
+                    assert_eq!(memory.open_uploads(), 0, "call {n}: it was cleared away");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whichever_call_fails_a_resumable_upload_goes_on() {
+    let content = noise(2, 2_500_000);
+    for class in CLASSES {
+        for n in 1..=15 {
+            let memory = MemoryDestination::new();
+            let (journal, source) = (MemoryJournal::default(), source(&content));
+            let ctx = RunContext::silent();
+            memory.fail_call(n, class);
+            let mode = WriteMode::CreateNew;
+            let go = async || transfer::upload_resumable(&memory, &key("a"), &source, &journal, "n", mode, &ctx).await;
+            if let Err(error) = go().await {
+                assert_eq!(error.class, class, "call {n}");
+                assert_eq!(memory.keys(), [] as [&str; 0]);
+                let sent = memory.count(Operation::Part);
+                let keeps = !matches!(class, ErrorClass::Corrupt | ErrorClass::Internal);
+                memory.forget_calls();
+                let done = go().await.unwrap();
+                assert_eq!(done.sha256, Sha256Sum::of(&content));
+                let again = memory.count(Operation::Part);
+                let most = if keeps { 10 + 2 - sent.min(10) + 1 } else { 10 };
+                assert!(again <= most.max(2), "{class:?} at {n}: {sent} parts, then {again} more");
+            }
+            assert!(memory.object("a").unwrap() == content);
+            assert_eq!((memory.open_uploads(), journal.load("n").unwrap()), (0, None));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_last_answer_is_found_out_after_a_restart() {
+    let content = noise(3, 1_000_000);
+    for mode in [WriteMode::CreateNew, WriteMode::Replace] {
+        let memory = MemoryDestination::new();
+        let (journal, source, ctx) = (MemoryJournal::default(), source(&content), RunContext::silent());
+        memory.lose_answer(Operation::Complete, 1, ErrorClass::Offline);
+        let go = async || transfer::upload_resumable(&memory, &key("a"), &source, &journal, "n", mode, &ctx).await;
+        assert_eq!(go().await.unwrap_err().class, ErrorClass::Offline);
+        memory.forget_calls();
+        assert_eq!(go().await.unwrap().sha256, Sha256Sum::of(&content));
+        assert_eq!(memory.count(Operation::Part), 0, "nothing was sent again");
+        assert_eq!(journal.load("n").unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn the_store_is_asked_what_it_has_before_going_on() {
+    let content = noise(4, 2_500_000);
+    let memory = MemoryDestination::new();
+    let (journal, source, ctx) = (MemoryJournal::default(), source(&content), RunContext::silent());
+    let mode = WriteMode::CreateNew;
+    let go = async || transfer::upload_resumable(&memory, &key("a"), &source, &journal, "n", mode, &ctx).await;
+    memory.fail_operation(Operation::Part, 8, ErrorClass::Offline);
+    go().await.unwrap_err();
+    // The store lost all of it meanwhile, as one whose lifecycle rule ends old uploads.
+    memory.sweep(Duration::ZERO).await.unwrap();
+    memory.forget_calls();
+    go().await.unwrap();
+    assert_eq!(memory.count(Operation::Part), 10, "all of it is sent again");
+    assert!(memory.object("a").unwrap() == content);
+
+    // One part is not what was sent: it has another tag.
+    memory.delete(&key("a")).await.unwrap();
+    memory.fail_operation(Operation::Part, 8, ErrorClass::Offline);
+    go().await.unwrap_err();
+    let token: serde_json::Value = serde_json::from_str(&journal.load("n").unwrap().unwrap()).unwrap();
+    let upload = memory.resume_upload(&key("a"), None, token["token"].as_str().unwrap()).await.unwrap();
+    upload.put_part(2, 262_144, noise(99, 262_144)).await.unwrap();
+    go().await.unwrap();
+    assert!(memory.object("a").unwrap() == content, "the foreign part was replaced");
+}
+
+#[tokio::test]
+async fn a_changed_source_is_sent_anew_and_a_damaged_one_never_completed() {
+    let content = noise(5, 1_500_000);
+    let memory = MemoryDestination::new();
+    let (journal, ctx) = (MemoryJournal::default(), RunContext::silent());
+    memory.fail_operation(Operation::Part, 4, ErrorClass::Offline);
+    let go = async |source: &dyn Replay| {
+        transfer::upload_resumable(&memory, &key("a"), source, &journal, "n", WriteMode::CreateNew, &ctx).await
+    };
+    go(&source(&content)).await.unwrap_err();
+    let other = noise(6, 1_500_000);
+    go(&source(&other)).await.unwrap();
+    assert!(memory.object("a").unwrap() == other);
+    assert_eq!(memory.open_uploads(), 0, "the old upload is ended");
+
+    memory.delete(&key("a")).await.unwrap();
+    let mut damaged = source(&content);
+    damaged.sha256 = Some(Sha256Sum::of(b"what it should be"));
+    let error = go(&damaged).await.unwrap_err();
+    assert_eq!((error.class, memory.keys().len(), memory.open_uploads()), (ErrorClass::Corrupt, 0, 0));
+    // Shorter or longer than it says.
+    for size in [1_499_999, 1_500_001] {
+        let wrong = ObjectReplay { size, sha256: None, ..source(&content) };
+        assert_eq!(go(&wrong).await.unwrap_err().class, ErrorClass::Corrupt, "{size}");
+        assert_eq!((memory.keys().len(), memory.open_uploads()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn copies_are_checked_on_the_way() {
+    let content = noise(7, 900_000);
+    let (from, to) = (MemoryDestination::new(), MemoryDestination::new());
+    from.tamper("a", Some(content.clone()));
+    let sha256 = Sha256Sum::of(&content);
+    let what = Copying { key: key("a"), size: 900_000, sha256: Some(sha256.clone()), mode: WriteMode::CreateNew };
+    let (journal, ctx) = (MemoryJournal::default(), RunContext::silent());
+    transfer::copy(Arc::new(from.clone()), &to, &what, &journal, "n", &ctx).await.unwrap();
+    assert!(to.object("a").unwrap() == content);
+    assert_eq!(
+        transfer::copy_small(&from, &to, &key("a"), Some(&sha256), WriteMode::Replace, &ctx).await.unwrap(),
+        900_000
+    );
+    // A flipped bit at the source goes nowhere.
+    let mut flipped = content.to_vec();
+    flipped[500_000] ^= 1;
+    from.tamper("a", Some(flipped.into()));
+    to.tamper("a", None);
+    let error = transfer::copy(Arc::new(from.clone()), &to, &what, &journal, "n", &ctx).await.unwrap_err();
+    assert_eq!((error.class, to.keys().len(), to.open_uploads()), (ErrorClass::Corrupt, 0, 0));
+    let error =
+        transfer::copy_small(&from, &to, &key("a"), Some(&sha256), WriteMode::CreateNew, &ctx).await.unwrap_err();
+    assert_eq!((error.class, to.keys().len()), (ErrorClass::Corrupt, 0));
+}
+
+#[tokio::test]
+async fn damage_behind_our_back_is_found() {
+    let content = noise(8, 3_000_000);
+    let memory = MemoryDestination::new();
+    let done = upload(&memory, &content).await.unwrap();
+    let ctx = RunContext::silent();
+    let confirm = async || transfer::confirm(&memory, &key("a"), done.size, &done.sha256, &ctx).await;
+    assert_eq!(confirm().await.unwrap(), Proof::ReadBack);
+    let mut flipped = content.to_vec();
+    flipped[2_999_999] ^= 0x80;
+    for (damage, class) in [
+        (Some(content.slice(..2_999_999)), ErrorClass::Corrupt),
+        (Some(flipped.into()), ErrorClass::Corrupt),
+        (Some(Bytes::new()), ErrorClass::Corrupt),
+        (None, ErrorClass::Missing),
+    ] {
+        memory.tamper("a", damage);
+        let error = confirm().await.unwrap_err();
+        assert_eq!(error.class, class);
+        assert!(error.message.contains('a'), "it is named: {}", error.message);
+    }
+    // A store that checks what it takes is believed; its size is looked at all the same.
+    memory.set_capabilities(backstay_core::destination::DestinationCapabilities {
+        checks_hash: true,
+        ..MemoryDestination::new().capabilities()
+    });
+    memory.tamper("a", Some(content.clone()));
+    assert_eq!(confirm().await.unwrap(), Proof::StoreChecked);
+    memory.tamper("a", Some(content.slice(1..)));
+    assert_eq!(confirm().await.unwrap_err().class, ErrorClass::Corrupt);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_lost_for_twenty_seconds_costs_two_parts_at_most() {
+    const PART: u64 = 4 << 20;
+    let content = noise(9, 120 << 20);
+    for resumable in [false, true] {
+        for cut_ms in [1_234, 3_000, 5_777] {
+            let memory = MemoryDestination::new().with_part_bytes(PART);
+            memory.set_rate(Some(8_000_000));
+            let meter = Meter::new(Arc::new(FreeTraffic));
+            let traffic: Arc<dyn Traffic> = Arc::<Meter>::clone(&meter);
+            let seen = Arc::new(memory.with_traffic(traffic));
+            let quiet = Quiet::new(seen, Arc::clone(&meter), Duration::from_secs(60));
+            let destination = Retry::new(Arc::new(quiet), Patience::default());
+            let link = memory.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(cut_ms)).await;
+                link.set_offline(true);
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                link.set_offline(false);
+            });
+            if resumable {
+                let (journal, ctx) = (MemoryJournal::default(), RunContext::silent());
+                let source = source(&content);
+                let mode = WriteMode::CreateNew;
+                transfer::upload_resumable(&destination, &key("a"), &source, &journal, "n", mode, &ctx).await.unwrap();
+            } else {
+                upload(&destination, &content).await.unwrap();
+            }
+            assert!(memory.object("a").unwrap() == content);
+            let again = meter.sent_bytes() - content.len() as u64;
+            assert!(again > 0 && again <= 2 * PART, "{again} bytes were sent again");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_at_any_moment_nothing_half_is_listed() {
+    let content = noise(10, 3_000_000);
+    for after_ms in (1..40).map(|step| step * 17) {
+        let memory = MemoryDestination::new();
+        memory.set_rate(Some(5_000_000));
+        memory.set_delay(Some(Duration::from_millis(3)));
+        let ctx = RunContext::silent();
+        let cancel = ctx.cancel.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            cancel.cancel();
+        });
+        let done =
+            transfer::upload_stream(&memory, &key("a"), stream(&content), None, WriteMode::CreateNew, &ctx).await;
+        match done {
+            Ok(_) => assert!(memory.object("a").unwrap() == content),
+            Err(error) => {
+                assert!(error.is_cancelled());
+                assert_eq!((memory.keys().len(), memory.open_uploads()), (0, 0), "cancelled after {after_ms} ms");
+            }
+        }
+        if ctx.cancel.is_cancelled() {
+            continue;
+        }
+        return;
+    }
+}
+
+/// A stream of zeros that never was in memory.
+struct Zeros(u64);
+
+impl tokio::io::AsyncRead for Zeros {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        out: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        let count = out.remaining().min(usize::try_from(self.0).unwrap_or(usize::MAX));
+        out.initialize_unfilled_to(count).fill(0);
+        out.advance(count);
+        self.0 -= count as u64;
+        std::task::Poll::Ready(Ok(()))
+    }
+}
+
+/// Takes parts, slowly, keeps none, and counts what is in memory at the same time.
+struct Drain {
+    part_bytes: u64,
+    holds: AtomicU64,
+    most: AtomicU64,
+    took: AtomicU64,
+}
+
+struct DrainUpload(Arc<Drain>);
+
+#[async_trait::async_trait]
+impl PartUpload for DrainUpload {
+    fn token(&self) -> String {
+        String::new()
+    }
+    fn part_bytes(&self, number: u32) -> u64 {
+        // As for S3: parts grow as their count climbs.
+        if number > 8 { self.0.part_bytes * 2 } else { self.0.part_bytes }
+    }
+    async fn stored(&self) -> Result<Vec<backstay_core::destination::StoredPart>> {
+        Ok(Vec::new())
+    }
+    async fn put_part(
+        &self,
+        number: u32,
+        offset: u64,
+        content: Bytes,
+    ) -> Result<backstay_core::destination::StoredPart> {
+        let size_bytes = content.len() as u64;
+        let holds = self.0.holds.fetch_add(size_bytes, Ordering::Relaxed) + size_bytes;
+        self.0.most.fetch_max(holds, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        self.0.holds.fetch_sub(size_bytes, Ordering::Relaxed);
+        self.0.took.fetch_add(size_bytes, Ordering::Relaxed);
+        Ok(backstay_core::destination::StoredPart { number, offset, size_bytes, tag: String::new() })
+    }
+    async fn complete(&self, _: &[backstay_core::destination::StoredPart], _: WriteMode) -> Result<()> {
+        Ok(())
+    }
+    async fn abort(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A memory destination whose uploads go down the drain.
+struct ToDrain(MemoryDestination, Arc<Drain>);
+
+#[async_trait::async_trait]
+impl Destination for ToDrain {
+    fn label(&self) -> &str {
+        "drain"
+    }
+    fn capabilities(&self) -> backstay_core::destination::DestinationCapabilities {
+        backstay_core::destination::DestinationCapabilities { parallel_parts: 16, ..self.0.capabilities() }
+    }
+    async fn put(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
+        self.0.put(key, content, mode).await
+    }
+    async fn put_stream(&self, key: &Key, content: ByteStream, mode: WriteMode) -> Result<u64> {
+        self.0.put_stream(key, content, mode).await
+    }
+    async fn begin_upload(&self, _: &Key, _: Option<u64>) -> Result<Arc<dyn PartUpload>> {
+        Ok(Arc::new(DrainUpload(Arc::clone(&self.1))))
+    }
+    async fn resume_upload(&self, _: &Key, _: Option<u64>, _: &str) -> Result<Arc<dyn PartUpload>> {
+        Ok(Arc::new(DrainUpload(Arc::clone(&self.1))))
+    }
+    async fn get(&self, key: &Key, range: Option<std::ops::Range<u64>>) -> Result<Bytes> {
+        self.0.get(key, range).await
+    }
+    async fn get_stream(&self, key: &Key, offset: u64) -> Result<ByteStream> {
+        self.0.get_stream(key, offset).await
+    }
+    async fn head(&self, key: &Key) -> Result<backstay_core::destination::ObjectInfo> {
+        self.0.head(key).await
+    }
+    async fn list(&self, prefix: &str) -> Result<Vec<backstay_core::destination::ObjectInfo>> {
+        self.0.list(prefix).await
+    }
+    async fn delete(&self, key: &Key) -> Result<()> {
+        self.0.delete(key).await
+    }
+    async fn space(&self) -> Result<backstay_core::host::Space> {
+        self.0.space().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_stays_bounded_whatever_the_length() {
+    for part_bytes in [1 << 20, 16 << 20, 64 << 20] {
+        let drain =
+            Arc::new(Drain { part_bytes, holds: AtomicU64::new(0), most: AtomicU64::new(0), took: AtomicU64::new(0) });
+        let destination = ToDrain(MemoryDestination::new(), Arc::clone(&drain));
+        let ctx = RunContext::silent();
+        let length = part_bytes * 14 + 5;
+        let zeros: ByteStream = Box::new(Zeros(length));
+        let done = transfer::upload_stream(&destination, &key("a"), zeros, None, WriteMode::CreateNew, &ctx).await;
+        assert_eq!(done.unwrap().size, length);
+        assert_eq!(drain.took.load(Ordering::Relaxed), length);
+        let most = drain.most.load(Ordering::Relaxed);
+        // Beside the parts under way one is being read.
+        let reading = if part_bytes == 64 << 20 && most == part_bytes * 2 { part_bytes } else { part_bytes * 2 };
+        assert!(most + reading <= BUDGET_BYTES + (64 << 20), "{most} bytes under way with parts of {part_bytes}");
+        assert!(most >= part_bytes, "and they are under way at all");
+    }
+}
