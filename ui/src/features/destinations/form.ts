@@ -1,6 +1,6 @@
 import type { DestinationDraft, DestinationRow, DestinationTest, S3Provider } from '../../ipc';
 import { localFolderProblem, nameOf } from '../../shared/paths/paths';
-import { checkLogin, parseAddress } from '../../shared/ssh';
+import { checkLogin, cleaned, parseAddress } from '../../shared/ssh';
 
 // The rules of the destination wizards, without a screen.
 
@@ -197,7 +197,7 @@ export function toDraft(form: DestinationForm, found: string): DestinationDraft 
     path: draft.kind === 'local' ? draft.path.trim() : '',
     s3: draft.kind === 's3' ? tidyS3(draft) : blank.s3,
     sftp: draft.kind === 'sftp'
-      ? { server: form.ownAddress ? null : draft.sftp.server, ssh: form.ownAddress ? draft.sftp.ssh : null, path: draft.sftp.path.trim() }
+      ? { server: form.ownAddress ? null : draft.sftp.server, ssh: form.ownAddress && draft.sftp.ssh ? { ...cleaned(draft.sftp.ssh), sudo: 'none', sudo_password: null } : null, path: draft.sftp.path.trim() }
       : blank.sftp,
     ftp: draft.kind === 'ftp' ? { ...draft.ftp, host: draft.ftp.host.trim(), user: draft.ftp.user.trim(), path: draft.ftp.path.trim(), password: draft.ftp.password || null } : blank.ftp,
     use_for: form.use === 'vault' ? 'vault' : 'none',

@@ -72,7 +72,7 @@ export type FirstStep = { title: string; text: string; done: boolean; to: string
 export function firstSteps(steps: Overview['first_steps']): FirstStep[] {
   return [
     { title: 'Add a server', text: 'Over SSH; nothing is installed on it. This computer is there already.', done: steps.server, to: '/servers/new', action: 'Add a server' },
-    { title: 'Add a destination', text: 'A folder where backups lie, encrypted: a second disk or a mounted share.', done: steps.destination, to: '/destinations/new', action: 'Add a destination' },
+    { title: 'Add a destination', text: 'Where backups lie, encrypted: a disk, a NAS, a storage box, a bucket.', done: steps.destination, to: '/destinations/new', action: 'Add a destination' },
     { title: 'Make a plan', text: 'What to back up, and where to.', done: steps.plan, to: '/plans/new', action: 'Make a plan' },
     { title: 'Back up', text: 'Then look at what lies in it, and try to bring a file back.', done: steps.backup, to: '/plans', action: 'Go to the plans' },
   ];

@@ -132,13 +132,18 @@ function PrintedKit({ kit, archives }: { kit: RecoveryKit; archives: boolean }) 
   );
 }
 
+/** A key the user chose is asked for whole, and its letters' case matters; words are compared without. */
+function sameWord(typed: string, expected: string, words: number): boolean {
+  return words === 1 ? typed === expected : typed.toLowerCase() === expected.toLowerCase();
+}
+
 type AskProps = { id: string; destination: string; of?: KitOf; words: number; ask: number; /** Compares here rather than in the engine: for a kit just made, whose words are at hand. */ expected?: string; onConfirmed: () => void; onLater?: () => void };
 
 /** Asks one word back, to know that the kit was written down. */
 export function KitConfirm({ id, destination, of = 'destinations', words, ask, expected, onConfirmed, onLater }: AskProps) {
   const [word, setWord] = useState('');
   const [wrong, setWrong] = useState(false);
-  const check = useAction(async (typed: string) => (expected === undefined ? api.confirmRecoveryKit(id, ask, typed) : typed.toLowerCase() === expected.toLowerCase()), {
+  const check = useAction(async (typed: string) => (expected === undefined ? api.confirmRecoveryKit(id, ask, typed) : sameWord(typed, expected, words)), {
     changes: [of],
     onDone: (right) => {
       setWrong(!right);
