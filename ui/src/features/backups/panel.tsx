@@ -11,9 +11,10 @@ import { stateOf } from './form';
 import { useBackup, useVerify } from './queries';
 import { BackupTabs } from './tabs';
 
-/** "20 Nov 2026 10:12 · 3 m 20 s · web-1". */
+/** "20 Nov 2026 10:12 · 3 m 20 s · web-1"; an archive says its format and seal as well. */
 export function backupText({ row }: BackupDetail): string {
-  return `${formatExact(row.started)} · ${formatDuration(row.ended - row.started)} · ${row.server_name}`;
+  const layout = row.layout === 'vault' ? '' : ` · .${row.layout}${row.sealed ? ', sealed' : ''}`;
+  return `${formatExact(row.started)} · ${formatDuration(row.ended - row.started)} · ${row.server_name}${layout}`;
 }
 
 /** What can be done with a backup. */

@@ -7,7 +7,7 @@ use backstay_contract::RecoveryKit;
 use backstay_core::config::{Connection, DestinationConfig, Place, Plan, PlanLayout, Seal, SftpPlace, SftpVia};
 use backstay_core::layout::ArchiveKey;
 use backstay_core::secret::Secret;
-use backstay_core::{DestinationId, Error, ErrorClass, Result};
+use backstay_core::{DestinationId, Error, ErrorClass, PlanId, Result};
 use diceware_wordlists::EFF_LONG_WORDLIST;
 use rand::seq::IndexedRandom;
 use std::path::Path;
@@ -25,11 +25,23 @@ impl Backstay {
         self.inner.audited("kit.show", &config.name, result)
     }
 
-    /// Writes a recovery kit into a file that is not there yet, as "html" or "txt".
+    /// Writes a recovery kit into a file that is not there yet, as "html" or "txt". `id` is a destination's, for its
+    /// vault, or a plan's, for the key of its archives.
     pub async fn save_recovery_kit(&self, id: &str, file: &str, format: &str) -> Result<()> {
-        let config = self.inner.store.destination(&DestinationId::from(id))?;
-        let result = self.inner.save_kit(&config, Path::new(file), format).await;
-        self.inner.audited("kit.save", &format!("{} into {file}", config.name), result)
+        let (name, kit) = match self.inner.store.destination(&DestinationId::from(id)) {
+            Ok(config) => (config.name.clone(), self.inner.kit(&config).await),
+            Err(error) if error.class == ErrorClass::Missing => {
+                let plan = self.inner.store.plan(&PlanId::from(id)).map_err(|_| error)?;
+                let kit = self.plan_kit(id).await;
+                (plan.name, kit)
+            }
+            Err(error) => return Err(error),
+        };
+        let result = match kit {
+            Ok(kit) => save_kit(kit, Path::new(file), format).await,
+            Err(error) => Err(error),
+        };
+        self.inner.audited("kit.save", &format!("{name} into {file}"), result)
     }
 
     /// Compares one word of the vault's password (counted from 1) with what the user read from the printed kit.
@@ -121,24 +133,23 @@ impl Inner {
         (kit.text, kit.html) = (page.text(), page.html());
         Ok(Some(kit))
     }
+}
 
-    async fn save_kit(&self, config: &DestinationConfig, file: &Path, format: &str) -> Result<()> {
-        let kit = self.kit(config).await?;
-        let text = match format {
-            "html" => kit.html,
-            "txt" => kit.text,
-            other => {
-                return Err(invalid(format!("Cannot write a recovery kit as \"{other}\"")).hint("Choose html or txt"));
-            }
-        };
-        if !file.is_absolute() {
-            return Err(invalid(format!("Cannot write the recovery kit to {}: give a full path", file.display())));
+async fn save_kit(kit: RecoveryKit, file: &Path, format: &str) -> Result<()> {
+    let text = match format {
+        "html" => kit.html,
+        "txt" => kit.text,
+        other => {
+            return Err(invalid(format!("Cannot write a recovery kit as \"{other}\"")).hint("Choose html or txt"));
         }
-        let file = file.to_owned();
-        tokio::task::spawn_blocking(move || write_private(&file, text.as_bytes()))
-            .await
-            .map_err(|e| Error::new(ErrorClass::Internal, "Writing the recovery kit ended unexpectedly").source(e))?
+    };
+    if !file.is_absolute() {
+        return Err(invalid(format!("Cannot write the recovery kit to {}: give a full path", file.display())));
     }
+    let file = file.to_owned();
+    tokio::task::spawn_blocking(move || write_private(&file, text.as_bytes()))
+        .await
+        .map_err(|e| Error::new(ErrorClass::Internal, "Writing the recovery kit ended unexpectedly").source(e))?
 }
 
 /// Writes a file only its owner may read. Never overwrites: an older kit may be the only one of another vault.
