@@ -105,9 +105,10 @@ async fn download(world: &World, backup: &str) {
     let folder = world.path("downloads");
     std::fs::create_dir(&folder).unwrap();
     let request = |format: &str| DownloadRequest {
-        backup: backup.into(),
+        backups: vec![backup.into()],
         paths: Vec::new(),
         format: format.into(),
+        destination: None,
         folder: text(&folder),
     };
     let mut names = Vec::new();

@@ -1,6 +1,6 @@
 //! The handle everyone holds, and what all areas of the engine share.
 
-use crate::destinations::Limiters;
+use crate::destinations::{Limiters, follow_limits};
 use crate::parts::{DestinationAccess, OpenVault, Parts, Watch};
 use crate::restore::KeptPreview;
 use crate::run::{Registry, RunLocks};
@@ -90,6 +90,7 @@ impl Backstay {
             places: tokio::sync::Mutex::default(),
         });
         inner.sweep_interrupted()?;
+        tokio::spawn(follow_limits(Arc::downgrade(&inner)));
         Ok(Self { inner })
     }
 
@@ -238,7 +239,10 @@ impl Inner {
         }
         let password = self.vault_password(config).await?;
         let destination = self.place(config).await?;
-        let vault = self.parts.open_vault(destination, &password).await?;
+        let vault = match config.place {
+            Place::Local { .. } => self.parts.open_vault(destination, &password).await?,
+            _ => self.parts.open_far_vault(destination, &password).await?,
+        };
         if vault.id != config.vault_id {
             return Err(Error::new(
                 ErrorClass::Invalid,

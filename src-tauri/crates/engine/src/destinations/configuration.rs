@@ -27,6 +27,8 @@ pub(super) struct Configuration {
     pub installation: String,
     pub computer: String,
     pub made: DateTime<Utc>,
+    /// Which of its destinations the copy was written to: another computer may reach it by another way.
+    pub written_to: DestinationId,
     pub servers: Vec<Server>,
     pub destinations: Vec<DestinationConfig>,
     pub plans: Vec<Plan>,
@@ -55,7 +57,7 @@ impl Inner {
         if keys.is_empty() {
             return Ok(());
         }
-        let configuration = self.configuration().await?;
+        let configuration = self.configuration(config).await?;
         let digest = digest_of(&configuration, &keys)?;
         if locked(&self.configurations).get(&config.id) == Some(&digest) {
             return Ok(());
@@ -103,7 +105,7 @@ impl Inner {
         Ok(keys)
     }
 
-    async fn configuration(&self) -> Result<Configuration> {
+    async fn configuration(&self, at: &DestinationConfig) -> Result<Configuration> {
         let mut servers = self.store.servers()?;
         // What was found there is found again; it would only make the copy big.
         servers.iter_mut().for_each(|server| server.facts = None);
@@ -142,6 +144,7 @@ impl Inner {
             installation: self.installation()?,
             computer: self.parts.computer_name(),
             made: self.clock.now(),
+            written_to: at.id.clone(),
             servers,
             destinations,
             plans,

@@ -11,8 +11,10 @@ use backstay_contract::{Adopted, ConfigurationCopy, DestinationDraft, ExistingFo
 use backstay_core::config::{Connection, DestinationConfig, Place, Plan, Server, SftpPlace, SftpVia, SshAuth};
 use backstay_core::layout::ArchiveKey;
 use backstay_core::secret::{Secret, SecretName};
+use backstay_core::destination::Destination;
 use backstay_core::{DestinationId, Error, ErrorClass, Result, ServerId};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 impl Backstay {
     /// Opens a place with existing backups by its vault's password or kit words, an archive key or a passphrase, makes it
@@ -89,8 +91,14 @@ impl Inner {
             VaultPresence::Vault => self.vault_by(&opened, keys).await?,
             _ => None,
         };
-        self.check_worth(&opened, vault.is_some(), keys).await?;
-        self.keep_archive_keys(keys, vault.as_ref().map(|(_, password)| password)).await?;
+        let useful = self.useful_keys(opened.destination.clone(), keys, vault.as_ref().map(|(_, password)| password));
+        let useful = useful.await?;
+        if vault.is_none() && useful.is_empty() {
+            self.check_worth(&opened).await?;
+        }
+        for key in useful {
+            self.keep_archive_key(key).await?;
+        }
         let Some((vault, password)) = vault else { return self.keep_destination(opened, String::new(), true).await };
         let name = SecretName::vault_password(&opened.id);
         self.put_secret(name, password).await?;
@@ -102,7 +110,9 @@ impl Inner {
 
     /// A place that is a destination already: the key may open what was locked.
     async fn open_known(&self, known: DestinationConfig, keys: &[ArchiveKey]) -> Result<DestinationConfig> {
-        self.keep_archive_keys(keys, None).await?;
+        for key in self.useful_keys(self.place(&known).await?, keys, None).await? {
+            self.keep_archive_key(key).await?;
+        }
         if known.vault_id.is_empty() || self.vault_password(&known).await.is_ok() {
             return Ok(known);
         }
@@ -132,19 +142,12 @@ impl Inner {
     }
 
     /// A place is opened only if the key opens something there, or something there needs none.
-    async fn check_worth(&self, opened: &Opened, vault: bool, keys: &[ArchiveKey]) -> Result<()> {
-        if vault {
-            return Ok(());
-        }
+    async fn check_worth(&self, opened: &Opened) -> Result<()> {
         let label = opened.destination.label();
-        let layout = self.archives_with(opened.destination.clone(), keys);
-        if !layout.list().await?.is_empty() {
+        if !self.archives_over(opened.destination.clone()).list().await?.is_empty() {
             return Ok(());
         }
-        if !self.read_configurations(opened.destination.as_ref(), keys).await?.is_empty() {
-            return Ok(());
-        }
-        let locked = self.locked_archives(opened.destination.clone(), keys).await?;
+        let locked = self.locked_archives(opened.destination.clone(), &[]).await?;
         if opened.presence == VaultPresence::Vault || locked > 0 {
             return Err(Error::new(ErrorClass::WrongKey, format!("The key opens nothing at {label}"))
                 .hint("Give the password or the words of the recovery kit, or the archives' key or passphrase"));
@@ -153,15 +156,26 @@ impl Inner {
             .hint("Check the folder; to back up into it, add it as a new destination"))
     }
 
-    /// Keeps a typed key for archives. A vault's password is none, unless it is all that was typed.
-    async fn keep_archive_keys(&self, keys: &[ArchiveKey], vault: Option<&Secret>) -> Result<()> {
+    /// Of all that a typed text may mean, returns what opens archives, or a configuration whose archives are yet to come.
+    async fn useful_keys(
+        &self,
+        place: Arc<dyn Destination>,
+        keys: &[ArchiveKey],
+        vault: Option<&Secret>,
+    ) -> Result<Vec<ArchiveKey>> {
+        let locked = self.locked_archives(place.clone(), &[]).await?;
+        let mut useful = Vec::new();
         for key in keys {
+            let one = std::slice::from_ref(key);
+            let opens_archives = locked > 0 && self.locked_archives(place.clone(), one).await? < locked;
             let is_vaults = matches!((key, vault), (ArchiveKey::Passphrase(text), Some(password)) if text == password);
-            if !is_vaults && (vault.is_none() || matches!(key, ArchiveKey::Key(_))) {
-                self.keep_archive_key(key.clone()).await?;
+            let opens = opens_archives
+                || (!is_vaults && !self.read_configurations(place.as_ref(), one).await?.is_empty());
+            if opens {
+                useful.push(key.clone());
             }
         }
-        Ok(())
+        Ok(useful)
     }
 
     /// The typed keys, and all we hold.
@@ -243,13 +257,8 @@ impl Inner {
                 stands_for.insert(theirs.id.clone(), ours.id.clone());
                 continue;
             }
-            // The way to a place may differ between two computers: a vault that lies here is this destination.
-            let here = theirs.vault_id == at.vault_id && theirs.place.kind() == at.place.kind();
-            if here
-                && !at.vault_id.is_empty()
-                && !stands_for.values().any(|ours| *ours == at.id)
-                && only_one(other, theirs)
-            {
+            // The way there may differ between two computers: what the copy was written to is where it was found.
+            if theirs.id == other.written_to {
                 stands_for.insert(theirs.id.clone(), at.id.clone());
                 continue;
             }
@@ -348,10 +357,6 @@ impl Inner {
             _ => Ok(false),
         }
     }
-}
-
-fn only_one(other: &Configuration, theirs: &DestinationConfig) -> bool {
-    other.destinations.iter().filter(|one| one.vault_id == theirs.vault_id).count() == 1
 }
 
 fn is_same(ours: &DestinationConfig, theirs: &DestinationConfig) -> bool {

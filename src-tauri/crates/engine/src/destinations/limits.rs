@@ -1,6 +1,6 @@
 //! How fast bytes may go: for all destinations together and for each, changed while runs go on.
 
-use crate::backstay::{Backstay, locked};
+use crate::backstay::{Backstay, Inner, locked};
 use crate::parts::{LimitedTraffic, Parts};
 use crate::words::invalid;
 use async_trait::async_trait;
@@ -10,12 +10,15 @@ use backstay_core::destination::{Direction, Traffic};
 use backstay_core::{DestinationId, Error, ErrorClass, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 /// The key under which the limits lie in the store.
 const LIMITS_KEY: &str = "limits";
 /// Less than this, and a connection would be taken for dead. 0 is a pause and allowed in a rule.
 const SLOWEST: u64 = 1024;
+/// How often limits that another process stored are looked for.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// So many rules are enough for every hour of a week.
 const MOST_RULES: usize = 200;
 
@@ -69,6 +72,17 @@ impl Limiters {
         let mut each = locked(&self.each);
         each.entry(id.clone()).or_insert_with(|| parts.limited_traffic(&Bandwidth::default())).clone()
     }
+    /// Lets stored limits hold that another process changed.
+    fn follow(&self, parts: &dyn Parts, before: &StoredLimits, now: &StoredLimits) {
+        if before.all != now.all {
+            self.all.set(&now.all);
+        }
+        let names = before.destinations.keys().chain(now.destinations.keys());
+        for id in names.filter(|id| before.destinations.get(*id) != now.destinations.get(*id)) {
+            let bandwidth = now.destinations.get(id).cloned().unwrap_or_default();
+            self.of(parts, &DestinationId::from(id.as_str())).set(&bandwidth);
+        }
+    }
     /// Returns whom the bytes of a destination pass. What watches them sees them as they really go.
     pub fn traffic(
         &self,
@@ -92,6 +106,21 @@ impl Limiters {
             (Some(own), Some(all)) => Some(own.min(all)),
             (own, all) => own.or(all),
         }
+    }
+}
+
+/// Follows limits that the window or the command line changes while the other runs, as long as the application is open.
+pub(crate) async fn follow_limits(inner: Weak<Inner>) {
+    let mut before = StoredLimits::default();
+    loop {
+        {
+            let Some(inner) = inner.upgrade() else { return };
+            if let Ok(now) = read(inner.parts.as_ref()) {
+                inner.limiters.follow(inner.parts.as_ref(), &before, &now);
+                before = now;
+            }
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
@@ -122,7 +151,7 @@ impl Backstay {
     }
 }
 
-impl crate::backstay::Inner {
+impl Inner {
     /// Returns a destination's own limit.
     pub(super) fn bandwidth(&self, id: &DestinationId) -> Result<BandwidthView> {
         let stored = read(self.parts.as_ref())?;

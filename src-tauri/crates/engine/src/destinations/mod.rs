@@ -14,7 +14,7 @@ mod rows;
 mod seal;
 mod test;
 
-pub(crate) use limits::Limiters;
+pub(crate) use limits::{Limiters, follow_limits};
 pub(crate) use seal::key_bytes;
 
 use crate::backstay::{Backstay, Inner, locked};
