@@ -20,7 +20,7 @@ export function AddedStep({ added, use }: { added: DestinationAdded; use: Use })
       )}
       {!kit && (
         <Note tone="good" icon={<IconCheck size={18} aria-hidden />}>
-          {destination.name} is added. {use === 'copy' ? 'Now let a plan write to it as its second destination: the vault is copied here.' : added.backups > 0 ? `${plural(added.backups, 'archive')} found there.` : 'Now let a plan make archives in it.'}
+          {destination.name} is added. {use === 'copy' ? 'Edit a plan that writes to the vault, and tick this one as well: the vault is then copied here.' : added.backups > 0 ? `${plural(added.backups, 'archive')} found there.` : 'Now let a plan make archives in it.'}
         </Note>
       )}
       {kit && <Card padded><KitSheet id={destination.id} kit={kit} /></Card>}
@@ -29,7 +29,7 @@ export function AddedStep({ added, use }: { added: DestinationAdded; use: Use })
 }
 
 /** The question at the right of it. */
-export function AddedSide({ added }: { added: DestinationAdded }) {
+export function AddedSide({ added, use }: { added: DestinationAdded; use: Use }) {
   const [confirmed, setConfirmed] = useState(added.kit === null || (added.destination.state !== 'kit_not_confirmed' && !added.created));
   const { name, id } = added.destination;
   if (confirmed || !added.kit) {
@@ -37,7 +37,8 @@ export function AddedSide({ added }: { added: DestinationAdded }) {
       <div className="card-pad stack">
         <Tick state="done">{added.created ? 'The kit is confirmed' : `${name} is ready`}</Tick>
         {added.kit && <p className="mute">Keep the kit where neither a thief nor a fire finds both it and the backups.</p>}
-        <Button variant="filled" onClick={() => navigate(`/plans/new?destination=${encodeURIComponent(id)}`)}>Make a plan that writes here</Button>
+        {use === 'copy' && <Button variant="filled" onClick={() => navigate('/plans')}>Choose a plan to write here too</Button>}
+        <Button variant={use === 'copy' ? 'default' : 'filled'} onClick={() => navigate(`/plans/new?destination=${encodeURIComponent(id)}`)}>Make a plan that writes here</Button>
         <Button onClick={() => navigate(`/destinations/${id}`)}>Show {name}</Button>
       </div>
     );

@@ -105,7 +105,7 @@ export function AddDestinationPage() {
     done: {
       title: added?.kit ? `Recovery kit of ${added.destination.name}` : `${added?.destination.name ?? ''} is ready`,
       text: added?.kit ? 'Without it, nobody can open the backups once this computer is lost' : (added?.destination.place ?? ''),
-      side: { title: added?.kit ? 'Is it safe?' : 'What next', body: added && <AddedSide added={added} /> },
+      side: { title: added?.kit ? 'Is it safe?' : 'What next', body: added && <AddedSide added={added} use={form.use} /> },
       body: added && <AddedStep added={added} use={form.use} />,
     },
   };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DestinationRow, LayoutDraft } from '../../ipc';
-import { VAULT, destinationEffect, destinationsProblem, keepsKey, layoutProblem, layoutText, moved, sentLayout, withField } from './layout';
+import { VAULT, destinationEffect, destinationsProblem, keepsKey, layoutProblem, layoutText, moved, sentLayout, toggled, withField } from './layout';
 
 const archive = (part: Partial<LayoutDraft> = {}): LayoutDraft => ({ ...VAULT, kind: 'archive', ...part });
 const fresh = { repeated: '', stored: false };
@@ -77,6 +77,13 @@ describe('the destinations of a plan', () => {
     expect(destinationEffect(bare, to(['nas', 'bare']), all)).toContain('copy of the vault at nas');
     expect(destinationEffect(bare, to(['bare']), all)).toBe('Has no vault');
     expect(destinationEffect(nas, to(['nas']), all)).toContain('its vault');
+  });
+  it('begin with the vault that is copied', () => {
+    expect(toggled(to(['bare']), nas, all)).toEqual(['nas', 'bare']);
+    expect(toggled(to(['nas']), bare, all)).toEqual(['nas', 'bare']);
+    expect(toggled(to(['nas', 'bare']), b2, all)).toEqual(['nas', 'bare', 'b2']);
+    expect(toggled(to(['bare'], archive()), nas, all)).toEqual(['bare', 'nas']);
+    expect(toggled(to(['nas', 'bare']), nas, all)).toEqual(['bare']);
   });
   it('are put in order', () => {
     expect(moved(['a', 'b', 'c'], 'c', -1)).toEqual(['a', 'c', 'b']);

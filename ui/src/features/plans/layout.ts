@@ -85,6 +85,14 @@ export function destinationEffect(row: DestinationRow, draft: Pick<PlanDraft, 'd
   return `Becomes a copy of the vault at ${from.name}, with the same key; what is in it is copied by the first Sync`;
 }
 
+/** Ticks a destination, or takes its tick away. In the vault layout one that has a vault goes before those that have none: they become its copies. */
+export function toggled(draft: Pick<PlanDraft, 'destinations' | 'layout'>, row: DestinationRow, destinations: readonly DestinationRow[]): string[] {
+  if (draft.destinations.includes(row.id)) return draft.destinations.filter((one) => one !== row.id);
+  const vaultThere = destinations.some((each) => each.vault && draft.destinations.includes(each.id));
+  const first = draft.layout.kind === 'vault' && row.vault && !vaultThere;
+  return first ? [row.id, ...draft.destinations] : [...draft.destinations, row.id];
+}
+
 /** Moves a destination up or down in the order; the first is the primary. */
 export function moved(ids: readonly string[], id: string, by: -1 | 1): string[] {
   const at = ids.indexOf(id);

@@ -3,7 +3,7 @@ import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import type { DestinationRow, IpcError, PlanDraft } from '../../ipc';
 import { navigate } from '../../shared/router';
 import { Card, Chip, EmptyState, ErrorNote, PathText, Size, StateBadge } from '../../shared/ui';
-import { destinationEffect, moved } from './layout';
+import { destinationEffect, moved, toggled } from './layout';
 
 type WhereProps = { draft: PlanDraft; destinations: DestinationRow[]; onChange: (draft: PlanDraft) => void };
 
@@ -20,17 +20,14 @@ export function WhereStep({ draft, destinations, onChange }: WhereProps) {
       </Card>
     );
   }
-  const toggle = (id: string) => {
-    const has = draft.destinations.includes(id);
-    onChange({ ...draft, destinations: has ? draft.destinations.filter((one) => one !== id) : [...draft.destinations, id] });
-  };
+  const toggle = (row: DestinationRow) => onChange({ ...draft, destinations: toggled(draft, row, destinations) });
   const vault = draft.layout.kind === 'vault';
   return (
     <>
       <Card title="Destinations" aside={draft.destinations.length > 1 ? 'Read once, written to each' : undefined}>
         {destinations.map((row) => (
           <label className="tick-row" key={row.id}>
-            <Checkbox checked={draft.destinations.includes(row.id)} onChange={() => toggle(row.id)} aria-label={row.name} />
+            <Checkbox checked={draft.destinations.includes(row.id)} onChange={() => toggle(row)} aria-label={row.name} />
             <span className="grow">
               <b>{row.name}</b>
               <div><PathText path={row.place} /></div>
