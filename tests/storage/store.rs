@@ -321,6 +321,18 @@ fn a_backup_is_one_row_with_all_its_copies() {
 }
 
 #[test]
+fn a_copy_that_is_missing_is_known_until_it_is_there() {
+    let store = filled();
+    let mut first = backup(1, "d");
+    first.record.plan = Some("p".into());
+    store.put_backup(&first).unwrap();
+    let missing = |destination: &str| store.missing_backups(&"p".into(), &destination.into()).unwrap();
+    assert_eq!((missing("d"), missing("e")), (vec![], vec![first.record.id.clone()]));
+    store.put_backup(&KnownBackup { destination: "e".into(), ..first }).unwrap();
+    assert_eq!(missing("e"), []);
+}
+
+#[test]
 fn what_a_transfer_needs_is_kept_until_it_is_over() {
     let store = filled();
     assert_eq!(store.transfer("up/1").unwrap(), None);

@@ -93,7 +93,7 @@ pub(crate) fn missing_at(connection: &Connection, plan: &PlanId, destination: &D
     // Only what another destination of the plan has: a copy that was taken away on purpose elsewhere is no loss.
     let mut statement = connection.prepare_cached(
         "SELECT DISTINCT backups.id, started_ns FROM backups
-         JOIN destinations ON destinations.id = destination
+         JOIN destinations ON destinations.id = backups.destination
          JOIN plan_destinations ON plan_destinations.plan = ?1 AND plan_destinations.destination = backups.destination
          WHERE backups.plan = ?1 AND backups.destination <> ?2
          AND NOT EXISTS (SELECT 1 FROM backups AS other WHERE other.id = backups.id AND other.destination = ?2)
