@@ -67,7 +67,7 @@ impl Pool {
     /// Lowers the limit by one; not below one.
     fn lower(&self) -> bool {
         let less = |limit: usize| (limit > 1).then(|| limit - 1);
-        self.limit.try_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+        self.limit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
     fn pop(&self) -> Option<Session> {

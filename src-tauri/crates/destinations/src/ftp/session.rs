@@ -98,11 +98,16 @@ pub(super) async fn greet(place: &FtpPlace, connector: &Connector, tried: &str) 
 async fn shake_hands(place: &FtpPlace, connector: &Connector, tried: &str) -> Result<AsyncRustlsFtpStream> {
     let failed = |error| greeting_error(tried, place, error);
     if place.tls == FtpTls::Implicit {
-        // Reached once by hand, so that what is wrong with the way there is told apart from what is wrong with TLS.
-        drop(dial(place, tried).await?);
         let to = (place.host.as_str(), place.port);
         let connected = AsyncRustlsFtpStream::connect_secure_implicit(to, connector.for_library(), &place.host).await;
-        let mut ftp = connected.map_err(failed)?;
+        let mut ftp = match connected {
+            Ok(ftp) => ftp,
+            Err(error) => {
+                // Tells what is wrong with the way there, if that is it.
+                dial(place, tried).await?;
+                return Err(failed(error));
+            }
+        };
         for command in ["PBSZ 0", "PROT P"] {
             ftp.custom_command(command, &[Status::CommandOk]).await.map_err(failed)?;
         }
