@@ -1,16 +1,19 @@
-// The life of the window: a run is cancelled; the window is closed while a run goes on, and found again; a second start
-// shows the first one's window; quitting without runs ends the process.
+// The life of the window: a run is cancelled; quitting with a run asks; the window is closed while a run goes on, and found
+// again; a second start shows the first one's window; quitting without runs ends the process.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { Scene, binary } from './lib/app.mjs';
+import { answer, windows } from './lib/desktop.mjs';
 import { makeHeavy } from './lib/files.mjs';
 import { addPlan, addVault, runEnd } from './lib/ready.mjs';
 import { journey } from './lib/steps.mjs';
-import { waitFor } from './lib/webdriver.mjs';
+import { CONTROL, waitFor } from './lib/webdriver.mjs';
 
+/** The title of Backstay's own window. */
+const OURS = '^Backstay$';
 const test = journey();
 let scene;
 let session;
@@ -30,26 +33,42 @@ after(async () => {
   await scene?.remove();
 });
 
-/** Returns the ids of Backstay's windows on the screen. */
-function windows() {
-  const found = spawnSync('xdotool', ['search', '--onlyvisible', '--name', '^Backstay$'], { encoding: 'utf8' });
-  return found.stdout.trim().split('\n').filter(Boolean);
-}
-
 /** Asks the window to close, as its close button does. */
 function close() {
   const script = join(import.meta.dirname, 'lib/close-window.py');
-  const asked = spawnSync('python3', [script, windows()[0]], { encoding: 'utf8' });
+  const asked = spawnSync('python3', [script, windows(OURS)[0]], { encoding: 'utf8' });
   assert.equal(asked.status, 0, asked.stderr);
 }
 
-/** Waits until a run reads or writes. */
-async function underWay(run) {
-  await waitFor('the backup to get under way', async () => {
-    const { row } = await session.invoke('run', { id: run });
-    assert.ok(['waiting', 'running'].includes(row.state), `it is over already: ${row.state}`);
-    return (row.progress?.bytes ?? 0) > 0;
+/** Returns the processes of a name that the app started. */
+function children(name) {
+  const stat = (pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/stat`, 'utf8');
+    } catch {
+      return '';
+    }
+  };
+  const own = (pid) => {
+    const [, program, rest] = /^\d+ \((.*)\) (.*)$/s.exec(stat(pid)) ?? [];
+    return program === name && Number(rest.split(' ')[1]) === session.pid;
+  };
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && own(pid)).map(Number);
+}
+
+/**
+ * Waits until a run reads, and holds what it reads from: a run must not be over before a journey has done with it, however
+ * fast this machine is. Returns what lets it go on.
+ */
+async function hold(run) {
+  const held = await waitFor('the backup to read', () => {
+    const found = children('tar');
+    for (const pid of found) process.kill(pid, 'SIGSTOP');
+    return found.length > 0 && found;
   });
+  const { row } = await session.invoke('run', { id: run });
+  assert.ok(['waiting', 'running'].includes(row.state), `it is over already: ${row.state}`);
+  return () => held.forEach((pid) => process.kill(pid, 'SIGCONT'));
 }
 
 test('a run shows how it stands, and is cancelled', async () => {
@@ -58,7 +77,7 @@ test('a run shows how it stands, and is cancelled', async () => {
   await session.click('button', 'Back up now');
   const run = await waitFor('a run', async () => (await session.invoke('runs', { filter: { active: true } })).rows[0]?.id);
   await session.click('link', /^Activity/);
-  await underWay(run);
+  await hold(run);
   const bar = await session.get('progressbar');
   const value = Number((await session.run((element) => element.getAttribute('aria-valuenow'), bar)) ?? 0);
   assert.ok(value < 100, `${value} % before it is done`);
@@ -69,16 +88,32 @@ test('a run shows how it stands, and is cancelled', async () => {
   assert.equal((await session.invoke('backups', { filter: {} })).total, 0, 'a cancelled run leaves no backup');
 });
 
+test('quitting with a run asks first; the run goes on, or is stopped as it was told', async () => {
+  const run = await session.invoke('start_backup', { plan: plan.id });
+  await hold(run);
+  await session.press(CONTROL, 'q');
+  await answer('Quit Backstay', 'Escape');
+  assert.equal((await session.invoke('run', { id: run })).row.state, 'running');
+  await session.press(CONTROL, 'q');
+  await answer('Quit Backstay', 'Return');
+  await waitFor('the app to end', () => !existsSync(`/proc/${session.pid}`));
+  await session.end();
+  session = await scene.open();
+  const { row } = await session.invoke('run', { id: run });
+  assert.equal(row.state, 'cancelled');
+});
+
 test('the window is closed while a run goes on, and a second start finds it again', async () => {
   const run = await session.invoke('start_backup', { plan: plan.id });
-  await underWay(run);
+  const goOn = await hold(run);
   close();
-  await waitFor('the window to hide', () => windows().length === 0);
+  await waitFor('the window to hide', () => windows(OURS).length === 0);
   assert.ok(existsSync(`/proc/${session.pid}`), 'the run goes on without a window');
   const second = spawn(binary(), [], { env: scene.env(), stdio: 'ignore' });
   const status = await new Promise((resolve) => second.once('exit', resolve));
   assert.equal(status, 0, 'the second start hands over and ends');
-  await waitFor('the window to come back', () => windows().length > 0);
+  await waitFor('the window to come back', () => windows(OURS).length > 0);
+  goOn();
   const row = await runEnd(session, run);
   assert.equal(row.state, 'done', JSON.stringify(row.error));
 });

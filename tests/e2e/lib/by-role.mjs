@@ -14,6 +14,7 @@ export function byRole(role, name, within, exact) {
     dialog: 'dialog',
     progressbar: 'progress',
     table: 'table',
+    group: 'fieldset',
     navigation: 'nav',
   };
   const text = (node) => (node?.innerText ?? node?.textContent ?? '').replace(/\s+/g, ' ').trim();
@@ -31,6 +32,7 @@ export function byRole(role, name, within, exact) {
     }
     const label = element.getAttribute('aria-label');
     if (label) return label.trim();
+    if (element.tagName === 'FIELDSET' && element.querySelector('legend')) return text(element.querySelector('legend'));
     if (element.labels?.length) return [...element.labels].map(text).join(' ');
     const field = ['INPUT', 'TEXTAREA', 'SELECT'].includes(element.tagName);
     if (!field && text(element)) return text(element);

@@ -26,7 +26,7 @@ export async function addPlan(session, name, destination, paths, excludes = []) 
   const servers = await session.invoke('servers');
   const settings = { kind: 'files', paths, excludes, one_file_system: false };
   const draft = { id: null, name, server: servers.find((server) => server.local).id, destinations: [destination.id], items: [{ name: '', settings, password: null }] };
-  return session.invoke('save_plan', { draft });
+  return (await session.invoke('save_plan', { draft })).row;
 }
 
 /** Fills a scene: a vault, two plans, three backups, a download, a failed run. */
@@ -44,7 +44,7 @@ export async function fill(session, scene) {
   await appendFile(join(site, 'pages/page-5.html'), 'changed\n');
   await writeFile(join(site, 'pages/new.html'), 'new\n');
   const second = await back(plan);
-  const request = { backup: second.backup, paths: [], format: 'zip', folder: scene.home };
+  const request = { backups: [second.backup], paths: [], format: 'zip', folder: scene.home };
   await runEnd(session, await session.invoke('start_download', { request }));
   await rm(join(scene.folder, 'mail'), { recursive: true });
   await back(mail);

@@ -5,8 +5,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { byRole } from './by-role.mjs';
 
-/** The Delete key, in WebDriver's alphabet. */
+/** Keys in WebDriver's alphabet. */
 const DELETE = '\uE017';
+export const CONTROL = '\uE009';
 const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
 
 /** Returns a port nobody listens on. */
@@ -175,9 +176,9 @@ export class Session {
     }, options.timeout);
   }
 
-  /** Presses keys on whatever has the focus. */
+  /** Presses keys on whatever has the focus: all of them down, then up again. */
   async press(...keys) {
-    const actions = keys.flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }]);
+    const actions = [...keys.map((value) => ({ type: 'keyDown', value })), ...keys.toReversed().map((value) => ({ type: 'keyUp', value }))];
     await this.#call('POST', '/actions', { actions: [{ type: 'key', id: 'keyboard', actions }] });
   }
 
