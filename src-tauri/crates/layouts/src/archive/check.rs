@@ -13,7 +13,6 @@ use backstay_core::run::Phase;
 use backstay_core::transfer::Sha256Sum;
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 
 const READ: usize = 256 << 10;
@@ -73,10 +72,13 @@ async fn one(
             let text = format!("it has {size} bytes instead of {}", expected.unwrap_or(0));
             return Err(Error::new(ErrorClass::Corrupt, text));
         }
-        shared.reader(&archive, read).await
+        let reader = shared.reader(&archive, read)?;
+        // Its seal's header at least is read, whatever the share.
+        reader.contents().await?;
+        Ok(reader)
     };
     let reader = match ctx.or_cancel(opened).await {
-        Ok(reader) => Arc::new(reader),
+        Ok(reader) => reader,
         Err(error) => return fault(found, subject, error),
     };
     if percent == 0 {
@@ -118,7 +120,7 @@ async fn entries(ctx: &RunContext, reader: &Reader, percent: u8, subject: &str, 
     };
     let rows = (0..index.len()).filter(|row| index.is_file(*row) && index.content_row(*row) == *row);
     let rows: Vec<usize> = rows.filter(|row| percent >= 100 || share(row)).collect();
-    let mut source = start(reader.contents.clone(), rows, ctx.clone());
+    let mut source = start(ctx.or_cancel(reader.contents()).await?, rows, ctx.clone());
     let mut buffer = vec![0; READ];
     while let Some(row) = source.next_row().await? {
         let mut content = source.content();

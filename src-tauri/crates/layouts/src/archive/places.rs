@@ -1,15 +1,15 @@
 //! What lies where: archives, their manifests, and names for new ones.
 
-use super::blocks::Blocks;
 use super::file::ArchiveBytes;
 use super::manifest::{Manifest, read_head, read_object};
 use super::name::{ArchiveNameFacts, archive_name, safe_name};
 use super::pack::Codec;
 use super::reader::Reader;
 use super::seal::{Cipher, MANIFEST_SEGMENT, SealHeader, TAG_BYTES, open_all};
-use super::stream::Contents;
 use super::writer::{NewArchive, manifest_key};
-use super::{ARCHIVES_PREFIX, LEAST_SEALED, MANIFEST_ENDING, SEALED_ENDING, Shared, keys::blocking, lock};
+use super::{
+    ARCHIVES_PREFIX, LEAST_SEALED, MANIFEST_ENDING, SEALED_ENDING, Shared, keys::KeyRing, keys::blocking, lock,
+};
 use backstay_core::destination::{Destination, Key, ObjectInfo};
 use backstay_core::layout::{ArchiveFormat, ArchiveStart, BackupManifest, BackupRecord, Deleted};
 use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext};
@@ -67,6 +67,37 @@ pub(crate) fn format_of(key: &str) -> Option<(ArchiveFormat, bool)> {
         plain.strip_suffix(format.extension()).is_some_and(|stem| stem.ends_with('.') && !stem.ends_with("/."))
     });
     format.map(|format| (format, sealed))
+}
+
+/// An archive whose bytes were not asked for yet.
+pub(crate) struct ArchiveSource {
+    destination: Arc<dyn Destination>,
+    keys: KeyRing,
+    key: Key,
+    size: u64,
+    sealed: bool,
+}
+
+impl ArchiveSource {
+    /// Reads the seal's header, where there is one.
+    pub async fn open(&self) -> Result<ArchiveBytes> {
+        let name = format!("{} at {}", self.key, self.destination.label());
+        let seal = if self.sealed {
+            let header = self.destination.get(&self.key, Some(0..LEAST_SEALED)).await;
+            let header = header.map_err(|error| match error.class {
+                ErrorClass::Missing => Error::new(ErrorClass::Corrupt, format!("{name} is missing")),
+                ErrorClass::Corrupt => Error::new(ErrorClass::Corrupt, format!("{name} is damaged: it is cut short")),
+                _ => error,
+            })?;
+            let header = SealHeader::parse(&header, &name)?;
+            let master = self.keys.find(&header, &name).await?;
+            let cipher = Cipher::new(&header, &master)?;
+            Some((header, cipher))
+        } else {
+            None
+        };
+        ArchiveBytes::new(self.destination.clone(), self.key.clone(), self.size, seal)
+    }
 }
 
 /// What the beginning of a manifest told.
@@ -223,42 +254,29 @@ impl Shared {
             return Ok(reader);
         }
         let manifest = self.manifest(&manifest_key(&key)?).await?.0;
-        let reader = Arc::new(self.reader(&key, manifest).await?);
+        let reader = Arc::new(self.reader(&key, manifest)?);
         *lock(&self.last) = Some(reader.clone());
         Ok(reader)
     }
 
-    /// Makes the reader of an archive from its manifest.
-    pub async fn reader(&self, key: &Key, manifest: Manifest) -> Result<Reader> {
+    /// Makes the reader of an archive from its manifest. The archive itself is not looked at: it may lie in a cold class.
+    pub fn reader(&self, key: &Key, manifest: Manifest) -> Result<Reader> {
         let Manifest { mut record, backup, index, blocks } = manifest;
         let Some(file) = &mut record.archive else {
             let text = format!("{} is damaged: it names no archive", self.name_of(key));
             return Err(Error::new(ErrorClass::Corrupt, text));
         };
         file.key = key.to_string();
-        let codec = Codec::of(file.format);
-        let bytes = self.bytes(key, file.size_bytes, file.sealed).await?;
-        let contents = Contents { index: Arc::new(index), blocks: Blocks::new(bytes, codec, blocks) };
-        Ok(Reader { record, backup, contents: Arc::new(contents) })
+        let (size, sealed, codec) = (file.size_bytes, file.sealed, Codec::of(file.format));
+        let (destination, keys) = (self.destination.clone(), self.keys.clone());
+        let source = ArchiveSource { destination, keys, key: key.clone(), size, sealed };
+        Ok(Reader::new(record, backup, Arc::new(index), source, codec, blocks))
     }
 
     /// Makes the bytes of an archive of this size.
     pub async fn bytes(&self, key: &Key, size: u64, sealed: bool) -> Result<ArchiveBytes> {
-        let seal = if sealed {
-            let name = self.name_of(key);
-            let header = self.destination.get(key, Some(0..LEAST_SEALED)).await.map_err(|error| match error.class {
-                ErrorClass::Missing => Error::new(ErrorClass::Corrupt, format!("{name} is missing")),
-                ErrorClass::Corrupt => Error::new(ErrorClass::Corrupt, format!("{name} is damaged: it is cut short")),
-                _ => error,
-            })?;
-            let header = SealHeader::parse(&header, &name)?;
-            let master = self.keys.find(&header, &name).await?;
-            let cipher = Cipher::new(&header, &master)?;
-            Some((header, cipher))
-        } else {
-            None
-        };
-        ArchiveBytes::new(self.destination.clone(), key.clone(), size, seal)
+        let (destination, keys) = (self.destination.clone(), self.keys.clone());
+        ArchiveSource { destination, keys, key: key.clone(), size, sealed }.open().await
     }
 
     /// Finds a name for a new archive that nothing else there has, and the key that seals it.

@@ -1,13 +1,18 @@
 //! Reads one backup.
 
+use super::blocks::Blocks;
 use super::index::Index;
+use super::lock;
+use super::pack::{BlockAt, Codec};
+use super::places::ArchiveSource;
 use super::stream::{Contents, start};
 use async_trait::async_trait;
 use backstay_core::entry::{Entry, EntrySource};
 use backstay_core::layout::{BackupManifest, BackupReader, BackupRecord, ListedEntry, Selection};
 use backstay_core::path::RawPath;
 use backstay_core::{Error, ErrorClass, Result, RunContext};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use tokio::sync::OnceCell;
 
 /// Entries gone through between two looks at whether the run was cancelled.
 const LOOK_EVERY: usize = 4096;
@@ -15,14 +20,41 @@ const LOOK_EVERY: usize = 4096;
 /// One backup, opened: its manifest is in memory.
 pub(crate) struct Reader {
     pub record: BackupRecord,
-    pub backup: BackupManifest,
-    pub contents: Arc<Contents>,
+    backup: BackupManifest,
+    index: Arc<Index>,
+    source: ArchiveSource,
+    codec: Codec,
+    blocks: Mutex<Vec<BlockAt>>,
+    contents: OnceCell<Arc<Contents>>,
 }
 
 impl Reader {
+    /// Makes the reader of a manifest; `source` is opened when content is asked for.
+    pub fn new(
+        record: BackupRecord,
+        backup: BackupManifest,
+        index: Arc<Index>,
+        source: ArchiveSource,
+        codec: Codec,
+        blocks: Vec<BlockAt>,
+    ) -> Self {
+        Self { record, backup, index, source, codec, blocks: Mutex::new(blocks), contents: OnceCell::new() }
+    }
+
     /// Returns its entries.
     pub fn index(&self) -> &Arc<Index> {
-        &self.contents.index
+        &self.index
+    }
+
+    /// Returns its entries with their content.
+    pub async fn contents(&self) -> Result<Arc<Contents>> {
+        let open = async || {
+            let bytes = self.source.open().await?;
+            let blocks = std::mem::take(&mut *lock(&self.blocks));
+            let blocks = Blocks::new(bytes, self.codec, blocks);
+            Ok::<_, Error>(Arc::new(Contents { index: self.index.clone(), blocks }))
+        };
+        self.contents.get_or_try_init(open).await.cloned()
     }
 }
 
@@ -66,7 +98,8 @@ impl BackupReader for Reader {
     async fn stream(&self, ctx: &RunContext, selection: Selection) -> Result<Box<dyn EntrySource>> {
         ctx.check()?;
         let rows = self.index().select(&selection);
-        Ok(Box::new(start(self.contents.clone(), rows, ctx.clone())))
+        let contents = ctx.or_cancel(self.contents()).await?;
+        Ok(Box::new(start(contents, rows, ctx.clone())))
     }
 
     async fn search(&self, ctx: &RunContext, text: &str, limit: usize) -> Result<Vec<Entry>> {

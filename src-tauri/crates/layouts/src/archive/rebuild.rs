@@ -57,7 +57,7 @@ async fn inner(shared: &Shared, key: &Key) -> Result<(Reader, Vec<u8>)> {
     let Manifest { mut record, backup, index, blocks } = manifest;
     let file = ArchiveFile { key: key.to_string(), format, sealed, size_bytes: size, sha256: String::new() };
     record.archive = Some(file);
-    let reader = shared.reader(key, Manifest { record, backup, index, blocks }).await?;
+    let reader = shared.reader(key, Manifest { record, backup, index, blocks })?;
     Ok((reader, text))
 }
 

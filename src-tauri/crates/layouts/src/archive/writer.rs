@@ -300,7 +300,7 @@ impl Writer {
     }
 
     async fn push_zeros(&mut self, mut zeros: u64) -> Result<(), AddError> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         while zeros > 0 {
             let some = zeros.min(ZEROS.len() as u64);
             self.push(&ZEROS[..some as usize]).await?;
@@ -557,17 +557,16 @@ impl Writer {
         let key = manifest_key(&self.new.key)?;
         let put = destination.put(&key, object.clone(), WriteMode::CreateNew).await;
         // What lies there counts, not what was answered: an answer can be lost.
-        let changed = match destination.get(&key, None).await {
+        let (is_there, error) = match destination.get(&key, None).await {
             Ok(back) if back == object => return Ok(record),
-            Ok(_) => true,
-            Err(error) if error.class == ErrorClass::Missing => false,
-            // It may be there, and then it is a whole backup: the archive must stay.
-            Err(error) => return Err(put.err().unwrap_or(error)),
+            Ok(_) => (true, None),
+            Err(error) => (error.class != ErrorClass::Missing, Some(error)),
         };
-        if !changed || destination.delete(&key).await.is_ok() {
+        // A manifest that cannot be taken away keeps its archive: the two are a whole backup, one alone is half of it.
+        if !is_there || destination.delete(&key).await.is_ok() {
             let _ = destination.delete(&self.new.key).await;
         }
-        Err(put.err().unwrap_or_else(|| {
+        Err(put.err().or(error).unwrap_or_else(|| {
             let text = format!("What was written to {} is not what lies there", destination.label());
             Error::new(ErrorClass::Corrupt, text)
         }))

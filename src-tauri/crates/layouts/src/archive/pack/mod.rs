@@ -76,7 +76,7 @@ impl<W: Write + Send + 'static> Pack<W> {
             block_bytes: codec.block_bytes(),
             at: 0,
             pool,
-            permits: Arc::new(Semaphore::new(threads * 2 + 1)),
+            permits: Arc::new(Semaphore::new(threads * 2 + 2)),
             steps,
             written: Some(written),
             in_zip_entry: false,

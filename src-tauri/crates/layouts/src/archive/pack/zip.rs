@@ -75,7 +75,7 @@ fn dos_time(time: TimeNs) -> u32 {
     let utc = chrono::DateTime::from_timestamp(time.to_parts().0, 0);
     let Some(utc) = utc.filter(|utc| (1980..=2107).contains(&utc.year())) else { return 0x0021_0000 };
     let date = ((utc.year() - 1980) as u32) << 9 | utc.month() << 5 | utc.day();
-    date << 16 | utc.hour() << 11 | utc.minute() << 5 | utc.second() / 2
+    date << 16 | utc.hour() << 11 | utc.minute() << 5 | (utc.second() / 2)
 }
 
 /// An entry that was begun.
