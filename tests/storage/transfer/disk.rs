@@ -66,14 +66,14 @@ async fn a_full_destination_keeps_what_came_and_goes_on_when_there_is_room() {
 
 #[tokio::test]
 async fn a_full_disk_here_stops_a_download_that_goes_on_when_there_is_room() {
-    let Some(disk) = Disk::new(40) else { return };
+    let Some(disk) = Disk::new(90) else { return };
     let filler = disk.path().join("filler");
-    std::fs::write(&filler, vec![1; 20 << 20]).unwrap();
+    std::fs::write(&filler, vec![1; 50 << 20]).unwrap();
     let memory = MemoryDestination::new();
-    let content = noise(2, 30 << 20);
+    let content = noise(2, 60 << 20);
     memory.tamper("a", Some(content.clone()));
     let (file, sha256, ctx) = (disk.path().join("out"), Sha256Sum::of(&content), RunContext::silent());
-    let go = async || download_resumable(Arc::new(memory.clone()), &key("a"), 30 << 20, &sha256, &file, &ctx).await;
+    let go = async || download_resumable(Arc::new(memory.clone()), &key("a"), 60 << 20, &sha256, &file, &ctx).await;
     let error = go().await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Full);
     assert!(error.hint.unwrap().contains("goes on"));

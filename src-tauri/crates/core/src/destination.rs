@@ -234,4 +234,8 @@ pub trait Destination: Send + Sync {
     async fn sweep(&self, _older_than: Duration) -> Result<Swept> {
         Ok(Swept::default())
     }
+    /// Returns the backend itself, below its wrappers, for its own crate: a test of a bucket asks for more than this trait.
+    fn backend(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        None
+    }
 }

@@ -56,13 +56,17 @@ const LITTLE_ROOM_BYTES: u64 = 1024 * 1024 * 1024;
 const CONTENT_BYTES: usize = 64 * 1024;
 
 /// Tests a destination; each step is told as it ends. Leaves nothing behind. Never fails itself: what failed is a step.
+/// A bucket is also asked for its settings, and what works best with it is found out.
 ///
-/// `destination` should be without the retry wrapper, so that what fails shows at once.
+/// `destination` should be without the retry wrapper, so that what fails shows at once (see [`probe_place`]).
 pub async fn probe(
     place: &Place,
     destination: &dyn Destination,
     on_step: &(dyn Fn(ProbeStep) + Send + Sync),
 ) -> Probed {
+    if let Some(bucket) = destination.backend().and_then(|backend| backend.downcast_ref::<s3::S3>()) {
+        return bucket.probe(on_step).await;
+    }
     let mut probed = general(destination, on_step).await;
     if let Place::Ftp(FtpPlace { tls: FtpTls::None, .. }) = place {
         let open = ProbeStep {
@@ -76,8 +80,7 @@ pub async fn probe(
     probed
 }
 
-/// Opens a place and tests it, with what is known of this sort of place: a bucket is also asked for its settings, and
-/// what works best with it is found out. What fails on the way there is a step too. Nothing is tried again.
+/// Opens a place and tests it (see [`probe`]). What fails on the way there is a step too. Nothing is tried again.
 pub async fn probe_place(
     label: &str,
     place: &Place,
@@ -149,7 +152,12 @@ impl Test<'_> {
         let room = room(self.destination).await;
         let tells = room.ok.then_some(self.destination.capabilities().space);
         self.told(room);
-        self.can("space", "Tells how much room is free", tells, "Backups that would not fit are refused before they start");
+        self.can(
+            "space",
+            "Tells how much room is free",
+            tells,
+            "Backups that would not fit are refused before they start",
+        );
         let (name, content) = {
             let mut random = rand::rng();
             let content: Vec<u8> = (0..CONTENT_BYTES).map(|_| random.random()).collect();
@@ -184,7 +192,12 @@ impl Test<'_> {
             Err(error) => failed("Read a part of it", &error),
         });
         let ranges = ranges.map(|works| works && self.destination.capabilities().ranges);
-        self.can("ranges", "Gives parts of a file", ranges, "Single files are restored without reading all; downloads use several streams");
+        self.can(
+            "ranges",
+            "Gives parts of a file",
+            ranges,
+            "Single files are restored without reading all; downloads use several streams",
+        );
         self.overwrite(key).await;
         self.upload(key, content).await;
         self.any_name(awkward).await;
@@ -240,7 +253,12 @@ impl Test<'_> {
             },
             Err(error) => failed(TITLE, &error),
         });
-        self.can("resume", "Goes on with interrupted uploads", can, "After a lost connection only what is missing is sent");
+        self.can(
+            "resume",
+            "Goes on with interrupted uploads",
+            can,
+            "After a lost connection only what is missing is sent",
+        );
     }
 
     async fn interrupted_upload(&self, key: &Key, content: Bytes) -> Result<bool> {

@@ -128,6 +128,10 @@ impl Destination for S3 {
         &self.store.label
     }
 
+    fn backend(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        Some(self)
+    }
+
     fn capabilities(&self) -> DestinationCapabilities {
         DestinationCapabilities {
             atomic_create: self.store.place.conditional_writes,

@@ -85,6 +85,9 @@ impl Destination for Quiet {
     fn capabilities(&self) -> DestinationCapabilities {
         self.inner.capabilities()
     }
+    fn backend(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        self.inner.backend()
+    }
     async fn put(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
         self.watch.over(1, self.inner.put(key, content, mode)).await
     }

@@ -75,6 +75,9 @@ impl Destination for Record {
     fn capabilities(&self) -> DestinationCapabilities {
         self.inner.capabilities()
     }
+    fn backend(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        self.inner.backend()
+    }
     async fn put(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
         let size = content.len() as u64;
         note(&self.sink, "put", key.as_str(), |()| size, self.inner.put(key, content, mode)).await

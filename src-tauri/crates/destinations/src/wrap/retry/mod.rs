@@ -102,6 +102,9 @@ impl Destination for Retry {
     fn capabilities(&self) -> DestinationCapabilities {
         self.inner.capabilities()
     }
+    fn backend(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        self.inner.backend()
+    }
     async fn put(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
         let doubtful = AtomicBool::new(false);
         let put = || async {
