@@ -30,10 +30,9 @@ impl Store {
     pub(super) async fn keeps_versions(&self) -> Result<bool> {
         let asked = self.versioned.get_or_try_init(|| async {
             match self.versioning().await {
-                Ok(status) => Ok(matches!(
-                    status,
-                    Some(BucketVersioningStatus::Enabled | BucketVersioningStatus::Suspended)
-                )),
+                Ok(status) => {
+                    Ok(matches!(status, Some(BucketVersioningStatus::Enabled | BucketVersioningStatus::Suspended)))
+                }
                 Err(error) if error.class.may_retry() => Err(error),
                 Err(_) => Ok(false),
             }

@@ -2,11 +2,11 @@
 
 use super::client::{S3, Store};
 use super::errors::{Act, Answer, span};
-use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
+use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ObjectLockMode, ObjectLockRetention, ObjectLockRetentionMode};
+use backstay_core::Result;
 use backstay_core::config::S3Place;
 use backstay_core::destination::Key;
-use backstay_core::{ErrorClass, Result};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A lock as an upload asks for it.
@@ -66,38 +66,24 @@ impl S3 {
 }
 
 impl Store {
-    /// Returns until when an object, or one version of it, is locked.
+    /// Returns until when an object, or one version of it, is locked. A look at it tells, without a right of its own for
+    /// locks in some stores; a store that knows no locks names none.
     pub(super) async fn locked_until(&self, key: &Key, version: Option<&str>) -> Result<Option<i64>> {
         let asked = self
             .client
-            .get_object_retention()
+            .head_object()
             .bucket(&self.place.bucket)
             .key(self.name(key))
             .set_version_id(version.map(str::to_owned))
             .send()
             .await;
         match asked {
-            Ok(output) => {
-                let until = output.retention.and_then(|retention| retention.retain_until_date);
-                Ok(until.map(|until| until.secs()))
-            }
+            Ok(output) => Ok(output.object_lock_retain_until_date.map(|until| until.secs())),
+            // A marker of a deletion cannot be looked at, and is never locked.
+            Err(error) if Answer::of(&error).is_some_and(|answer| answer.status == 405) => Ok(None),
             Err(error) => {
-                if let Some(until) = Answer::misnamed(&error, "RetainUntilDate") {
-                    return Ok(DateTime::from_str(&until, DateTimeFormat::DateTime).ok().map(|until| until.secs()));
-                }
-                let none = Answer::of(&error).is_some_and(|answer| {
-                    answer.is_unknown_call()
-                        || matches!(
-                            answer.code.as_str(),
-                            "NoSuchObjectLockConfiguration" | "ObjectLockConfigurationNotFoundError" | "InvalidRequest"
-                        )
-                });
-                if none {
-                    return Ok(None);
-                }
                 let tried = format!("Cannot read the lock of {key} on {}", self.label);
-                let error = self.failed(Act::Manage("s3:GetObjectRetention"), &tried, error);
-                if error.class == ErrorClass::Unsupported { Ok(None) } else { Err(error) }
+                Err(self.failed(Act::Read, &tried, error))
             }
         }
     }

@@ -290,9 +290,9 @@ impl PartUpload for S3Upload {
             match self.parts_there(Some(1)).await {
                 Ok(parts) if parts.is_empty() => return Ok(()),
                 Ok(_) => {}
-                // Gone, or a store that does not tell: the abort itself went through.
-                Err(error) if matches!(error.class, ErrorClass::Missing | ErrorClass::Unsupported) => return Ok(()),
-                Err(error) => return Err(error),
+                Err(error) if error.class.may_retry() => return Err(error),
+                // Gone, or a store that does not tell, or not in words: the abort itself went through.
+                Err(_) => return Ok(()),
             }
         }
         Err(Error::new(ErrorClass::Throttled, format!("{tried}: the store still holds parts of it"))
