@@ -1,7 +1,7 @@
 //! `backstay plan …`
 
 use crate::ask;
-use crate::common::Session;
+use crate::common::{Session, absolute, path_text};
 use crate::items;
 use crate::options::{PlanAddArgs, PlanVerb};
 use crate::output::{self, Exit, cells, time_or_never};
@@ -101,8 +101,9 @@ fn layout(args: &PlanAddArgs) -> Result<LayoutDraft> {
 }
 
 async fn kit(session: &Session, name: &str, out: Option<&Path>) -> Result<Exit> {
-    let kit = session.backstay.plan_kit(&session.plan(name).await?.id).await?;
+    let id = session.plan(name).await?.id;
     let Some(file) = out else {
+        let kit = session.backstay.plan_kit(&id).await?;
         if session.json {
             output::object(&kit)?
         } else {
@@ -111,28 +112,16 @@ async fn kit(session: &Session, name: &str, out: Option<&Path>) -> Result<Exit> 
         return Ok(Exit::Done);
     };
     let html = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("html") || e.eq_ignore_ascii_case("htm"));
-    write_private(file, if html { &kit.html } else { &kit.text })?;
+    let file = path_text(&absolute(file)?)?;
+    session.backstay.save_recovery_kit(&id, &file, if html { "html" } else { "txt" }).await?;
     if session.json {
         output::object(&serde_json::json!({ "file": file }))?;
     } else {
         output::text(&format!(
-            "Wrote {}: whoever has it can read every archive of the plan, so print it and keep it safe",
-            file.display()
+            "Wrote {file}: whoever has it can read every archive of the plan, so print it and keep it safe"
         ))?;
     }
     Ok(Exit::Done)
-}
-
-/// Writes a file only its owner may read. Never overwrites: an older kit may be the only one of another key.
-fn write_private(file: &Path, content: &str) -> Result<()> {
-    use std::io::Write;
-    let tried = || format!("Cannot write {}", file.display());
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut open = options.open(file).map_err(|e| Error::io(tried(), e))?;
-    open.write_all(content.as_bytes()).and_then(|()| open.sync_all()).map_err(|e| Error::io(tried(), e))
 }
 
 fn item_name(item: &backstay_contract::ItemDraft) -> String {

@@ -49,12 +49,13 @@ impl Inner {
     async fn make_copy(&self, first: &DestinationConfig, copy: &DestinationConfig) -> Result<()> {
         let password = self.vault_password(first).await?;
         let to = self.place(copy).await?;
+        let from = self.place(first).await?;
         match self.parts.vault_presence(to.as_ref()).await? {
-            VaultPresence::Empty | VaultPresence::Archives => {
-                let from = self.place(first).await?;
+            VaultPresence::Empty | VaultPresence::Archives => copy_head(from.as_ref(), to.as_ref()).await?,
+            VaultPresence::Vault => {}
+            VaultPresence::Foreign if is_half_copy(from.as_ref(), to.as_ref()).await? => {
                 copy_head(from.as_ref(), to.as_ref()).await?;
             }
-            VaultPresence::Vault => {}
             VaultPresence::Foreign => {
                 return Err(invalid(format!(
                     "Cannot make {} a copy of the vault at {}: other files lie there",
@@ -86,6 +87,25 @@ fn another_vault(config: &DestinationConfig, first: &DestinationConfig) -> Error
     invalid(format!("Cannot use {} and {} in one plan: different vaults lie there", first.name, config.name)).hint(
         "A plan writes copies of one vault. Add the second place again with an empty folder, without a vault, and choose that",
     )
+}
+
+/// Tells whether all that lies there is what a copying left that was cut off before the vault's config.
+async fn is_half_copy(from: &dyn Destination, to: &dyn Destination) -> Result<bool> {
+    for object in to.list("").await? {
+        let key = object.key.as_str();
+        if key.starts_with("archives/") || key.starts_with("backstay/") {
+            continue;
+        }
+        if !key.starts_with("keys/") {
+            return Ok(false);
+        }
+        match from.get(&object.key, None).await {
+            Ok(content) if content == to.get(&object.key, None).await? => {}
+            Err(error) if error.class != ErrorClass::Missing => return Err(error),
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// Copies what makes a vault this vault: its keys first, its config last.
