@@ -105,7 +105,7 @@ async fn each_call_is_tried_again() {
     fail();
     let part = upload.put_part(1, 0, Bytes::from_static(b"part")).await.unwrap();
     fail();
-    assert_eq!(upload.stored().await.unwrap(), [part.clone()]);
+    assert_eq!(upload.stored().await.unwrap(), std::slice::from_ref(&part));
     fail();
     let upload = destination.resume_upload(&key("u"), None, &upload.token()).await.unwrap();
     fail();

@@ -131,6 +131,8 @@ impl PartUpload for MirrorUpload {
         Ok(parts)
     }
 
+    /// Returns when all legs have it in their queue, so that the fast ones run ahead; `stored` waits until it lies there,
+    /// and so does `complete`.
     async fn put_part(&self, number: u32, offset: u64, content: Bytes) -> Result<StoredPart> {
         let size_bytes = content.len() as u64;
         for lane in self.live() {

@@ -98,6 +98,8 @@ async fn goes_on_by_its_token(destination: Arc<dyn Destination>) {
     let name = key("resumed/k");
     let (upload, content, parts) = begin(&*destination, "resumed/k", 3).await;
     let first = put(&*upload, 1, &parts).await;
+    // What was told to be there is there for the next process too.
+    assert_eq!(upload.stored().await.unwrap(), std::slice::from_ref(&first));
     let token = upload.token();
     drop(upload);
     let upload = destination.resume_upload(&name, Some(ABOUT_BYTES), &token).await.unwrap();
