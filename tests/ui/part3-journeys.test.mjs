@@ -140,6 +140,21 @@ journey('a place for archives only has no kit and leads to a plan', '/destinatio
   await page.getByRole('heading', { level: 1, name: 'Make a plan' }).waitFor();
 });
 
+journey('a copy of a vault is added without a key, and a plan is changed to write to both', '/destinations/new', async (page) => {
+  await page.getByLabel('Folder', { exact: true }).fill('/mnt/disk');
+  await testPlace(page);
+  await press(page, 'Continue');
+  await page.getByRole('radio', { name: /^A copy of another vault/ }).check();
+  await press(page, 'Add the destination');
+  await press(page, 'Choose a plan to write here too');
+  await page.getByRole('row', { name: /vpn state/ }).click();
+  await press(page, 'Edit');
+  await planWhere(page);
+  await page.getByRole('checkbox', { name: 'disk', exact: true }).check();
+  await page.getByText('Becomes a copy of the vault at nas').waitFor();
+  assert.equal(await enabled(page, 'Continue'), true);
+});
+
 journey('a place with backups of another computer leads to opening them, with what was typed', '/destinations/new', async (page) => {
   await fillBucket(page, { bucket: 'acme-vault' });
   await testPlace(page);

@@ -4,7 +4,6 @@ import { ActivityPage, RunPage } from '../features/activity';
 import { BackupPage, BackupsPage } from '../features/backups';
 import { OverviewPage } from '../features/overview';
 import { AddServerPage, EditServerPage, ServersPage } from '../features/servers';
-import { SettingsPage } from '../features/settings';
 import type { Route } from '../shared/router';
 
 /**
@@ -42,6 +41,7 @@ export function fetchPages(): void {
 const plans = () => import('../features/plans');
 const destinations = () => import('../features/destinations');
 const restore = () => import('../features/restore');
+const settings = () => import('../features/settings');
 
 /** Every page of the window. The first match wins, so "new" stands before ":id". */
 export const routes: Route[] = [
@@ -64,5 +64,5 @@ export const routes: Route[] = [
   { pattern: '/destinations/:id/edit', element: later(async () => (await destinations()).EditDestinationPage) },
   { pattern: '/activity', element: <ActivityPage /> },
   { pattern: '/activity/:id', element: <RunPage /> },
-  { pattern: '/settings', element: <SettingsPage /> },
+  { pattern: '/settings', element: later(async () => (await settings()).SettingsPage) },
 ];
