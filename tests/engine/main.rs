@@ -1,6 +1,7 @@
 //! The engine: the main job end to end, and every way a run can end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod archives;
 mod copies;
 mod cuts;
 mod main_job;

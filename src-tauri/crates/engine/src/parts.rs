@@ -284,4 +284,8 @@ pub trait Parts: Send + Sync {
     async fn create_vault(&self, destination: Arc<dyn Destination>, password: &Secret) -> Result<OpenVault>;
     /// Opens a vault.
     async fn open_vault(&self, destination: Arc<dyn Destination>, password: &Secret) -> Result<OpenVault>;
+    /// Opens a vault that is reached over a network: what is read of it may be kept on this computer, sealed as it is.
+    async fn open_far_vault(&self, destination: Arc<dyn Destination>, password: &Secret) -> Result<OpenVault> {
+        self.open_vault(destination, password).await
+    }
 }

@@ -81,14 +81,22 @@ impl Inner {
         }
     }
 
-    /// Opens a backup at the nearest place that has it and answers.
-    pub(crate) async fn open_nearest(&self, copies: &[Copy]) -> Result<(Arc<dyn BackupReader>, Copy)> {
+    /// Opens a backup at the nearest place and asks something of it; where that place cannot answer, the next is asked.
+    pub(crate) async fn ask_nearest<T, F>(&self, copies: &[Copy], ask: F) -> Result<(T, Copy)>
+    where
+        F: AsyncFn(Arc<dyn BackupReader>) -> Result<T>,
+    {
         let mut first = None;
         for copy in copies {
-            match self.open_copy(copy).await {
-                Ok(reader) => return Ok((reader, copy.clone())),
+            let answer = match self.open_copy(copy).await {
+                Ok(reader) => ask(reader).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(answer) => return Ok((answer, copy.clone())),
+                Err(error) if !is_the_copys(&error) => return Err(error),
                 Err(error) => {
-                    tracing::info!(destination = %copy.config.name, %error, "a copy cannot be opened");
+                    tracing::info!(destination = %copy.config.name, %error, "a copy cannot be read");
                     first.get_or_insert(error);
                 }
             }
@@ -211,6 +219,12 @@ impl Inner {
 
 fn deleted_name(backup: &BackupId, destination: &DestinationId) -> String {
     format!("deleted/{destination}/{backup}")
+}
+
+/// Tells whether an error is a copy's own, so that another may do better.
+pub(super) fn is_the_copys(error: &Error) -> bool {
+    use ErrorClass as C;
+    !matches!(error.class, C::Cancelled | C::Invalid | C::WrongKey | C::Internal)
 }
 
 /// Returns the last part of a key.

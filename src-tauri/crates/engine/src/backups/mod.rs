@@ -11,11 +11,10 @@ use crate::words::{invalid, millis, problem_row};
 use backstay_contract::{BackupDetail, BackupFilter, BackupItem, BackupPage, BackupRow};
 use backstay_core::config::{BackupCopies, BackupQuery, BackupSort, DestinationConfig, KnownBackup};
 use backstay_core::kind::item_root;
-use backstay_core::layout::{BackupManifest, BackupReader};
+use backstay_core::layout::BackupManifest;
 use backstay_core::run::RunKind;
 use backstay_core::store::RunQuery;
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, Result};
-use std::sync::Arc;
 
 /// Problems shown with a backup; the run has all of them.
 const PROBLEMS_SHOWN: usize = 100;
@@ -68,8 +67,8 @@ impl Inner {
 
     /// Reads a backup's manifest; one that lies frozen is shown without.
     async fn manifest_of(&self, copies: &[copies::Copy]) -> Result<Option<BackupManifest>> {
-        match self.open_nearest(copies).await {
-            Ok((reader, _)) => reader.manifest().await,
+        match self.ask_nearest(copies, async |reader| reader.manifest().await).await {
+            Ok((manifest, _)) => Ok(manifest),
             Err(error)
                 if error.class == ErrorClass::Locked
                     && copies.iter().all(|copy| copy.known.record.archive.is_some()) =>
@@ -79,11 +78,6 @@ impl Inner {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Opens a backup for reading, at the nearest place that answers.
-    pub(crate) async fn reader(&self, known: &KnownBackup) -> Result<Arc<dyn BackupReader>> {
-        Ok(self.open_nearest(&self.copies(&known.record.id)?).await?.0)
     }
 
     pub(crate) fn backup_row(&self, copies: &BackupCopies) -> Result<BackupRow> {

@@ -1,6 +1,6 @@
 //! Reads a backup from one copy, and goes on with another where that one is damaged or gone.
 
-use super::copies::Copy;
+use super::copies::{Copy, is_the_copys};
 use crate::backstay::Inner;
 use crate::run::Job;
 use async_trait::async_trait;
@@ -139,6 +139,7 @@ impl Copies {
         let selection = Selection { only, ..Selection::default() };
         let mut source = self.ctx().or_cancel(reader.stream(self.ctx(), selection)).await?;
         while let Some(entry) = self.ctx().or_cancel(source.next()).await? {
+            self.shared.job.progress.alive();
             if entry.path != *path {
                 continue;
             }
@@ -152,12 +153,6 @@ impl Copies {
         }
         Err(Error::new(ErrorClass::Missing, format!("Another copy does not hold {path}")))
     }
-}
-
-/// Tells whether an error is a copy's own, so that another may do better.
-fn is_the_copys(error: &Error) -> bool {
-    use ErrorClass as C;
-    !matches!(error.class, C::Cancelled | C::Invalid | C::WrongKey | C::Internal)
 }
 
 fn error_of(error: &std::io::Error) -> Error {

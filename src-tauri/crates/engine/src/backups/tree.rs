@@ -5,6 +5,7 @@ use crate::backstay::{Backstay, Inner};
 use backstay_contract::BackupEntry;
 use backstay_core::config::KnownBackup;
 use backstay_core::entry::{Entry, EntryType};
+use backstay_core::layout::BackupReader;
 use backstay_core::path::escape;
 use backstay_core::{BackupId, RawPath, Result, RunContext};
 use std::sync::Arc;
@@ -20,9 +21,9 @@ impl Backstay {
     pub async fn backup_list(&self, id: &str, path: &str) -> Result<Vec<BackupEntry>> {
         let (known, _) = self.inner.known_backup(&BackupId::from(id))?;
         let path = RawPath::from_text(path)?.to_relative();
-        let reader = self.inner.reader(&known).await?;
         let ctx = RunContext { clock: self.inner.clock.clone(), ..RunContext::silent() };
-        let listed = reader.list(&ctx, &path).await?;
+        let copies = self.inner.copies(&known.record.id)?;
+        let (listed, _) = self.inner.ask_nearest(&copies, async |reader| reader.list(&ctx, &path).await).await?;
         let marks = self.inner.marks(&known).await?;
         let mut rows: Vec<_> =
             listed.iter().map(|line| row(&line.entry, line.total_bytes, line.total_files, &marks)).collect();
@@ -36,9 +37,10 @@ impl Backstay {
         if text.trim().is_empty() {
             return Ok(Vec::new());
         }
-        let reader = self.inner.reader(&known).await?;
         let ctx = RunContext { clock: self.inner.clock.clone(), ..RunContext::silent() };
-        let found = reader.search(&ctx, text.trim(), FOUND_AT_MOST).await?;
+        let copies = self.inner.copies(&known.record.id)?;
+        let search = async |reader: Arc<dyn BackupReader>| reader.search(&ctx, text.trim(), FOUND_AT_MOST).await;
+        let (found, _) = self.inner.ask_nearest(&copies, search).await?;
         let marks = self.inner.marks(&known).await?;
         let files = |entry: &Entry| u64::from(entry.is_file());
         Ok(found.iter().map(|entry| row(entry, entry.size_bytes, files(entry), &marks)).collect())

@@ -8,7 +8,9 @@ use crate::words::{count_text, size_text, time_text};
 use backstay_contract::{ChangeSum, RestorePreview, RestoreRequest};
 use backstay_core::host::Host;
 use backstay_core::kind::{ChangeKind, RestoreMode};
+use backstay_core::layout::BackupReader;
 use backstay_core::{BackupId, RawPath, Result, RunContext, RunId, ServerId};
+use std::sync::Arc;
 
 impl Inner {
     pub(super) async fn make_preview(&self, request: RestoreRequest) -> Result<KeptPreview> {
@@ -16,12 +18,17 @@ impl Inner {
         let copies = self.copies(&BackupId::from(request.backup.as_str()))?;
         let server = self.store.server(&ServerId::from(request.server.as_str()))?;
         let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
-        let (reader, copy) = self.open_nearest(&copies).await?;
+        let known = copies.first().map(|copy| copy.known.clone());
+        let known = known.ok_or_else(|| crate::words::invalid("There is no such backup"))?;
+        let look = async |reader: Arc<dyn BackupReader>| {
+            let picked = self.picked(&ctx, reader.as_ref(), &known, &wish).await?;
+            Ok((picked, reader.manifest().await?))
+        };
+        let ((picked, manifest), copy) = self.ask_nearest(&copies, look).await?;
         let (backup, destination) = (copy.known, copy.config);
-        let picked = self.picked(&ctx, reader.as_ref(), &backup, &wish).await?;
         let host = self.connect(&server).await?;
         let problems = match wish.mode {
-            RestoreMode::Replace => reader.manifest().await?.map(|manifest| manifest.problems).unwrap_or_default(),
+            RestoreMode::Replace => manifest.map(|manifest| manifest.problems).unwrap_or_default(),
             _ => Vec::new(),
         };
         let mut parts = Vec::new();

@@ -69,6 +69,7 @@ impl Sync {
     }
 
     async fn fill(&self, job: &Job, place: Arc<dyn Destination>) -> Result<Finish> {
+        self.reread(job).await?;
         let lacking = self.lacking(job)?;
         let mut open: BTreeSet<BackupId> = lacking.iter().cloned().collect();
         let mut failed: HashSet<DestinationId> = HashSet::new();
@@ -129,6 +130,14 @@ impl Sync {
         job.log(&text);
         let counts = RunCounts { bytes, bytes_added: bytes, ..RunCounts::default() };
         Finish { counts, backup: None, result: Some(text) }
+    }
+
+    /// Looks what is there: the list may tell of backups that were lost behind our back.
+    async fn reread(&self, job: &Job) -> Result<()> {
+        match job.ctx.or_cancel(job.inner.read_backups(&self.to)).await {
+            Err(error) if error.class == ErrorClass::Missing => job.inner.store.replace_backups(&self.to.id, &[]),
+            other => other.map(drop),
+        }
     }
 
     fn lacking(&self, job: &Job) -> Result<Vec<BackupId>> {

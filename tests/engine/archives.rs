@@ -1,0 +1,230 @@
+//! Archives through the whole engine: made at several places from one read, listed, restored, fetched as they are, damaged.
+
+use crate::copies::{noise, tree};
+use crate::support::*;
+use backstay_contract::{BackupRow, DestinationDraft, DownloadRequest, LayoutDraft, PlanDraft, RestoreRequest, RunDetail};
+use backstay_core::{ErrorClass, RawPath};
+use backstay_lab::MemoryDestination;
+use backstay_lab::memory_destination::Operation;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+
+/// A plan of some files, written as sealed archives to two buckets.
+struct Pair {
+    world: World,
+    a: (String, MemoryDestination),
+    b: (String, MemoryDestination),
+    plan: String,
+}
+
+impl Pair {
+    async fn new() -> Self {
+        let world = World::new().await;
+        for n in 0..12_u8 {
+            world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(n.into(), 300_000));
+        }
+        let mut ids = Vec::new();
+        for name in ["a", "b"] {
+            let draft = DestinationDraft { use_for: "none".into(), ..world.bucket(name) };
+            ids.push(world.engine.add_destination(draft).await.unwrap().destination.id);
+        }
+        let draft = PlanDraft {
+            name: "web".into(),
+            server: "this-computer".into(),
+            items: vec![files(&world.path("data"))],
+            destinations: ids.clone(),
+            layout: LayoutDraft {
+                kind: "archive".into(),
+                format: "tar.zst".into(),
+                seal: "plan_key".into(),
+                key: None,
+                template: "{plan}_{time:%Y%m%d_%H%M%S}_{id}".into(),
+            },
+            ..PlanDraft::default()
+        };
+        let plan = world.engine.save_plan(draft).await.unwrap().row.id;
+        let bucket = |name: &str| world.parts.buckets.of(&format!("bucket-{name}"));
+        let (a, b) = ((ids[0].clone(), bucket("a")), (ids[1].clone(), bucket("b")));
+        Self { world, a, b, plan }
+    }
+    async fn newest(&self) -> BackupRow {
+        self.world.engine.backups(Default::default()).await.unwrap().rows.remove(0)
+    }
+    async fn sync(&self, id: &str) -> RunDetail {
+        let run = self.world.engine.start_sync(id).await.unwrap();
+        self.world.end(&run).await
+    }
+    async fn restore(&self, backup: &str, folder: &str) -> backstay_core::Result<RunDetail> {
+        let request = RestoreRequest {
+            backup: backup.into(),
+            paths: vec![RawPath::new(text(&self.world.path("data"))).unwrap().to_relative().to_text()],
+            server: "this-computer".into(),
+            target: Some(text(&self.world.path(folder))),
+            mode: "merge".into(),
+        };
+        let preview = self.world.engine.plan_restore(request).await?;
+        let run = self.world.engine.start_restore(&preview.id, None).await?;
+        Ok(self.world.end(&run).await)
+    }
+    fn request(&self, backups: Vec<String>, format: &str) -> DownloadRequest {
+        let folder = self.world.path("downloads");
+        std::fs::create_dir_all(&folder).unwrap();
+        DownloadRequest { backups, paths: Vec::new(), format: format.into(), destination: None, folder: text(&folder) }
+    }
+    async fn download(&self, request: DownloadRequest) -> RunDetail {
+        let run = self.world.engine.start_download(request).await.unwrap();
+        self.world.end(&run).await
+    }
+}
+
+fn archives(place: &MemoryDestination) -> Vec<String> {
+    place.keys().into_iter().filter(|key| key.starts_with("archives/")).collect()
+}
+
+fn archive_of(place: &MemoryDestination) -> (String, bytes::Bytes) {
+    let key = archives(place).into_iter().find(|key| key.ends_with(".sealed")).unwrap();
+    let content = place.object(&key).unwrap();
+    (key, content)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_read_makes_the_same_archive_at_both() {
+    let pair = Pair::new().await;
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    assert_eq!(archives(&pair.a.1).len(), 2, "the archive and its manifest: {:?}", archives(&pair.a.1));
+    for key in archives(&pair.a.1) {
+        assert_eq!(pair.a.1.object(&key), pair.b.1.object(&key), "{key}");
+    }
+    let row = pair.newest().await;
+    assert_eq!((row.layout.as_str(), row.sealed, row.destinations.len()), ("tar.zst", true, 2));
+    assert_eq!(pair.restore(&row.id, "r1").await.unwrap().row.state, "done");
+    assert_eq!(tree(&pair.world.path("r1")), tree(&pair.world.path("data")));
+    let verify = pair.world.engine.start_verify(&row.id).await.unwrap();
+    let verify = pair.world.end(&verify).await;
+    assert_eq!(verify.row.state, "done", "{:?} {:?}", verify.row.error, verify.log);
+    // What lies there tells everything anew.
+    assert_eq!(pair.world.backups_in_vault(&pair.b.0).await, 1);
+    let found = pair.world.engine.backup(&row.id).await.unwrap();
+    assert_eq!(found.copies.iter().filter(|copy| copy.state == "there" && copy.links).count(), 2, "{:?}", found.copies);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_fails_leaves_the_other_and_is_made_good() {
+    let pair = Pair::new().await;
+    for operation in [Operation::Part, Operation::Complete, Operation::Put, Operation::Begin] {
+        for n in 1..40 {
+            pair.b.1.fail_operation(operation, n, ErrorClass::Offline);
+        }
+        let run = pair.world.back_up(&pair.plan).await;
+        pair.b.1.clear_faults();
+        assert_eq!(run.row.state, "done_with_problems", "{operation:?}: {:?} {:?}", run.row.error, run.log);
+        let row = pair.newest().await;
+        assert_eq!((row.destinations.clone(), row.missing_at.clone()), (vec!["a".into()], vec!["b".into()]));
+        let sync = pair.sync(&pair.b.0).await;
+        assert_eq!(sync.row.state, "done", "{operation:?}: {:?} {:?}", sync.row.error, sync.log);
+        assert_eq!(pair.newest().await.missing_at.len(), 0);
+        for key in archives(&pair.a.1) {
+            assert_eq!(pair.a.1.object(&key), pair.b.1.object(&key), "{operation:?}: {key}");
+        }
+    }
+    assert_eq!(pair.world.backups_in_vault(&pair.b.0).await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_archive_is_named_and_the_other_copy_is_used() {
+    let pair = Pair::new().await;
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    let row = pair.newest().await;
+    let (key, whole) = archive_of(&pair.a.1);
+    let mut flipped = whole.to_vec();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    let faults = [Some(flipped.into()), Some(whole.slice(..whole.len() / 2)), None];
+    for (n, fault) in faults.into_iter().enumerate() {
+        pair.a.1.tamper(&key, fault);
+        let folder = format!("r{n}");
+        let run = pair.restore(&row.id, &folder).await.unwrap();
+        assert!(["done", "done_with_problems"].contains(&run.row.state.as_str()), "{n}: {:?} {:?}", run.row, run.log);
+        assert_eq!(tree(&pair.world.path(&folder)), tree(&pair.world.path("data")), "{n}");
+        let named = run.log.iter().any(|line| line.text.contains("copy at a"));
+        assert!(named, "{n}: {:?}", run.log);
+        let verify = pair.world.engine.start_verify(&row.id).await.unwrap();
+        let verify = pair.world.end(&verify).await;
+        assert_eq!(verify.row.state, "done_with_problems", "{n}: {:?}", verify.log);
+        // As it is, it comes from the whole copy, and its hash is right.
+        let run = pair.download(pair.request(vec![row.id.clone()], "as_is")).await;
+        assert_eq!(run.row.state, "done", "{n}: {:?} {:?}", run.row.error, run.log);
+        let file = PathBuf::from(run.row.result.unwrap());
+        assert_eq!(Sha256::digest(std::fs::read(file).unwrap()), Sha256::digest(&whole), "{n}");
+    }
+    // Damaged at both it is never restored as good.
+    pair.b.1.tamper(&key, Some(whole.slice(..whole.len() / 3)));
+    if let Ok(run) = pair.restore(&row.id, "bad").await {
+        assert_ne!(run.row.state, "done", "{:?}", run.log);
+    }
+    let run = pair.download(pair.request(vec![row.id], "as_is")).await;
+    assert_eq!(run.row.state, "failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_was_cut_off_goes_on_and_ends_with_the_right_hash() {
+    let pair = Pair::new().await;
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    let rows = pair.world.engine.backups(Default::default()).await.unwrap().rows;
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let mut request = pair.request(ids, "as_is");
+    request.destination = Some(pair.a.0.clone());
+    // So slow that it can be stopped in the middle of the second file.
+    pair.a.1.set_rate(Some(6_000_000));
+    let run = pair.world.engine.start_download(request).await.unwrap();
+    let folder = pair.world.path("downloads");
+    let finished = || tree(&folder).keys().any(|name| name.ends_with(".sealed"));
+    pair.world.until("the first file is there", finished).await;
+    pair.world.engine.cancel_run(&run).await.unwrap();
+    let stopped = pair.world.end(&run).await;
+    assert_eq!(stopped.row.state, "cancelled", "{:?}", stopped.log);
+    assert!(stopped.row.resumable);
+    pair.a.1.set_rate(None);
+    // The line is cut as well, again and again.
+    pair.a.1.fail_operation(Operation::Get, 1, ErrorClass::Offline);
+    let run = pair.world.engine.resume_download(&run).await.unwrap();
+    let cut = pair.world.end(&run).await;
+    assert_eq!(cut.row.state, "failed", "{:?}", cut.log);
+    assert!(cut.row.resumable && cut.next.is_some());
+    assert!(pair.world.engine.resume_download(&stopped.row.id).await.is_err(), "another run took over");
+    pair.a.1.forget_calls();
+    let run = pair.world.engine.resume_download(&run).await.unwrap();
+    let run = pair.world.end(&run).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    assert!(run.log.iter().any(|line| line.text.contains("is there already")), "{:?}", run.log);
+    assert!(!run.row.resumable);
+    let mut wanted: Vec<_> = archives(&pair.a.1).into_iter().filter(|key| key.ends_with(".sealed")).collect();
+    wanted.sort();
+    let names = tree(&folder);
+    assert_eq!(names.len(), 2, "{:?}", names.keys());
+    for key in wanted {
+        let name = key.rsplit('/').next().unwrap();
+        assert_eq!(names[name], pair.a.1.object(&key).unwrap().to_vec(), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_is_repacked_on_the_way_and_deleted_at_once() {
+    let pair = Pair::new().await;
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    let row = pair.newest().await;
+    let run = pair.download(pair.request(vec![row.id.clone()], "tar.gz")).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    assert!(run.row.result.unwrap().ends_with(".tar.gz"));
+    let engine = &pair.world.engine;
+    assert!(engine.make_link(&row.id, &pair.a.0, 5).await.is_err(), "too short");
+    let preview = engine.delete_preview(&row.id, Vec::new()).await.unwrap();
+    assert!(preview.only && preview.newest && preview.copies.len() == 2, "{preview:?}");
+    let report = engine.delete_backup(&row.id, Vec::new()).await.unwrap();
+    assert_eq!(report.removed.len(), 2, "{report:?}");
+    assert!(report.freed_bytes > 6_000_000);
+    assert!(archives(&pair.a.1).is_empty() && archives(&pair.b.1).is_empty());
+    assert_eq!(pair.world.backup_count().await, 0);
+}
