@@ -1,6 +1,9 @@
 //! What a store says when it says no, in our classes, with what to do. No text ever holds the secret key.
 
 use super::client::Store;
+use super::verdicts::{
+    Verdict, about_the_certificate, about_the_load, about_the_object, about_the_status, silent, verdict,
+};
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use backstay_core::{Error, ErrorClass};
@@ -45,7 +48,7 @@ impl Act {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) code: String,
-    message: String,
+    pub(super) message: String,
     request_id: String,
     region: Option<String>,
 }
@@ -90,13 +93,6 @@ impl Answer {
         }
         text
     }
-}
-
-/// Class, why, what to do.
-type Verdict = (ErrorClass, String, Option<String>);
-
-fn verdict(class: ErrorClass, why: impl Into<String>, hint: impl Into<String>) -> Verdict {
-    (class, why.into(), Some(hint.into()))
 }
 
 impl Store {
@@ -284,131 +280,6 @@ impl Store {
             _ if text.contains("timed out") || text.contains("timeout") => silent(host),
             _ => verdict(Offline, format!("the connection to {host} was lost"), "Check the network, then try again"),
         }
-    }
-}
-
-fn silent(host: &str) -> Verdict {
-    verdict(ErrorClass::TimedOut, format!("{host} does not answer"), "Check the address and the network")
-}
-
-fn about_the_certificate(text: &str, host: &str) -> Option<Verdict> {
-    let refused = |why: String, hint: &str| Some(verdict(ErrorClass::Refused, why, hint));
-    if !text.contains("certificate") {
-        return None;
-    }
-    if text.contains("not valid for name") || text.contains("notvalidforname") {
-        return refused(
-            format!("the certificate of {host} belongs to another name"),
-            "Check the address; where the bucket is a part of the host name, let it go into the path instead",
-        );
-    }
-    if text.contains("not valid yet") || text.contains("notvalidyet") {
-        return refused(
-            format!("the certificate of {host} is not valid yet"),
-            "Check this computer's clock; else the store's admin must mend its certificate",
-        );
-    }
-    if text.contains("expired") {
-        return refused(
-            format!("the certificate of {host} has expired"),
-            "The store's admin must renew it; check this computer's clock too",
-        );
-    }
-    if text.contains("unknownissuer") || text.contains("unknown issuer") || text.contains("causedasendentity") {
-        return refused(
-            format!("no authority this computer trusts vouches for the certificate of {host}"),
-            "For a store of your own, paste the certificate of its authority under \"Own certificate\"",
-        );
-    }
-    if text.contains("revoked") {
-        return refused(
-            format!("the certificate of {host} was revoked"),
-            "Do not use this store before its admin mended it",
-        );
-    }
-    refused(format!("the certificate of {host} cannot be trusted"), "Ask the store's admin; the details say why")
-}
-
-fn about_the_load(answer: &Answer) -> Option<Verdict> {
-    const CODES: [&str; 12] = [
-        "SlowDown",
-        "SlowDownRead",
-        "SlowDownWrite",
-        "ServiceUnavailable",
-        "RequestRateLimitExceeded",
-        "RequestLimitExceeded",
-        "TooManyRequests",
-        "TooManyRequestsException",
-        "Throttling",
-        "ThrottlingException",
-        "BandwidthLimitExceeded",
-        "ServerBusy",
-    ];
-    let throttled = matches!(answer.status, 429 | 503 | 509) || CODES.contains(&answer.code.as_str());
-    throttled.then(|| {
-        verdict(
-            ErrorClass::Throttled,
-            "the store asks to slow down",
-            "It goes on by itself, slower; run fewer plans at the same time if it stays so",
-        )
-    })
-}
-
-fn about_the_object(answer: &Answer) -> Option<Verdict> {
-    use ErrorClass::{Corrupt, Exists, Full, Invalid, Missing, Throttled, TimedOut};
-    Some(match answer.code.as_str() {
-        "NoSuchKey" | "NotFound" | "NoSuchVersion" => (Missing, "it is not there".to_owned(), None),
-        "NoSuchUpload" => (Missing, "the upload is no more".to_owned(), None),
-        "PreconditionFailed" => (Exists, "it is there already".to_owned(), None),
-        "ConditionalRequestConflict" | "OperationAborted" => {
-            verdict(Throttled, "the store is still busy with it", "Try again in a moment")
-        }
-        "BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch" => verdict(
-            Corrupt,
-            "what reached the store is not what was sent",
-            "Test the destination: its test finds out which checksums the store takes. Else a device on the way changes data",
-        ),
-        "RequestTimeout" | "RequestTimeoutException" => verdict(TimedOut, "the store waited too long", "Try again"),
-        "QuotaExceeded"
-        | "XMinioStorageFull"
-        | "XMinioAdminBucketQuotaExceeded"
-        | "InsufficientCapacity"
-        | "InsufficientStorage"
-        | "StorageFull"
-        | "BucketQuotaExceeded"
-        | "ServiceQuotaExceededException" => {
-            verdict(Full, "the store or its quota is full", "Free room by deleting old backups, or raise the quota")
-        }
-        "EntityTooLarge" => verdict(Invalid, "it is larger than this store takes", "Split the plan"),
-        "InvalidStorageClass" => {
-            verdict(Invalid, "the store does not know this storage class", "Choose another storage class")
-        }
-        "KeyTooLong" | "KeyTooLongError" => {
-            verdict(Invalid, "its name is too long for this store", "Shorten the folder")
-        }
-        "InvalidRange" => (Corrupt, "it is shorter than it should be".to_owned(), None),
-        _ => return None,
-    })
-}
-
-fn about_the_status(answer: &Answer) -> Verdict {
-    use ErrorClass::{Corrupt, Exists, Full, Invalid, Missing, Offline, TimedOut, Unsupported};
-    if answer.is_unknown_call() {
-        return (Unsupported, "the store cannot do this".to_owned(), None);
-    }
-    let why = || match (answer.code.as_str(), answer.message.as_str()) {
-        ("", _) => format!("the store answered {}", answer.status),
-        (code, "") => format!("the store answered {code}"),
-        (code, message) => format!("the store answered {code}: {}", message.trim_end_matches('.')),
-    };
-    match answer.status {
-        404 => (Missing, "it is not there".to_owned(), None),
-        408 => verdict(TimedOut, "the store waited too long", "Try again"),
-        412 => (Exists, "it is there already".to_owned(), None),
-        416 => (Corrupt, "it is shorter than it should be".to_owned(), None),
-        507 => verdict(Full, "the store is full", "Free room by deleting old backups"),
-        500..=599 => verdict(Offline, why(), "The fault is the store's; try again later"),
-        _ => verdict(Invalid, why(), "The details may help your provider's support"),
     }
 }
 

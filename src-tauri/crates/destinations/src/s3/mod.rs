@@ -10,12 +10,14 @@ mod list;
 mod lock;
 mod probe;
 mod probe_report;
+mod probe_tries;
 mod providers;
 mod reader;
 mod settings;
 mod steps;
 mod sweep;
 mod upload;
+mod verdicts;
 mod wire;
 mod writer;
 

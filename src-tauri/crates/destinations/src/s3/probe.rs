@@ -1,26 +1,21 @@
 //! The test of a bucket: what it can do is tried, not believed. Under a random name of its own, cleaned up at the end.
 
-use super::client::{S3, Store};
+use super::client::S3;
 use super::errors::{Act, Answer, span};
 use super::probe_report::report;
+use super::probe_tries::{differs, noise, too_long, upload_and_abort, within};
 use super::settings::BucketSettings;
 use super::steps::{failed, noted, passed, wrong};
-use super::upload::S3Upload;
 use crate::probe::{ProbeStep, Probed};
 use aws_sdk_s3::primitives::ByteStream as Body;
 use backstay_core::config::{DestinationLogin, S3Place};
-use backstay_core::destination::{Destination, FreeTraffic, Key, PartUpload, WriteMode};
+use backstay_core::destination::{Destination, FreeTraffic, Key, WriteMode};
 use backstay_core::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use rand::RngExt;
 use std::sync::Arc;
-use std::time::Duration;
 
 const CONTENT_BYTES: usize = 64 << 10;
-/// Stores take parts from 5 MiB; the last may be smaller.
-const PART_BYTES: usize = 5 << 20;
-/// Long enough for two parts over a slow line.
-const STEP_LIMIT: Duration = Duration::from_secs(180);
 /// Stores refuse requests whose time differs by 15 minutes; a difference to worry about is smaller.
 const SKEW_LIMIT_SECONDS: u64 = 15 * 60;
 const SKEW_NOTE_SECONDS: u64 = 60;
@@ -404,52 +399,4 @@ impl Test<'_> {
             }
         }
     }
-}
-
-/// Two parts made into an object; and an upload that is ended and gone.
-async fn upload_and_abort(store: &Arc<Store>, key: &Key) -> Result<()> {
-    let upload = S3Upload::begin(store, key, None).await?;
-    let outcome = async {
-        let first = upload.put_part(1, 0, noise(PART_BYTES)).await?;
-        let second = upload.put_part(2, PART_BYTES as u64, Bytes::from_static(b"!")).await?;
-        let there = upload.stored().await?;
-        if there.iter().map(|part| part.number).ne([1, 2]) {
-            let text = "Cannot go on with uploads: the store does not tell which parts it has";
-            return Err(Error::new(ErrorClass::Unsupported, text));
-        }
-        upload.complete(&[first, second], WriteMode::Replace).await?;
-        let size = store.look_at(key).await?.size_bytes;
-        if size == PART_BYTES as u64 + 1 {
-            return Ok(());
-        }
-        Err(Error::new(ErrorClass::Corrupt, format!("Cannot upload in parts: {size} bytes came of {}", PART_BYTES + 1)))
-    }
-    .await;
-    if outcome.is_err() {
-        let _ = upload.abort().await;
-        return outcome;
-    }
-    let other = S3Upload::begin(store, key, None).await?;
-    other.put_part(1, 0, Bytes::from_static(b"to be ended")).await?;
-    other.abort().await
-}
-
-fn noise(length: usize) -> Bytes {
-    let mut random = rand::rng();
-    let mut content = vec![0; length];
-    random.fill(&mut content[..]);
-    content.into()
-}
-
-async fn within<T>(work: impl Future<Output = T>) -> Result<T, ()> {
-    tokio::time::timeout(STEP_LIMIT, work).await.map_err(|_| ())
-}
-
-fn too_long(tried: &str) -> Error {
-    Error::new(ErrorClass::TimedOut, format!("{tried}: no answer for {} seconds", STEP_LIMIT.as_secs()))
-        .hint("Check the network and the address, then test again")
-}
-
-fn differs(title: &str) -> ProbeStep {
-    wrong(title, "What was read is not what was written", "Do not use this store: tell its provider")
 }

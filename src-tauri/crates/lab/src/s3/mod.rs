@@ -6,6 +6,7 @@ mod outside;
 mod server;
 mod shelf;
 mod shelf_files;
+mod shelf_page;
 mod tls;
 
 pub use faults::{Does, Reply, Seen};

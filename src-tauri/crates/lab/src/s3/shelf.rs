@@ -2,6 +2,7 @@
 //! as Amazon's store where it can be: sums are checked, conditions are atomic, small parts are refused.
 
 use super::shelf_files::{self, Taken};
+use super::shelf_page::page;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use std::collections::{BTreeMap, HashMap};
@@ -17,8 +18,8 @@ const SMALLEST_PART: u64 = 5 << 20;
 pub(super) struct Stored {
     pub(super) file: PathBuf,
     pub(super) md5: [u8; 16],
-    tag: String,
-    modified: SystemTime,
+    pub(super) tag: String,
+    pub(super) modified: SystemTime,
 }
 
 impl Stored {
@@ -27,7 +28,7 @@ impl Stored {
         Self { file: taken.file, md5: taken.md5, tag, modified: SystemTime::now() }
     }
     /// The size as the disk says, for it may have been cut short behind our back.
-    fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         std::fs::metadata(&self.file).map_or(0, |metadata| metadata.len())
     }
 }
@@ -124,37 +125,6 @@ fn is_any(condition: Option<&ETagCondition>) -> bool {
     condition.is_some_and(ETagCondition::is_any)
 }
 
-/// One page of names after a marker.
-struct Page {
-    objects: Vec<Object>,
-    last: Option<String>,
-    more: bool,
-}
-
-fn page(bucket: &Bucket, prefix: Option<&str>, after: Option<&str>, most: Option<i32>) -> Page {
-    let (prefix, after) = (prefix.unwrap_or_default(), after.unwrap_or_default());
-    let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(1000).min(1000);
-    let from = if after > prefix { after } else { prefix };
-    let mut names = bucket
-        .objects
-        .range(from.to_owned()..)
-        .take_while(|(name, _)| name.starts_with(prefix) || name.as_str() < prefix)
-        .filter(|(name, _)| name.starts_with(prefix) && (after.is_empty() || name.as_str() > after));
-    let objects: Vec<Object> = names
-        .by_ref()
-        .take(most)
-        .map(|(name, stored)| Object {
-            key: Some(name.clone()),
-            size: signed(stored.size()),
-            last_modified: Some(stored.modified.into()),
-            e_tag: Some(ETag::Strong(stored.tag.clone())),
-            ..Object::default()
-        })
-        .collect();
-    let more = names.next().is_some();
-    Page { last: objects.last().and_then(|object| object.key.clone()), objects, more }
-}
-
 #[async_trait::async_trait]
 impl S3 for Shelf {
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
@@ -234,7 +204,7 @@ impl S3 for Shelf {
     async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
         let input = req.input;
         let page = self.with(&input.bucket, |bucket| {
-            Ok(page(bucket, input.prefix.as_deref(), input.marker.as_deref(), input.max_keys))
+            Ok(page(&bucket.objects, input.prefix.as_deref(), input.marker.as_deref(), input.max_keys))
         })?;
         let output = ListObjectsOutput {
             contents: Some(page.objects),
@@ -251,7 +221,7 @@ impl S3 for Shelf {
         let input = req.input;
         let after = input.continuation_token.clone().or(input.start_after);
         let page = self.with(&input.bucket, |bucket| {
-            Ok(page(bucket, input.prefix.as_deref(), after.as_deref(), input.max_keys))
+            Ok(page(&bucket.objects, input.prefix.as_deref(), after.as_deref(), input.max_keys))
         })?;
         let output = ListObjectsV2Output {
             key_count: i32::try_from(page.objects.len()).ok(),
