@@ -116,7 +116,9 @@ impl PartUpload for MirrorUpload {
             }
         }
         self.check()?;
-        let end = self.size.unwrap_or(u64::MAX).min(self.accepted.load(Ordering::Relaxed).max(reach));
+        // A short part is one only where the object ends, or where what came so far does.
+        let accepted = self.accepted.load(Ordering::Relaxed);
+        let end = if accepted > 0 { accepted } else { self.size.unwrap_or(u64::MAX) };
         let mut parts = Vec::new();
         let (mut number, mut offset) = (1, 0);
         while offset < end {
