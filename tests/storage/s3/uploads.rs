@@ -4,7 +4,7 @@ use crate::support::{MIB, key, open, open_with, until};
 use backstay_core::ErrorClass;
 use backstay_core::destination::{Destination, PartUpload, StoredPart, WriteMode};
 use backstay_lab::destination_contract::noise;
-use backstay_lab::s3::{Does, S3Server};
+use backstay_lab::s3::{Does, Reply, S3Server};
 use bytes::Bytes;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -186,4 +186,37 @@ async fn archives_get_their_class_and_lock_and_nothing_else_does() {
         assert_eq!(header(path, "x-amz-storage-class"), None, "{path}");
         assert_eq!(header(path, "x-amz-object-lock-mode"), None, "{path}");
     }
+}
+
+/// The most memory this process ever held, in MiB.
+#[cfg(target_os = "linux")]
+fn most_memory_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "slow: npm run test:extended"]
+async fn twenty_gigabytes_of_unknown_length_fit_into_300_mib() {
+    const BYTES: u64 = 20_000_000_000;
+    let server = S3Server::start().await;
+    // Parts are taken in and forgotten: it is our side that is measured.
+    let part = Reply { status: 200, headers: vec![("etag".into(), "\"t\"".into())], body: Bytes::new() };
+    server.fault(u32::MAX, Does::Says(part), |seen| seen.call == "UploadPart");
+    let done = Reply::xml("<CompleteMultipartUploadResult><ETag>\"t\"</ETag></CompleteMultipartUploadResult>");
+    server.fault(1, Does::Says(done), |seen| seen.call == "CompleteMultipartUpload");
+    let stream = tokio::io::AsyncReadExt::take(tokio::io::repeat(7), BYTES);
+    let size = open(&server).put_stream(&key("archives/large"), Box::new(stream), WriteMode::CreateNew).await.unwrap();
+    assert_eq!(size, BYTES);
+    let sent: u64 = server
+        .seen()
+        .iter()
+        .filter(|seen| seen.call == "UploadPart")
+        .map(|seen| seen.headers["content-length"].parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(sent, BYTES);
+    let most = most_memory_mib();
+    assert!(most < 300, "{most} MiB were held");
 }

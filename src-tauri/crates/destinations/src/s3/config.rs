@@ -167,6 +167,11 @@ pub(super) fn client(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
 
     fn place(endpoint: &str, bucket: &str) -> S3Place {
         S3Place {
@@ -207,5 +212,43 @@ mod tests {
             assert_eq!(http_client("x", Some(pem)).err().unwrap().class, ErrorClass::Invalid);
         }
         assert!(http_client("x", Some("  ")).is_ok());
+    }
+
+    /// Writes requests down instead of sending them.
+    #[derive(Debug, Clone, Default)]
+    struct Written(Arc<std::sync::Mutex<Vec<String>>>);
+
+    impl HttpConnector for Written {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            self.0.lock().unwrap().push(request.uri().to_owned());
+            HttpConnectorFuture::ready(Err(ConnectorError::io("not sent".into())))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_bucket_goes_into_the_host_name_or_the_path() {
+        for (endpoint, bucket, path_style, wanted) in [
+            (
+                "https://s3.eu-central-1.amazonaws.com",
+                "backups",
+                false,
+                "https://backups.s3.eu-central-1.amazonaws.com/",
+            ),
+            ("https://s3.eu-central-1.amazonaws.com", "backups", true, "https://s3.eu-central-1.amazonaws.com/backups"),
+            ("https://ams1.vultrobjects.com", "my.backups", false, "https://ams1.vultrobjects.com/my.backups"),
+            ("http://192.0.2.7:9000", "backups", false, "http://192.0.2.7:9000/backups"),
+        ] {
+            let place = S3Place { path_style, ..place(endpoint, bucket) };
+            let (place, _) = check("x", &place).unwrap();
+            let written = Written::default();
+            let connector = SharedHttpConnector::new(written.clone());
+            let http = http_client_fn(move |_, _| connector.clone());
+            let traffic = Arc::new(backstay_core::destination::FreeTraffic);
+            let client = client(&place, &Secret::new("s"), http, traffic, Arc::new(Sight::new()));
+            let _ = client.list_objects_v2().bucket(&place.bucket).send().await;
+            let uri = written.0.lock().unwrap()[0].clone();
+            assert!(uri.starts_with(wanted), "{uri} for {wanted}");
+            assert_eq!(written.0.lock().unwrap().len(), 1, "the SDK itself never tries again");
+        }
     }
 }
