@@ -36,7 +36,7 @@ after(async () => {
   await session?.screenshot(join(SCREENS, 'database-last.png')).catch(() => {});
   await session?.end();
   sshd?.stop();
-  database?.stop();
+  await database?.stop();
   await scene?.remove();
 });
 

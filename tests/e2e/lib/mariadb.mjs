@@ -25,6 +25,12 @@ export async function startMariaDb(folder, home) {
   const port = await freePort();
   const options = ['--no-defaults', ...small, `--socket=${socket}`, `--pid-file=${join(data, 'pid')}`, `--port=${port}`, '--bind-address=127.0.0.1', '--innodb-buffer-pool-size=32M', '--performance-schema=OFF'];
   const server = spawn('mariadbd', options, { stdio: 'ignore', env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` } });
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  // Until it has ended it writes into its folder.
+  const stop = async () => {
+    server.kill();
+    await ended;
+  };
   try {
     const client = ['--no-defaults', '--user=root', `--socket=${socket}`, '--batch', '--skip-column-names'];
     const ask = (sql, env = {}) => execFileSync('mariadb', client, { input: sql, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
@@ -34,9 +40,9 @@ export async function startMariaDb(folder, home) {
     const file = join(home, '.my.cnf');
     await writeFile(file, `[client]\nuser=root\npassword="${password.replaceAll('"', '\\"')}"\nsocket=${socket}\n`);
     await chmod(file, 0o600);
-    return { sql: (text) => ask(text, { MYSQL_PWD: password }).trim(), stop: () => server.kill() };
+    return { sql: (text) => ask(text, { MYSQL_PWD: password }).trim(), stop };
   } catch (error) {
-    server.kill();
+    await stop();
     throw error;
   }
 }
