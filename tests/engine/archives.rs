@@ -2,7 +2,9 @@
 
 use crate::copies::{noise, tree};
 use crate::support::*;
-use backstay_contract::{BackupRow, DestinationDraft, DownloadRequest, LayoutDraft, PlanDraft, RestoreRequest, RunDetail};
+use backstay_contract::{
+    BackupRow, DestinationDraft, DownloadRequest, LayoutDraft, PlanDraft, RestoreRequest, RunDetail,
+};
 use backstay_core::{ErrorClass, RawPath};
 use backstay_lab::MemoryDestination;
 use backstay_lab::memory_destination::Operation;
@@ -20,6 +22,7 @@ struct Pair {
 impl Pair {
     async fn new() -> Self {
         let world = World::new().await;
+        world.patient().await;
         for n in 0..12_u8 {
             world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(n.into(), 300_000));
         }
@@ -55,6 +58,9 @@ impl Pair {
         self.world.end(&run).await
     }
     async fn restore(&self, backup: &str, folder: &str) -> backstay_core::Result<RunDetail> {
+        Ok(self.restore_warned(backup, folder).await?.0)
+    }
+    async fn restore_warned(&self, backup: &str, folder: &str) -> backstay_core::Result<(RunDetail, Vec<String>)> {
         let request = RestoreRequest {
             backup: backup.into(),
             paths: vec![RawPath::new(text(&self.world.path("data"))).unwrap().to_relative().to_text()],
@@ -64,7 +70,7 @@ impl Pair {
         };
         let preview = self.world.engine.plan_restore(request).await?;
         let run = self.world.engine.start_restore(&preview.id, None).await?;
-        Ok(self.world.end(&run).await)
+        Ok((self.world.end(&run).await, preview.warnings))
     }
     fn request(&self, backups: Vec<String>, format: &str) -> DownloadRequest {
         let folder = self.world.path("downloads");
@@ -113,6 +119,7 @@ async fn one_read_makes_the_same_archive_at_both() {
 async fn one_that_fails_leaves_the_other_and_is_made_good() {
     let pair = Pair::new().await;
     for operation in [Operation::Part, Operation::Complete, Operation::Put, Operation::Begin] {
+        // Often enough that the end of the run sees it as well.
         for n in 1..40 {
             pair.b.1.fail_operation(operation, n, ErrorClass::Offline);
         }
@@ -144,11 +151,11 @@ async fn a_damaged_archive_is_named_and_the_other_copy_is_used() {
     for (n, fault) in faults.into_iter().enumerate() {
         pair.a.1.tamper(&key, fault);
         let folder = format!("r{n}");
-        let run = pair.restore(&row.id, &folder).await.unwrap();
+        let (run, warnings) = pair.restore_warned(&row.id, &folder).await.unwrap();
         assert!(["done", "done_with_problems"].contains(&run.row.state.as_str()), "{n}: {:?} {:?}", run.row, run.log);
         assert_eq!(tree(&pair.world.path(&folder)), tree(&pair.world.path("data")), "{n}");
-        let named = run.log.iter().any(|line| line.text.contains("copy at a"));
-        assert!(named, "{n}: {:?}", run.log);
+        let named = run.log.iter().map(|line| &line.text).chain(&warnings).any(|text| text.contains("copy at a"));
+        assert!(named, "{n}: {warnings:?} {:?}", run.log);
         let verify = pair.world.engine.start_verify(&row.id).await.unwrap();
         let verify = pair.world.end(&verify).await;
         assert_eq!(verify.row.state, "done_with_problems", "{n}: {:?}", verify.log);

@@ -40,7 +40,7 @@ async fn an_archive_key_is_made_once_printed_and_never_lost() {
     let kit = saved.kit.unwrap();
     assert!(kit.password.len() == 64 && kit.words.concat() == kit.password && kit.vault_id.len() == 16);
     for page in [&kit.text, &kit.html] {
-        assert!(page.contains(&kit.password) && page.contains("open_archive.py") && page.contains("tar --zstd"));
+        assert!(page.contains(&kit.password) && page.contains("read_archive.py") && page.contains("tar --zstd"));
         assert!(!page.contains("restic"), "an archive is no repository");
     }
     assert_eq!(world.engine.plan_kit(&saved.row.id).await.unwrap().password, kit.password);

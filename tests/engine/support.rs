@@ -473,7 +473,7 @@ impl World {
     }
     /// Waits for a run to end.
     pub async fn end(&self, run: &str) -> RunDetail {
-        for _ in 0..1200 {
+        for _ in 0..4800 {
             let detail = self.engine.run(run).await.unwrap();
             if !matches!(detail.row.state.as_str(), "waiting" | "running") {
                 return detail;
@@ -495,7 +495,7 @@ impl World {
     }
     /// Waits until something holds.
     pub async fn until(&self, what: &str, holds: impl Fn() -> bool) {
-        for _ in 0..1200 {
+        for _ in 0..4800 {
             if holds() {
                 return;
             }

@@ -20,6 +20,14 @@ pub(crate) struct Copy {
     pub config: DestinationConfig,
 }
 
+/// What the nearest copy that could answer said.
+pub(crate) struct Answer<T> {
+    pub answer: T,
+    pub copy: Copy,
+    /// The copies that could not, and why.
+    pub notes: Vec<String>,
+}
+
 impl Copy {
     pub fn id(&self) -> &BackupId {
         &self.known.record.id
@@ -64,8 +72,13 @@ impl Inner {
             let config = self.store.destination(&known.destination)?;
             copies.push(Copy { known, config });
         }
-        // The order of the store stays among those equally near.
-        copies.sort_by_key(|copy| distance(&copy.config.place));
+        let plan = copies.first().and_then(|copy| copy.known.record.plan.as_ref());
+        let order = plan.and_then(|id| self.store.plan(id).ok()).map(|plan| plan.destinations).unwrap_or_default();
+        // Of those equally near, the plan's primary comes first.
+        copies.sort_by_key(|copy| {
+            let place = order.iter().position(|id| *id == copy.config.id).unwrap_or(order.len());
+            (distance(&copy.config.place), place)
+        });
         if copies.is_empty() {
             return Err(Error::new(ErrorClass::Missing, format!("There is no backup {id}"))
                 .hint("Read the destination anew if it was made on another computer"));
@@ -82,21 +95,21 @@ impl Inner {
     }
 
     /// Opens a backup at the nearest place and asks something of it; where that place cannot answer, the next is asked.
-    pub(crate) async fn ask_nearest<T, F>(&self, copies: &[Copy], ask: F) -> Result<(T, Copy)>
+    pub(crate) async fn ask_nearest<T, F>(&self, copies: &[Copy], ask: F) -> Result<Answer<T>>
     where
         F: AsyncFn(Arc<dyn BackupReader>) -> Result<T>,
     {
-        let mut first = None;
+        let (mut first, mut notes) = (None, Vec::new());
         for copy in copies {
             let answer = match self.open_copy(copy).await {
                 Ok(reader) => ask(reader).await,
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(answer) => return Ok((answer, copy.clone())),
+                Ok(answer) => return Ok(Answer { answer, copy: copy.clone(), notes }),
                 Err(error) if !is_the_copys(&error) => return Err(error),
                 Err(error) => {
-                    tracing::info!(destination = %copy.config.name, %error, "a copy cannot be read");
+                    notes.push(format!("The copy at {} cannot be used: {}", copy.config.name, error.message));
                     first.get_or_insert(error);
                 }
             }

@@ -68,7 +68,7 @@ impl Inner {
     /// Reads a backup's manifest; one that lies frozen is shown without.
     async fn manifest_of(&self, copies: &[copies::Copy]) -> Result<Option<BackupManifest>> {
         match self.ask_nearest(copies, async |reader| reader.manifest().await).await {
-            Ok((manifest, _)) => Ok(manifest),
+            Ok(found) => Ok(found.answer),
             Err(error)
                 if error.class == ErrorClass::Locked
                     && copies.iter().all(|copy| copy.known.record.archive.is_some()) =>

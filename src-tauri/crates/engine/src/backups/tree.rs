@@ -23,7 +23,7 @@ impl Backstay {
         let path = RawPath::from_text(path)?.to_relative();
         let ctx = RunContext { clock: self.inner.clock.clone(), ..RunContext::silent() };
         let copies = self.inner.copies(&known.record.id)?;
-        let (listed, _) = self.inner.ask_nearest(&copies, async |reader| reader.list(&ctx, &path).await).await?;
+        let listed = self.inner.ask_nearest(&copies, async |reader| reader.list(&ctx, &path).await).await?.answer;
         let marks = self.inner.marks(&known).await?;
         let mut rows: Vec<_> =
             listed.iter().map(|line| row(&line.entry, line.total_bytes, line.total_files, &marks)).collect();
@@ -40,7 +40,7 @@ impl Backstay {
         let ctx = RunContext { clock: self.inner.clock.clone(), ..RunContext::silent() };
         let copies = self.inner.copies(&known.record.id)?;
         let search = async |reader: Arc<dyn BackupReader>| reader.search(&ctx, text.trim(), FOUND_AT_MOST).await;
-        let (found, _) = self.inner.ask_nearest(&copies, search).await?;
+        let found = self.inner.ask_nearest(&copies, search).await?.answer;
         let marks = self.inner.marks(&known).await?;
         let files = |entry: &Entry| u64::from(entry.is_file());
         Ok(found.iter().map(|entry| row(entry, entry.size_bytes, files(entry), &marks)).collect())

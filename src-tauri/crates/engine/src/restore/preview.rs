@@ -3,6 +3,7 @@
 use super::parts::Wish;
 use super::{KeptPreview, RestorePart};
 use crate::backstay::Inner;
+use crate::backups::copies::Answer;
 use crate::servers::address_of;
 use crate::words::{count_text, size_text, time_text};
 use backstay_contract::{ChangeSum, RestorePreview, RestoreRequest};
@@ -24,7 +25,7 @@ impl Inner {
             let picked = self.picked(&ctx, reader.as_ref(), &known, &wish).await?;
             Ok((picked, reader.manifest().await?))
         };
-        let ((picked, manifest), copy) = self.ask_nearest(&copies, look).await?;
+        let Answer { answer: (picked, manifest), copy, notes } = self.ask_nearest(&copies, look).await?;
         let (backup, destination) = (copy.known, copy.config);
         let host = self.connect(&server).await?;
         let problems = match wish.mode {
@@ -68,7 +69,7 @@ impl Inner {
             kept: parts.iter().map(|part| part.plan.kept).sum(),
             transfer_bytes: 0,
             free_bytes,
-            warnings: parts.iter().flat_map(|part| part.plan.warnings.clone()).collect(),
+            warnings: notes.into_iter().chain(parts.iter().flat_map(|part| part.plan.warnings.clone())).collect(),
             facts: parts.iter().flat_map(|part| part.plan.facts.clone()).collect(),
             blocked: None,
             needs_name: wish.mode == RestoreMode::Replace,
