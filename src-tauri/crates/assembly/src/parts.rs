@@ -14,8 +14,8 @@ use backstay_core::secret::{Secret, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Result, RunContext};
 use backstay_engine::{
-    DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed, ProbedCertificate, ProbedHostKey,
-    ProbedStep, SshConfigAlias, VaultPresence,
+    DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed,
+    ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
 };
 use backstay_hosts::{ConnectOptions, HostKeyState, HostSecrets};
 use backstay_layouts::{ArchiveExporter, Archives, Vault};
@@ -174,5 +174,8 @@ impl Parts for Concrete {
     }
     async fn open_vault(&self, destination: Arc<dyn Destination>, password: &Secret) -> Result<OpenVault> {
         Ok(destinations::opened(Vault::open(destination, password).await?))
+    }
+    async fn open_far_vault(&self, destination: Arc<dyn Destination>, password: &Secret) -> Result<OpenVault> {
+        Ok(destinations::opened(Vault::open(destination, password).await?.with_cache(&paths::cache_dir())))
     }
 }

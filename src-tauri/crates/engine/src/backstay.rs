@@ -221,7 +221,8 @@ impl Inner {
         let traffic = self.limiters.traffic(self.parts.as_ref(), &config.id, watch.traffic);
         let access = self.access(&config.place, login, traffic).await?;
         let access = DestinationAccess { on_retry: watch.on_retry, ..access };
-        self.parts.open_destination(&self.destination_label(&config.name, &config.place), &config.place, access).await
+        // The backend adds where it is.
+        self.parts.open_destination(&config.name, &config.place, access).await
     }
     /// Returns how messages name a destination: "nas (/mnt/backup)".
     pub fn destination_label(&self, name: &str, place: &Place) -> String {

@@ -10,6 +10,8 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// XDG_DATA_HOME on Linux, APPDATA on Windows.
     pub data: Option<PathBuf>,
+    /// XDG_CACHE_HOME on Linux, LOCALAPPDATA on Windows.
+    pub cache: Option<PathBuf>,
     /// USER, LOGNAME or USERNAME.
     pub user: Option<String>,
 }
@@ -22,6 +24,7 @@ impl Environment {
         Self {
             home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
             data: if cfg!(windows) { path("APPDATA") } else { path("XDG_DATA_HOME") },
+            cache: if cfg!(windows) { path("LOCALAPPDATA") } else { path("XDG_CACHE_HOME") },
             user: if cfg!(windows) { text("USERNAME") } else { text("USER").or_else(|| text("LOGNAME")) },
         }
     }
@@ -40,6 +43,11 @@ pub fn user_name() -> String {
 /// Returns the folder in which Backstay keeps its state unless told otherwise.
 pub fn data_dir() -> PathBuf {
     data_dir_of(&Environment::of_process())
+}
+
+/// Returns the folder for what can be had again: it may be deleted at any time.
+pub fn cache_dir() -> PathBuf {
+    cache_dir_of(&Environment::of_process())
 }
 
 /// Returns the user's `~/.ssh/config`.
@@ -70,6 +78,18 @@ fn data_dir_of(environment: &Environment) -> PathBuf {
     given.unwrap_or_else(|| home.join(".local").join("share")).join("backstay")
 }
 
+fn cache_dir_of(environment: &Environment) -> PathBuf {
+    let home = home_of(environment);
+    if cfg!(target_os = "macos") {
+        return home.join("Library").join("Caches").join("Backstay");
+    }
+    let given = environment.cache.clone().filter(|path| Path::is_absolute(path));
+    if cfg!(windows) {
+        return given.unwrap_or_else(|| home.join("AppData").join("Local")).join("Backstay").join("Cache");
+    }
+    given.unwrap_or_else(|| home.join(".cache")).join("backstay")
+}
+
 fn name_of(environment: &Environment) -> String {
     if let Some(user) = &environment.user {
         return user.clone();
@@ -85,7 +105,12 @@ mod tests {
     use super::*;
 
     fn linux(home: Option<&str>, data: Option<&str>, user: Option<&str>) -> Environment {
-        Environment { home: home.map(PathBuf::from), data: data.map(PathBuf::from), user: user.map(str::to_owned) }
+        Environment {
+            home: home.map(PathBuf::from),
+            data: data.map(PathBuf::from),
+            cache: data.map(PathBuf::from),
+            user: user.map(str::to_owned),
+        }
     }
 
     #[cfg(target_os = "linux")]
@@ -95,6 +120,15 @@ mod tests {
         assert_eq!(folder(None), Path::new("/home/ada/.local/share/backstay"));
         assert_eq!(folder(Some("/data")), Path::new("/data/backstay"));
         assert_eq!(folder(Some("relative")), Path::new("/home/ada/.local/share/backstay"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_cache_folder_follows_xdg() {
+        let folder = |cache| cache_dir_of(&linux(Some("/home/ada"), cache, None));
+        assert_eq!(folder(None), Path::new("/home/ada/.cache/backstay"));
+        assert_eq!(folder(Some("/fast")), Path::new("/fast/backstay"));
+        assert_eq!(folder(Some("relative")), Path::new("/home/ada/.cache/backstay"));
     }
 
     #[test]
