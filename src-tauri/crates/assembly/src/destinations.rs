@@ -6,12 +6,12 @@ use backstay_core::config::{ArchiveSettings, Bandwidth, DestinationLogin, Place,
 use backstay_core::destination::{Destination, Direction, Traffic};
 use backstay_core::layout::{ArchiveKey, BackupManifest};
 use backstay_core::{BackupId, Result};
-use backstay_destinations::wrap::Limit;
 use backstay_destinations::mirror::{Leg, LegEvent, Mirror};
+use backstay_destinations::wrap::Limit;
 use backstay_destinations::{Opening, ProbeStep};
 use backstay_engine::{
-    DestinationAccess, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Probed, ProbedAbility, ProbedCertificate, ProbedStep, SshWay,
-    VaultPresence,
+    DestinationAccess, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Probed, ProbedAbility,
+    ProbedCertificate, ProbedStep, SshWay, VaultPresence,
 };
 use backstay_hosts::{ConnectOptions, HostSecrets};
 use backstay_layouts::{ArchiveNameFacts, Presence, Vault};
@@ -184,11 +184,8 @@ pub(crate) fn archive_key_id(key: &ArchiveKey) -> Option<String> {
 
 /// Writes to several destinations at once.
 pub(crate) fn mirror(label: &str, legs: Vec<MirrorLeg>, on_failed: OnLegFailed) -> Arc<dyn Destination> {
-    let legs = legs.into_iter().map(|leg| Leg {
-        name: leg.name,
-        destination: leg.destination,
-        required_ready: leg.level,
-    });
+    let legs =
+        legs.into_iter().map(|leg| Leg { name: leg.name, destination: leg.destination, required_ready: leg.level });
     let told = move |name: &str, event: LegEvent| {
         if let LegEvent::Failed(why) = event {
             on_failed(name, &why);

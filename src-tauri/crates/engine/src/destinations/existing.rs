@@ -9,9 +9,9 @@ use crate::parts::{OpenVault, VaultPresence};
 use crate::words::{invalid, millis};
 use backstay_contract::{Adopted, ConfigurationCopy, DestinationDraft, ExistingFound};
 use backstay_core::config::{Connection, DestinationConfig, Place, Plan, Server, SftpPlace, SftpVia, SshAuth};
+use backstay_core::destination::Destination;
 use backstay_core::layout::ArchiveKey;
 use backstay_core::secret::{Secret, SecretName};
-use backstay_core::destination::Destination;
 use backstay_core::{DestinationId, Error, ErrorClass, Result, ServerId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ impl Backstay {
         let keys = keys_of_text(key);
         let result = self.inner.open_with(&draft, &keys).await;
         let config = self.inner.audited("destination.open", &name, result)?;
+        self.inner.recover_archive_keys(&config).await?;
         let backups = self.inner.read_backups(&config).await?;
         let place = self.inner.place(&config).await?;
         let locked = self.inner.locked_archives(place.clone(), &[]).await?;
@@ -169,8 +170,8 @@ impl Inner {
             let one = std::slice::from_ref(key);
             let opens_archives = locked > 0 && self.locked_archives(place.clone(), one).await? < locked;
             let is_vaults = matches!((key, vault), (ArchiveKey::Passphrase(text), Some(password)) if text == password);
-            let opens = opens_archives
-                || (!is_vaults && !self.read_configurations(place.as_ref(), one).await?.is_empty());
+            let opens =
+                opens_archives || (!is_vaults && !self.read_configurations(place.as_ref(), one).await?.is_empty());
             if opens {
                 useful.push(key.clone());
             }
@@ -337,6 +338,16 @@ impl Inner {
                 if other.secrets.contains(&SecretName::item_password(&plan.id, &item.name).0) {
                     lacking.push(format!("Plan {name}: password of {}", item.name));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans that were taken over before their key was typed get it now.
+    async fn recover_archive_keys(&self, at: &DestinationConfig) -> Result<()> {
+        for plan in self.store.plans()?.iter().filter(|plan| plan.destinations.contains(&at.id)) {
+            if matches!(self.archive_key(plan).await, Err(Error { class: ErrorClass::Locked, .. })) {
+                self.recover_archive_key(plan).await?;
             }
         }
         Ok(())

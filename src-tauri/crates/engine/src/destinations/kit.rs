@@ -60,7 +60,10 @@ impl Backstay {
         };
         self.inner.audit("kit.confirm", &config.name, if equal { "ok" } else { "wrong_word" })?;
         if equal && !config.kit_confirmed {
-            self.inner.store.put_destination(&DestinationConfig { kit_confirmed: true, ..config })?;
+            // Copies of one vault have one kit.
+            for copy in self.inner.store.destinations()?.into_iter().filter(|copy| copy.vault_id == config.vault_id) {
+                self.inner.store.put_destination(&DestinationConfig { kit_confirmed: true, ..copy })?;
+            }
             self.inner.changed("destinations");
         }
         Ok(equal)
@@ -232,8 +235,8 @@ computer that runs Backstay, nobody can. Print it, and keep it where the compute
 const HOW_VAULT: &str = "Backstay is not needed: the vault is a restic repository. Install restic 0.14 or newer \
 (https://restic.net, or your system's packages), make the place reachable, and run:";
 const HOW_ARCHIVES: &str = "Backstay is not needed: how a sealed archive is built is told to the byte in \
-docs/formats/archive.md of Backstay's source, with a reader in Python (it needs the package cryptography). Copy a file that \
-ends in .sealed to a computer, and run:";
+docs/formats/archive.md of Backstay's source, and tests/interop/read_archive.py there reads it (it needs the Python package \
+cryptography). Copy a file that ends in .sealed and the .manifest beside it to a computer, and run:";
 const DUMPS: &str = "Databases lie below .backstay in each backup, as dumps their own tools can load.";
 
 #[cfg(test)]

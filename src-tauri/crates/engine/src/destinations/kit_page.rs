@@ -158,9 +158,9 @@ fn log_in(place: &Place) -> Vec<(&'static str, String)> {
 /// The commands that open a sealed archive.
 pub(super) fn commands_for_archives(settings: &ArchiveSettings) -> Vec<(&'static str, String)> {
     let name = format!("archive.{}", settings.format.extension());
-    let asks = match settings.seal {
-        Seal::Passphrase => "Open the seal (it asks for the passphrase)",
-        _ => "Open the seal (it asks for the key)",
+    let (asks, option) = match settings.seal {
+        Seal::Passphrase => ("Put the passphrase into a file; it is not shown as you type", "--passphrase-file"),
+        _ => ("Put the key into a file; it is not shown as you type", "--key-file"),
     };
     let unpack = match settings.format {
         ArchiveFormat::TarGz => format!("mkdir restored && tar -xzpf {name} -C restored"),
@@ -168,7 +168,8 @@ pub(super) fn commands_for_archives(settings: &ArchiveSettings) -> Vec<(&'static
         ArchiveFormat::Zip => format!("unzip {name} -d restored"),
     };
     vec![
-        (asks, format!("python3 open_archive.py {name}.sealed {name}")),
+        (asks, "read -rs KEY; printf %s \"$KEY\" > key.txt".into()),
+        ("Open the seal", format!("python3 read_archive.py {name}.sealed {option} key.txt --plain {name}")),
         ("Unpack it; as root, owners come back too", unpack),
     ]
 }

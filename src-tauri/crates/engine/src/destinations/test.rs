@@ -148,7 +148,7 @@ impl Inner {
         login: DestinationLogin,
     ) -> Result<Arc<dyn Destination>> {
         let access = self.access(place, login, self.limiters.shared()).await?;
-        self.parts.open_destination(&self.destination_label(name, place), place, access).await
+        self.parts.open_destination(name, place, access).await
     }
 
     /// Tells what lies at a place, and whether another installation's backups may be among it.
