@@ -147,7 +147,7 @@ impl Store {
         let upload = Arc::new(S3Upload::begin(self, key, None).await?);
         let guard = AbortIfDropped(Some(Arc::clone(&upload)));
         let done = async {
-            let parts = send_parts(&*upload, first, &mut content, &tried).await?;
+            let parts = send_parts(&upload, first, &mut content, &tried).await?;
             upload.complete(&parts, mode).await?;
             Ok(parts.iter().map(|part| part.size_bytes).sum())
         }
