@@ -2,7 +2,7 @@ import { CloseButton, TextInput } from '@mantine/core';
 import { IconDatabase, IconFile, IconFolder, IconLink, IconSearch } from '@tabler/icons-react';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { api, toIpcError, type BackupEntry, type BackupItem, type IpcError } from '../../ipc';
 import { formatBytes, plural } from '../format';
 import { keys } from '../query';
@@ -26,6 +26,20 @@ function list(backup: string, path: string) {
 
 function withFolder(entry: BackupEntry): Line {
   return { ...entry, folder: entry.kind === 'dir' };
+}
+
+/** Where Backstay puts what is no file of the server: dumps of databases, and facts about the backup. */
+const OWN = '.backstay';
+
+/** What the server gave comes first, Backstay's own folder last. */
+function ownLast(lines: readonly Line[]): readonly Line[] {
+  return lines.some((line) => line.path === OWN) ? [...lines.filter((line) => line.path !== OWN), ...lines.filter((line) => line.path === OWN)] : lines;
+}
+
+/** The folder in which nothing is to be chosen: the only thing there is. */
+function onlyFolder(lines: readonly Line[]): string | null {
+  const there = lines.filter((line) => line.path !== OWN);
+  return there.length === 1 && there[0]?.folder ? there[0].path : null;
 }
 
 type Props = {
@@ -52,6 +66,29 @@ export function BackupTree({ backup, name, items, picked, onPick, height }: Prop
     enabled: text.length >= 2,
     ...NEVER_STALE,
   });
+  const lone = top.data ? onlyFolder(top.data) : null;
+  // Folders with nothing but one folder in them open by themselves, down to where there is something to choose.
+  const chain = useCallback(async (from: string) => {
+    const opened = [from];
+    try {
+      for (let at: string | null = from; at !== null && opened.length < 64; ) {
+        at = onlyFolder(await client.fetchQuery(list(backup, at)));
+        if (at !== null) opened.push(at);
+      }
+    } catch {
+      // The folder's own line says why it cannot be read.
+    }
+    return opened;
+  }, [backup, client]);
+  useEffect(() => {
+    if (lone !== null) void chain(lone).then((opened) => setOpen((old) => new Set([...old, ...opened])));
+  }, [lone, chain]);
+  const openAs = (next: ReadonlySet<string>) => {
+    setOpen(next);
+    for (const path of next) {
+      if (!open.has(path)) void chain(path).then((opened) => setOpen((old) => (old.has(path) ? new Set([...old, ...opened]) : old)));
+    }
+  };
   const searching = text.length >= 2;
   const shown = searching ? found : top;
 
@@ -96,10 +133,10 @@ export function BackupTree({ backup, name, items, picked, onPick, height }: Prop
         <TreeView<Line>
           key={searching ? 'search' : 'all'}
           label={`Contents of ${name}`}
-          top={shown.data}
+          top={searching ? shown.data : ownLast(shown.data)}
           children={(path) => list(backup, path)}
           open={open}
-          onOpen={setOpen}
+          onOpen={openAs}
           height={height}
           row={(line) => <Row line={line} item={items.find((item) => item.path !== '' && item.path === line.path)} whole={searching} />}
           {...(picked && onPick
@@ -112,13 +149,14 @@ export function BackupTree({ backup, name, items, picked, onPick, height }: Prop
 }
 
 function Row({ line, item, whole }: { line: Line; item: BackupItem | undefined; whole: boolean }) {
-  const Symbol = item ? IconDatabase : line.folder ? IconFolder : line.kind === 'link' ? IconLink : IconFile;
+  const own = line.path === OWN;
+  const Symbol = item || own ? IconDatabase : line.folder ? IconFolder : line.kind === 'link' ? IconLink : IconFile;
   const title = [line.path, line.mode, line.owner, line.folder ? plural(line.files, 'file') : '', line.target ? `to ${line.target}` : ''].filter(Boolean).join('  ');
   return (
     <>
       <span className="tree-name" title={title}>
         <Symbol size={15} aria-hidden />
-        <span className="mono clip">{whole ? line.path : line.name}</span>
+        {own ? <span className="clip">Databases, and how this backup was made</span> : <span className="mono clip">{whole ? line.path : line.name}</span>}
         {item && <span className="mute small clip">{item.text}</span>}
         {line.target && <span className="mute small clip">to {line.target}</span>}
       </span>
