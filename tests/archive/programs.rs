@@ -121,3 +121,22 @@ async fn unzip_and_7z_open_a_zip() {
         );
     }
 }
+
+/// The readers most Rust programs use: what they cannot open, many cannot.
+#[tokio::test]
+async fn the_crates_tar_and_zip_open_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = archive(dir.path(), ArchiveFormat::TarGz).await;
+    let file = std::fs::File::open(dir.path().join(&name)).unwrap();
+    let out = dir.path().join("tar");
+    tar::Archive::new(flate2::read::MultiGzDecoder::new(file)).unpack(&out).unwrap();
+    assert_unpacked(&out);
+
+    let dir = tempfile::tempdir().unwrap();
+    let name = archive(dir.path(), ArchiveFormat::Zip).await;
+    let file = std::fs::File::open(dir.path().join(&name)).unwrap();
+    let out = dir.path().join("zip");
+    zip::ZipArchive::new(file).unwrap().extract(&out).unwrap();
+    assert_unpacked(&out);
+    assert!(std::fs::read(out.join(".backstay/mysql/shop.sql")).unwrap() == words(5, 33 << 20));
+}
