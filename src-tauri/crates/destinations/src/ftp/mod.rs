@@ -3,6 +3,7 @@
 
 mod certificate;
 mod client;
+mod data;
 mod errors;
 mod list;
 mod listing;

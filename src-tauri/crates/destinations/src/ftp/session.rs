@@ -1,11 +1,11 @@
 //! One logged-in control connection and its data connections.
 
+use super::data::{SyncFuture, data_connection};
 use super::errors::{self, code};
 use super::tls::{Connector, Trust, Versions};
 use backstay_core::config::{FtpPlace, FtpTls};
 use backstay_core::{Error, ErrorClass, Result, Secret};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 /// How long reaching the server, TLS and log-in may take. Some servers make wrong passwords wait.
 const LOG_IN_LIMIT: Duration = Duration::from_secs(30);
-const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 /// How long a short command may take to be answered.
 const REPLY_LIMIT: Duration = Duration::from_secs(60);
 /// How long the end of a transfer may take to be answered: the server may have much to write out.
@@ -400,39 +400,6 @@ async fn log_in(ftp: &mut AsyncRustlsFtpStream, place: &FtpPlace, password: &Sec
     ftp.transfer_type(FileType::Binary).await?;
     let home = ftp.pwd().await.unwrap_or_else(|_| "/".into());
     Ok((Features { mlst: offers("MLST") || offers("MLSD"), mdtm: offers("MDTM") }, home))
-}
-
-/// Reaches a passive port. An address that cannot be meant (a private one, told by a server that has a public one) is
-/// replaced by the server's own.
-async fn data_connection(told: SocketAddr, peer: Option<IpAddr>) -> io::Result<TcpStream> {
-    let mut address = told;
-    if let (IpAddr::V4(ip), Some(IpAddr::V4(peer))) = (told.ip(), peer)
-        && (ip.is_unspecified() || ((ip.is_private() || ip.is_loopback()) && !peer.is_private() && !peer.is_loopback()))
-    {
-        address.set_ip(peer.into());
-    }
-    let silent = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let stream = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await.map_err(silent)??;
-    let _ = stream.set_nodelay(true);
-    Ok(stream)
-}
-
-/// The library wants a future that is `Sync`; nobody ever polls one from two places, so that a lock nobody waits for
-/// makes it so.
-struct SyncFuture<F>(std::sync::Mutex<std::pin::Pin<Box<F>>>);
-
-impl<F: Future> SyncFuture<F> {
-    fn new(future: F) -> Self {
-        Self(std::sync::Mutex::new(Box::pin(future)))
-    }
-}
-
-impl<F: Future> Future for SyncFuture<F> {
-    type Output = F::Output;
-    fn poll(self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<F::Output> {
-        let inner = self.get_mut().0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        inner.as_mut().poll(cx)
-    }
 }
 
 // The library writes every command into the log at trace level, the password too. Our build has no such level.

@@ -94,10 +94,10 @@ impl Folder {
         let written = written.await;
         if written.is_ok() {
             temp.armed = false;
-        } else if temp.armed && lease.session().is_ok() {
-            if let Ok(session) = lease.session() {
-                temp.armed = session.delete(&temp.path).await.is_err();
-            }
+        } else if temp.armed
+            && let Ok(session) = lease.session()
+        {
+            temp.armed = session.delete(&temp.path).await.is_err();
         }
         lease.done();
         written
