@@ -1,6 +1,7 @@
 //! The real `backstay` program: the main job, its JSON, its exit codes, its secrets, and what a kill leaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod copies;
 #[cfg(unix)]
 mod databases;
 mod faults;

@@ -1,0 +1,89 @@
+//! Two destinations from the command line: killed in the middle, made good, deleted, fetched.
+
+use crate::{Home, text};
+use std::time::Duration;
+
+/// So much that does not compress keeps a backup busy for a while.
+fn big_data(home: &Home, seed: u64) {
+    let mut state = 88_172_645_463_325_252_u64 ^ seed;
+    for n in 0..12 {
+        let mut content = Vec::with_capacity(2 << 20);
+        while content.len() < 2 << 20 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            content.extend_from_slice(&state.to_le_bytes());
+        }
+        home.write(&format!("data/big-{n}"), &content);
+    }
+}
+
+/// Two folders that hold copies of one vault, and a plan that writes to both.
+fn with_two() -> Home {
+    let home = Home::new();
+    big_data(&home, 1);
+    home.json(&["destination", "add", "nas", "local", text(&home.path("vault"))]);
+    home.json(&["destination", "add", "usb", "--no-vault", "local", text(&home.path("usb"))]);
+    let item = format!("files:{}", text(&home.path("data")));
+    home.json(&["plan", "add", "p", "--server", "This computer", "--item", &item, "--to", "nas", "--to", "usb"]);
+    home
+}
+
+#[test]
+fn killed_at_any_moment_both_copies_are_whole_and_the_next_run_is_good_at_both() {
+    let home = with_two();
+    for (n, pause) in [60_u64, 250, 400, 700, 1100].into_iter().enumerate() {
+        big_data(&home, n as u64 + 2);
+        let mut child = home.start(&["backup", "p"]);
+        std::thread::sleep(Duration::from_millis(pause));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for name in ["nas", "usb"] {
+            home.json(&["destination", "refresh", name]);
+            let run = home.json(&["verify", "--destination", name, "--read-data", "100"]);
+            assert_eq!(run["row"]["state"], "done", "{name} after {pause} ms: {run}");
+        }
+    }
+    let run = home.json(&["backup", "p"]);
+    assert_eq!(run["row"]["state"], "done", "{run}");
+    let newest = home.json(&["backups", "--limit", "1"]);
+    let row = &newest["rows"][0];
+    assert_eq!(row["destinations"].as_array().map(Vec::len), Some(2), "{row}");
+    let verify = home.json(&["verify", "p@latest"]);
+    assert_eq!(verify["row"]["state"], "done", "{verify}");
+}
+
+#[test]
+fn a_copy_away_is_named_then_made_good_deleted_and_freed() {
+    let home = with_two();
+    home.json(&["backup", "p"]);
+    std::fs::rename(home.path("usb"), home.path("away")).unwrap();
+    std::fs::write(home.path("usb"), b"no folder").unwrap();
+    big_data(&home, 9);
+    let run = home.json_ending(3, &["backup", "p"]);
+    assert_eq!(run["row"]["state"], "done_with_problems", "{run}");
+    std::fs::remove_file(home.path("usb")).unwrap();
+    std::fs::rename(home.path("away"), home.path("usb")).unwrap();
+    let sync = home.json(&["sync", "usb"]);
+    assert_eq!(sync["row"]["state"], "done", "{sync}");
+    let rows = home.json(&["backups"]);
+    assert!(rows["rows"].as_array().unwrap().iter().all(|row| row["missing_at"] == serde_json::json!([])), "{rows}");
+    let oldest = rows["rows"][1]["id"].as_str().unwrap().to_owned();
+    let preview = home.json(&["delete", &oldest, "--at", "usb", "--preview"]);
+    assert_eq!(preview["copies"].as_array().map(Vec::len), Some(1), "{preview}");
+    home.json_ending(2, &["delete", &oldest, "--at", "usb"]);
+    let report = home.json(&["delete", &oldest, "--at", "usb", "--yes"]);
+    assert_eq!(report["removed"], serde_json::json!(["usb"]), "{report}");
+    let pruned = home.json(&["prune", "usb"]);
+    assert_eq!(pruned["row"]["state"], "done", "{pruned}");
+    assert!(pruned["row"]["bytes"].as_u64().unwrap() > 20_000_000, "{pruned}");
+    let run = home.json(&["verify", "--destination", "usb", "--read-data", "100"]);
+    assert_eq!(run["row"]["state"], "done", "{run}");
+    let out = home.path("out");
+    std::fs::create_dir(&out).unwrap();
+    let run = home.json(&["download", "p@latest", &oldest, "--out", text(&out), "--as", "tar.zst"]);
+    assert_eq!(run["row"]["state"], "done", "{run}");
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 2);
+    home.json_ending(2, &["download", "p@latest", "--out", text(&out), "--as", "as-is"]);
+    home.json_ending(1, &["download", "--resume", "last"]);
+}
