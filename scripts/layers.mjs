@@ -11,9 +11,10 @@ const LEAVES = ['hosts', 'kinds', 'layouts', 'destinations', 'store', 'platform'
 const MAY_USE = {
   core: [],
   contract: [],
-  ...Object.fromEntries(LEAVES.map((leaf) => [leaf, ['core']])),
-  lab: ['core'],
-  engine: ['core', 'contract'],
+  transfer: ['core'],
+  ...Object.fromEntries(LEAVES.map((leaf) => [leaf, ['layouts', 'destinations'].includes(leaf) ? ['core', 'transfer'] : ['core']])),
+  lab: ['core', 'transfer'],
+  engine: ['core', 'contract', 'transfer'],
   assembly: ['core', 'contract', 'engine', ...LEAVES],
   cli: ['core', 'contract', 'engine', 'assembly'],
   app: ['core', 'contract', 'engine', 'assembly'],

@@ -57,7 +57,10 @@ pub async fn add_destination(engine: State<'_, Engine>, draft: DestinationDraft)
 /// Changes a destination's name, log-in and limits; never its place.
 #[tauri::command]
 #[specta::specta]
-pub async fn change_destination(engine: State<'_, Engine>, draft: DestinationDraft) -> Result<DestinationRow, IpcError> {
+pub async fn change_destination(
+    engine: State<'_, Engine>,
+    draft: DestinationDraft,
+) -> Result<DestinationRow, IpcError> {
     engine.ready()?.change_destination(draft).await.map_err(ipc)
 }
 

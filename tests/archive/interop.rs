@@ -3,8 +3,8 @@
 use crate::support::*;
 use backstay_core::entry::EntryType;
 use backstay_core::layout::{ArchiveFormat, ArchiveKey};
-use backstay_core::transfer::Sha256Sum;
 use backstay_lab::MemoryDestination;
+use backstay_transfer::Sha256Sum;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -4,12 +4,12 @@
 use backstay_core::destination::{Destination, Key, WriteMode};
 use backstay_core::entry::ByteStream;
 use backstay_core::layout::MemoryJournal;
-use backstay_core::transfer::{self, ObjectReplay, Sha256Sum};
 use backstay_core::{ErrorClass, RunContext};
 use backstay_destinations::mirror::{Leg, LegEvent, Mirror};
 use backstay_destinations::wrap::{Patience, Retry};
 use backstay_lab::destination_contract::{self, noise};
 use backstay_lab::memory_destination::{MemoryDestination, Operation};
+use backstay_transfer::{self, ObjectReplay, Sha256Sum};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

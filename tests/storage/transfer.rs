@@ -13,11 +13,11 @@ use backstay_core::destination::{Destination, FreeTraffic, Key, PartUpload, Proo
 use backstay_core::entry::ByteStream;
 use backstay_core::layout::{MemoryJournal, TransferJournal};
 use backstay_core::run::{Phase, Problem};
-use backstay_core::transfer::{self, BUDGET_BYTES, Copying, ObjectReplay, Replay, Sha256Sum, Uploaded};
 use backstay_core::{ErrorClass, Result, RunContext};
 use backstay_destinations::wrap::{Meter, Patience, Quiet, Retry};
 use backstay_lab::destination_contract::noise;
 use backstay_lab::memory_destination::{MemoryDestination, Operation};
+use backstay_transfer::{self, BUDGET_BYTES, Copying, ObjectReplay, Replay, Sha256Sum, Uploaded};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

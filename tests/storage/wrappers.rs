@@ -4,12 +4,13 @@
 use async_trait::async_trait;
 use backstay_core::config::{Bandwidth, BandwidthRule};
 use backstay_core::destination::{Destination, Direction, FreeTraffic, Key, Traffic, WriteMode};
-use backstay_core::{Error, ErrorClass, RunContext, transfer};
+use backstay_core::{Error, ErrorClass, RunContext};
 use backstay_destinations::wrap::{
     Limit, Limited, LocalTime, Meter, Patience, Quiet, Record, Recorded, Retry, rate_at,
 };
 use backstay_lab::destination_contract::{self, noise};
 use backstay_lab::memory_destination::{MemoryDestination, Operation};
+use backstay_transfer as transfer;
 use bytes::Bytes;
 use chrono::{NaiveDate, NaiveDateTime};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -2,11 +2,11 @@
 
 use super::{CLASSES, key, watched};
 use backstay_core::destination::{Destination, DestinationCapabilities};
-use backstay_core::transfer::{Downloaded, Sha256Sum, download_resumable};
 use backstay_core::{ErrorClass, Result, RunContext};
 use backstay_destinations::wrap::{Patience, Retry};
 use backstay_lab::destination_contract::noise;
 use backstay_lab::memory_destination::{MemoryDestination, Operation};
+use backstay_transfer::{Downloaded, Sha256Sum, download_resumable};
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;

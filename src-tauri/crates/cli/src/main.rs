@@ -2,8 +2,8 @@
 
 mod ask;
 mod backups;
-mod copies;
 mod common;
+mod copies;
 mod demo;
 mod destinations;
 mod items;

@@ -188,7 +188,7 @@ pub struct Swept {
 /// wrapper what is worth another try. Backends never retry, throttle or log by themselves: wrappers do.
 ///
 /// Content that is large or of unknown length goes by [`Destination::begin_upload`]; the helpers in
-/// [`crate::transfer`] read a stream into parts and go on with an interrupted upload.
+/// crate `transfer` read a stream into parts and go on with an interrupted upload.
 #[async_trait]
 pub trait Destination: Send + Sync {
     /// Returns how messages name it: "nas (/mnt/backup)".

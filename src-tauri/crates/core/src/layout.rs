@@ -1,6 +1,7 @@
 //! A layout: how backups lie at a destination. Entries in, entries out.
 
 use crate::context::RunContext;
+use crate::destination::Destination;
 use crate::entry::{Entry, EntrySink, EntrySource};
 use crate::error::Result;
 use crate::ids::{BackupId, PlanId, ServerId};
@@ -10,7 +11,6 @@ use crate::run::{Problem, RunCounts};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use crate::destination::Destination;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;

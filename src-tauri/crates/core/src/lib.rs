@@ -1,7 +1,7 @@
 //! The words and sockets of Backstay: ids, domain types, and the four traits everything else plugs into.
 //!
 //! `Host` x `Kind` x `Layout` x `Destination`: any kind works on any host, any layout lies on any destination.
-//! This crate does no I/O of its own, but for the file a download lands in ([`transfer`]). See `docs/architecture.md`.
+//! This crate does no I/O of its own. See `docs/architecture.md`.
 
 pub mod config;
 pub mod context;
@@ -18,7 +18,6 @@ pub mod run;
 pub mod secret;
 pub mod store;
 pub mod tar;
-pub mod transfer;
 
 pub use context::{RunContext, SilentProgress};
 pub use error::{Error, ErrorClass, Result};

@@ -2,8 +2,8 @@
 
 use super::leg::{Legs, Track};
 use backstay_core::destination::{PartUpload, StoredPart};
-use backstay_core::transfer::PARTS_AT_ONCE;
 use backstay_core::{Error, ErrorClass, Result};
+use backstay_transfer::PARTS_AT_ONCE;
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -7,7 +7,8 @@ use backstay_core::destination::{
 };
 use backstay_core::entry::ByteStream;
 use backstay_core::host::Space;
-use backstay_core::{Error, ErrorClass, Result, RunContext, Secret, transfer};
+use backstay_core::{Error, ErrorClass, Result, RunContext, Secret};
+use backstay_transfer as transfer;
 use bytes::Bytes;
 use std::future::Future;
 use std::io;

@@ -11,8 +11,8 @@ use backstay_core::context::Progress;
 use backstay_core::destination::Availability;
 use backstay_core::layout::{ArchiveFile, BackupReader, BackupRecord, Selection};
 use backstay_core::run::{Phase, RunCounts, RunKind};
-use backstay_core::transfer::download_resumable;
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, RawPath, Result, RunId};
+use backstay_transfer::download_resumable;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

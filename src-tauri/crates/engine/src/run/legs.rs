@@ -277,7 +277,7 @@ impl Legs {
         let (Some(file), Some(place)) = (&record.archive, leg.open_place()) else { return Ok(()) };
         leg.shown.set("checking", None);
         let key = Key::new(file.key.clone())?;
-        backstay_core::transfer::confirm(place.as_ref(), &key, file.size_bytes, &file.sha256, &job.ctx).await.map(drop)
+        backstay_transfer::confirm(place.as_ref(), &key, file.size_bytes, &file.sha256, &job.ctx).await.map(drop)
     }
 
     /// Makes a destination good from the others if it can be reached now; else names why not.

@@ -10,8 +10,8 @@ use backstay_core::entry::EntrySource;
 use backstay_core::layout::LayoutCheck;
 use backstay_core::path::RawPath;
 use backstay_core::run::Phase;
-use backstay_core::transfer::Sha256Sum;
 use backstay_core::{Error, ErrorClass, Result, RunContext};
+use backstay_transfer::Sha256Sum;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tokio::io::AsyncReadExt;
 

@@ -8,8 +8,8 @@ use super::lines::{
 use super::pack::BlockAt;
 use backstay_core::entry::Entry;
 use backstay_core::layout::{BackupManifest, BackupRecord};
-use backstay_core::transfer::Sha256Sum;
 use backstay_core::{Error, ErrorClass, Result};
+use backstay_transfer::Sha256Sum;
 use serde::Serialize;
 use std::io::{self, BufRead, BufReader, Read, Write};
 

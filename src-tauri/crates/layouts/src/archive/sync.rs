@@ -6,8 +6,8 @@ use super::writer::manifest_key;
 use backstay_core::destination::{Destination, Key, WriteMode};
 use backstay_core::layout::{Synced, TransferJournal};
 use backstay_core::run::Phase;
-use backstay_core::transfer::{Copying, confirm, copy};
 use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext};
+use backstay_transfer::{Copying, confirm, copy};
 use std::collections::HashSet;
 use std::sync::Arc;
 

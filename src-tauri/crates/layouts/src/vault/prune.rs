@@ -167,8 +167,11 @@ impl Plan {
     }
 }
 
+/// Which pack, by its number in the index, is to hold a chunk in use.
+type Owners = HashMap<(Id, bool), usize>;
+
 /// Says for each chunk in use which pack is to hold it, and how full of such chunks each pack is.
-fn share_out(repo: &Repo, survey: &Survey, whole: &[bool]) -> Result<(HashMap<(Id, bool), usize>, Vec<Tally>)> {
+fn share_out(repo: &Repo, survey: &Survey, whole: &[bool]) -> Result<(Owners, Vec<Tally>)> {
     let mut places: HashMap<(Id, bool), Vec<(usize, u64)>> = HashMap::with_capacity(survey.used.len());
     let mut tallies = vec![Tally::default(); survey.index.packs().len()];
     for (chunk, number) in survey.index.chunks() {
@@ -223,7 +226,7 @@ fn share_out(repo: &Repo, survey: &Survey, whole: &[bool]) -> Result<(HashMap<(I
 async fn repack(repo: &Arc<Repo>, ctx: &RunContext, packs: &[(Id, Vec<PackedBlob>)]) -> Result<Vec<IndexPack>> {
     let mut open = [PackBuilder::default(), PackBuilder::default()];
     let mut stored = Vec::new();
-    let reads = packs.to_vec().into_iter().map(|(id, chunks)| async move {
+    let reads = packs.iter().cloned().map(|(id, chunks)| async move {
         let content = repo.destination.get(&pack_key(&id)?, None).await?;
         Ok::<_, Error>((id, content, chunks))
     });

@@ -1,9 +1,9 @@
 //! Sends the parts of one upload: a few at the same time, within the budget.
 
 use super::BUDGET_BYTES;
-use crate::context::RunContext;
-use crate::destination::{PartUpload, StoredPart};
-use crate::error::{Error, ErrorClass, Result};
+use backstay_core::context::RunContext;
+use backstay_core::destination::{PartUpload, StoredPart};
+use backstay_core::error::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::pin;

@@ -2,10 +2,10 @@
 
 use super::progress::read_part;
 use super::{ObjectReplay, Sha256Sum, Uploaded, upload_resumable};
-use crate::context::RunContext;
-use crate::destination::{Destination, Key, Proof, WriteMode};
-use crate::error::{Error, ErrorClass, Result};
-use crate::layout::TransferJournal;
+use backstay_core::context::RunContext;
+use backstay_core::destination::{Destination, Key, Proof, WriteMode};
+use backstay_core::error::{Error, ErrorClass, Result};
+use backstay_core::layout::TransferJournal;
 use std::sync::Arc;
 
 /// What is copied.
@@ -91,7 +91,7 @@ pub async fn read_back(
     let mut stream = ctx.or_cancel(destination.get_stream(key, 0)).await?;
     let mut sum = Sha256Sum::new();
     // Reading back is no work of its own for the progress bar.
-    let quiet = RunContext { progress: Arc::new(crate::context::SilentProgress), ..ctx.clone() };
+    let quiet = RunContext { progress: Arc::new(backstay_core::context::SilentProgress), ..ctx.clone() };
     let mut read_bytes = 0;
     while read_bytes <= size {
         let part = ctx.or_cancel(read_part(&mut stream, READ_BACK_BYTES, Some(&mut sum), &tried, &quiet)).await?;

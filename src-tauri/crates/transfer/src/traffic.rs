@@ -1,7 +1,7 @@
 //! Bytes seen by a [`Traffic`], piece by piece.
 
-use crate::destination::{Direction, PIECE, Traffic};
-use crate::entry::ByteStream;
+use backstay_core::destination::{Direction, PIECE, Traffic};
+use backstay_core::entry::ByteStream;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;

@@ -3,10 +3,10 @@
 use super::progress::read_part;
 use super::sender::Sender;
 use super::{PARTS_AT_ONCE, Sha256Sum, Uploaded};
-use crate::context::RunContext;
-use crate::destination::{Destination, Key, PartUpload, StoredPart, WriteMode};
-use crate::entry::ByteStream;
-use crate::error::Result;
+use backstay_core::context::RunContext;
+use backstay_core::destination::{Destination, Key, PartUpload, StoredPart, WriteMode};
+use backstay_core::entry::ByteStream;
+use backstay_core::error::Result;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;

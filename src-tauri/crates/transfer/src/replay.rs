@@ -1,9 +1,9 @@
 //! Content that can be read again from any offset.
 
-use crate::destination::{Destination, Key};
-use crate::entry::ByteStream;
-use crate::error::{Error, ErrorClass, Result};
 use async_trait::async_trait;
+use backstay_core::destination::{Destination, Key};
+use backstay_core::entry::ByteStream;
+use backstay_core::error::{Error, ErrorClass, Result};
 use std::io::SeekFrom;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The file a download lands in: written at offsets, locked against a second download, named when it is whole.
 
 use super::Sha256Sum;
-use crate::error::{Error, ErrorClass, Result};
+use backstay_core::error::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};

@@ -1,9 +1,9 @@
 //! Reading a part out of a stream: hashed, counted, and given up as soon as the run is cancelled.
 
 use super::Sha256Sum;
-use crate::context::RunContext;
-use crate::entry::ByteStream;
-use crate::error::{Error, ErrorClass, Result};
+use backstay_core::context::RunContext;
+use backstay_core::entry::ByteStream;
+use backstay_core::error::{Error, ErrorClass, Result};
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 

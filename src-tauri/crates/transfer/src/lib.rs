@@ -1,6 +1,6 @@
 //! Moving objects: streams into parts, interrupted uploads and downloads that go on, copies, and the proof at the end.
 //!
-//! Pure drivers over [`crate::destination::Destination`]; layouts and the engine use the same ones. The one thing touched
+//! Pure drivers over [`backstay_core::destination::Destination`]; layouts and the engine use the same ones. The one thing touched
 //! besides is the file a download lands in. Memory is bounded: [`BUDGET_BYTES`] for an upload, whatever its size.
 
 mod copy;
