@@ -7,6 +7,7 @@ use backstay_core::destination::{Availability, Key};
 use backstay_core::layout::{BackupReader, BackupRecord, Layout};
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, PlanId, Result};
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,9 +96,12 @@ impl Inner {
     }
 
     /// Opens a backup at the nearest place and asks something of it; where that place cannot answer, the next is asked.
-    pub(crate) async fn ask_nearest<T, F>(&self, copies: &[Copy], ask: F) -> Result<Answer<T>>
+    ///
+    /// The question is boxed: the command bridge cannot prove an `AsyncFn` with borrows to be `Send`.
+    pub(crate) async fn ask_nearest<'a, T, F>(&self, copies: &[Copy], ask: F) -> Result<Answer<T>>
     where
-        F: AsyncFn(Arc<dyn BackupReader>) -> Result<T>,
+        F: Fn(Arc<dyn BackupReader>) -> BoxFuture<'a, Result<T>> + Send,
+        T: Send,
     {
         let (mut first, mut notes) = (None, Vec::new());
         for copy in copies {

@@ -15,6 +15,7 @@ use backstay_core::layout::BackupManifest;
 use backstay_core::run::RunKind;
 use backstay_core::store::RunQuery;
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, Result};
+use futures::FutureExt;
 
 /// Problems shown with a backup; the run has all of them.
 const PROBLEMS_SHOWN: usize = 100;
@@ -67,7 +68,7 @@ impl Inner {
 
     /// Reads a backup's manifest; one that lies frozen is shown without.
     async fn manifest_of(&self, copies: &[copies::Copy]) -> Result<Option<BackupManifest>> {
-        match self.ask_nearest(copies, async |reader| reader.manifest().await).await {
+        match self.ask_nearest(copies, |reader| async move { reader.manifest().await }.boxed()).await {
             Ok(found) => Ok(found.answer),
             Err(error)
                 if error.class == ErrorClass::Locked

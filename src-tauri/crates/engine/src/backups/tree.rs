@@ -8,6 +8,7 @@ use backstay_core::entry::{Entry, EntryType};
 use backstay_core::layout::BackupReader;
 use backstay_core::path::escape;
 use backstay_core::{BackupId, RawPath, Result, RunContext};
+use futures::FutureExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,9 @@ impl Backstay {
         let path = RawPath::from_text(path)?.to_relative();
         let ctx = RunContext { clock: self.inner.clock.clone(), ..RunContext::silent() };
         let copies = self.inner.copies(&known.record.id)?;
-        let listed = self.inner.ask_nearest(&copies, async |reader| reader.list(&ctx, &path).await).await?.answer;
+        let (ctx, path) = (&ctx, &path);
+        let list = |reader: Arc<dyn BackupReader>| async move { reader.list(ctx, path).await }.boxed();
+        let listed = self.inner.ask_nearest(&copies, list).await?.answer;
         let marks = self.inner.marks(&known).await?;
         let mut rows: Vec<_> =
             listed.iter().map(|line| row(&line.entry, line.total_bytes, line.total_files, &marks)).collect();
@@ -39,7 +42,9 @@ impl Backstay {
         }
         let ctx = RunContext { clock: self.inner.clock.clone(), ..RunContext::silent() };
         let copies = self.inner.copies(&known.record.id)?;
-        let search = async |reader: Arc<dyn BackupReader>| reader.search(&ctx, text.trim(), FOUND_AT_MOST).await;
+        let ctx = &ctx;
+        let search =
+            |reader: Arc<dyn BackupReader>| async move { reader.search(ctx, text.trim(), FOUND_AT_MOST).await }.boxed();
         let found = self.inner.ask_nearest(&copies, search).await?.answer;
         let marks = self.inner.marks(&known).await?;
         let files = |entry: &Entry| u64::from(entry.is_file());

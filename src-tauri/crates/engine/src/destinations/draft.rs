@@ -254,7 +254,7 @@ fn s3_prefix(prefix: &str) -> Result<String> {
 
 fn s3_class(draft: &S3Draft, provider: &S3Provider) -> Result<Option<String>> {
     let Some(class) = text(&draft.storage_class).map(|class| class.to_ascii_uppercase()) else { return Ok(None) };
-    let known = provider.storage_classes.iter().any(|known| *known == class);
+    let known = provider.storage_classes.contains(&class);
     let free =
         provider.id == "generic" && class.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     if known || free {

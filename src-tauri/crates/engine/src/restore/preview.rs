@@ -11,6 +11,7 @@ use backstay_core::host::Host;
 use backstay_core::kind::{ChangeKind, RestoreMode};
 use backstay_core::layout::BackupReader;
 use backstay_core::{BackupId, RawPath, Result, RunContext, RunId, ServerId};
+use futures::FutureExt;
 use std::sync::Arc;
 
 impl Inner {
@@ -21,9 +22,13 @@ impl Inner {
         let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
         let known = copies.first().map(|copy| copy.known.clone());
         let known = known.ok_or_else(|| crate::words::invalid("There is no such backup"))?;
-        let look = async |reader: Arc<dyn BackupReader>| {
-            let picked = self.picked(&ctx, reader.as_ref(), &known, &wish).await?;
-            Ok((picked, reader.manifest().await?))
+        let (asking, of, wanted) = (&ctx, &known, &wish);
+        let look = |reader: Arc<dyn BackupReader>| {
+            async move {
+                let picked = self.picked(asking, reader.as_ref(), of, wanted).await?;
+                Ok((picked, reader.manifest().await?))
+            }
+            .boxed()
         };
         let Answer { answer: (picked, manifest), copy, notes } = self.ask_nearest(&copies, look).await?;
         let (backup, destination) = (copy.known, copy.config);
