@@ -30,7 +30,7 @@ async fn what_goes_in_comes_out() {
 
             // Another computer, without any database.
             let archives = open(&memory);
-            assert_eq!(archives.list().await.unwrap(), [record.clone()]);
+            assert_eq!(archives.list().await.unwrap(), std::slice::from_ref(&record));
             assert_eq!(archives.locked(), 0);
             assert_same(&files, &read(&archives, &record.id).await.unwrap());
             let reader = archives.open(&record.id).await.unwrap();
@@ -381,7 +381,7 @@ async fn deleting_takes_the_manifest_first() {
     // Killed in between: what is left is no backup, and a check names it.
     memory.fail_operation(Operation::Delete, 2, ErrorClass::Offline);
     assert_eq!(archives.delete(&ctx, &record.id).await.unwrap_err().class, ErrorClass::Offline);
-    assert_eq!(archives.list().await.unwrap(), [keep.clone()]);
+    assert_eq!(archives.list().await.unwrap(), std::slice::from_ref(&keep));
     assert_eq!(archives.orphans().await.unwrap().len(), 1);
     let before = used(&memory);
     let deleted = archives.delete(&ctx, &keep.id).await.unwrap();

@@ -147,11 +147,11 @@ async fn one_read_goes_to_both_and_both_are_whole() {
     assert_eq!((pair.whole(&pair.a.1).await, pair.whole(&pair.b.1).await), (1, 1));
     let row = pair.row(0).await;
     assert_eq!((row.destinations.len(), row.missing_at.len(), row.layout.as_str()), (2, 0, "vault"));
-    let legs = drain(&mut events).into_iter().filter_map(|event| match event {
+    let mut legs = drain(&mut events).into_iter().filter_map(|event| match event {
         Event::Progress { progress } => Some(progress.destinations),
         _ => None,
     });
-    let last = legs.last().unwrap();
+    let last = legs.next_back().unwrap();
     assert_eq!(last.iter().map(|leg| leg.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert!(last.iter().all(|leg| leg.state == "done" && leg.bytes > 300_000), "{last:?}");
     // The next one is small at both.

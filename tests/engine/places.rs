@@ -35,7 +35,7 @@ pub struct Buckets {
 
 impl Buckets {
     pub fn of(&self, name: &str) -> MemoryDestination {
-        self.all.lock().unwrap().entry(name.into()).or_insert_with(MemoryDestination::new).with_part_bytes(1 << 20)
+        self.all.lock().unwrap().entry(name.into()).or_default().with_part_bytes(1 << 20)
     }
     fn open(&self, place: &S3Place, access: &DestinationAccess) -> Result<MemoryDestination> {
         self.opened.fetch_add(1, Ordering::SeqCst);

@@ -9,7 +9,7 @@ use backstay_destinations::mirror::{Leg, LegEvent, Mirror};
 use backstay_destinations::wrap::{Patience, Retry};
 use backstay_lab::destination_contract::{self, noise};
 use backstay_lab::memory_destination::{MemoryDestination, Operation};
-use backstay_transfer::{self, ObjectReplay, Sha256Sum};
+use backstay_transfer::{self as transfer, ObjectReplay, Sha256Sum};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

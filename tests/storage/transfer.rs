@@ -17,7 +17,7 @@ use backstay_core::{ErrorClass, Result, RunContext};
 use backstay_destinations::wrap::{Meter, Patience, Quiet, Retry};
 use backstay_lab::destination_contract::noise;
 use backstay_lab::memory_destination::{MemoryDestination, Operation};
-use backstay_transfer::{self, BUDGET_BYTES, Copying, ObjectReplay, Replay, Sha256Sum, Uploaded};
+use backstay_transfer::{self as transfer, BUDGET_BYTES, Copying, ObjectReplay, Replay, Sha256Sum, Uploaded};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -9,7 +9,7 @@ use backstay_core::{ErrorClass, RunContext};
 use backstay_destinations::{Opening, open_bare};
 use backstay_lab::destination_contract::noise;
 use backstay_lab::memory_destination::MemoryDestination;
-use backstay_transfer::{self, Sha256Sum, download_resumable};
+use backstay_transfer::{self as transfer, Sha256Sum, download_resumable};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;

@@ -44,29 +44,29 @@ export const commands = {
 	browseServer: (id: string, path: string) => typedError<Listing, IpcError>(__TAURI_INVOKE("browse_server", { id, path })),
 	/**  Lists destinations. */
 	destinations: () => typedError<DestinationRow[], IpcError>(__TAURI_INVOKE("destinations")),
-	/**  Lists the providers of S3-compatible storage. */
+	/**  Lists the providers of S3-compatible storage with their regions. */
 	s3Providers: () => typedError<S3Provider[], IpcError>(__TAURI_INVOKE("s3_providers")),
-	/**  Returns a destination without secrets, to be changed. */
+	/**  Returns a destination to be changed, without its secrets. */
 	destination: (id: string) => typedError<DestinationDraft, IpcError>(__TAURI_INVOKE("destination", { id })),
-	/**  Tries a destination step by step, and tells what lies there. */
+	/**  Tries a destination step by step, and tells what lies there. Each step is an event under the test's name too. */
 	testDestination: (draft: DestinationDraft, test: string) => typedError<DestinationTest, IpcError>(__TAURI_INVOKE("test_destination", { draft, test })),
-	/**  Makes a private bucket for backups. */
+	/**  Makes a bucket that is private, versioned, encrypted and swept of stray uploads. */
 	makeBucket: (draft: DestinationDraft) => typedError<BucketMade, IpcError>(__TAURI_INVOKE("make_bucket", { draft })),
 	/**  Makes or opens the vault at a destination and adds it. */
 	addDestination: (draft: DestinationDraft) => typedError<DestinationAdded, IpcError>(__TAURI_INVOKE("add_destination", { draft })),
-	/**  Changes a destination's name, log-in or limits. */
+	/**  Changes a destination's name, log-in and limits; never its place. */
 	changeDestination: (draft: DestinationDraft) => typedError<DestinationRow, IpcError>(__TAURI_INVOKE("change_destination", { draft })),
-	/**  Opens a place with existing backups. */
+	/**  Opens a place with existing backups by its key, and tells what is there. */
 	openExisting: (draft: DestinationDraft, key: string) => typedError<ExistingFound, IpcError>(__TAURI_INVOKE("open_existing", { draft, key })),
-	/**  Takes over servers, plans and destinations of another installation. */
+	/**  Takes over the servers, plans and destinations another installation kept at a destination. */
 	adoptConfiguration: (destination: string, configuration: string) => typedError<Adopted, IpcError>(__TAURI_INVOKE("adopt_configuration", { destination, configuration })),
-	/**  Returns all limits. */
+	/**  Returns how fast bytes may go. */
 	limits: () => typedError<Limits, IpcError>(__TAURI_INVOKE("limits")),
-	/**  Stores all limits; they hold at once. */
+	/**  Stores how fast bytes may go; holds at once. */
 	saveLimits: (limits: Limits) => typedError<Limits, IpcError>(__TAURI_INVOKE("save_limits", { limits })),
-	/**  Starts making good what a destination lacks; returns the id of its run. */
+	/**  Makes good what a destination lacks, without the servers; returns the id of the run. */
 	startSync: (destination: string) => typedError<string, IpcError>(__TAURI_INVOKE("start_sync", { destination })),
-	/**  Starts freeing the room of deleted backups; returns the id of its run. */
+	/**  Frees the room of deleted backups in a destination's vault; returns the id of the run. */
 	startPrune: (destination: string) => typedError<string, IpcError>(__TAURI_INVOKE("start_prune", { destination })),
 	/**  Forgets a destination. What lies there stays. */
 	removeDestination: (id: string) => typedError<null, IpcError>(__TAURI_INVOKE("remove_destination", { id })),
@@ -86,7 +86,7 @@ export const commands = {
 	savePlan: (draft: PlanDraft) => typedError<PlanSaved, IpcError>(__TAURI_INVOKE("save_plan", { draft })),
 	/**  Returns the recovery kit of a plan's archive key. */
 	planKit: (id: string) => typedError<RecoveryKit, IpcError>(__TAURI_INVOKE("plan_kit", { id })),
-	/**  Returns the file name that a plan's template gives now. */
+	/**  Returns the file name an archive of a plan would get now. */
 	archiveName: (draft: PlanDraft) => typedError<string, IpcError>(__TAURI_INVOKE("archive_name", { draft })),
 	/**  Removes a plan. Its backups stay. */
 	removePlan: (id: string) => typedError<null, IpcError>(__TAURI_INVOKE("remove_plan", { id })),
@@ -106,17 +106,17 @@ export const commands = {
 	backupDiff: (older: string, newer: string) => typedError<DiffView, IpcError>(__TAURI_INVOKE("backup_diff", { older, newer })),
 	/**  Starts a download into a folder of this computer; returns the id of its run. */
 	startDownload: (request: DownloadRequest) => typedError<string, IpcError>(__TAURI_INVOKE("start_download", { request })),
-	/**  Goes on with an interrupted download; returns the id of its run. */
+	/**  Goes on with an interrupted download; returns the id of the new run. */
 	resumeDownload: (run: string) => typedError<string, IpcError>(__TAURI_INVOKE("resume_download", { run })),
 	/**  Starts reading a backup back whole; returns the id of its run. */
 	startVerify: (backup: string) => typedError<string, IpcError>(__TAURI_INVOKE("start_verify", { backup })),
-	/**  Tells what deleting a backup would do. */
+	/**  Tells what deleting a backup, or its copies at some destinations, would do. */
 	deletePreview: (backup: string, destinations: string[]) => typedError<DeletePreview, IpcError>(__TAURI_INVOKE("delete_preview", { backup, destinations })),
-	/**  Deletes a backup, or some of its copies. */
+	/**  Deletes a backup, or its copies at some destinations. */
 	deleteBackup: (backup: string, destinations: string[]) => typedError<DeleteReport, IpcError>(__TAURI_INVOKE("delete_backup", { backup, destinations })),
-	/**  Makes a temporary link to an archive. */
+	/**  Makes an address anybody can read an archive at for some minutes. */
 	makeLink: (backup: string, destination: string, minutes: number) => typedError<LinkView, IpcError>(__TAURI_INVOKE("make_link", { backup, destination, minutes })),
-	/**  Asks for a copy in a cold storage class to be brought back. */
+	/**  Asks a cold store for an archive, to stay readable for some days. */
 	thawBackup: (backup: string, destination: string, days: number) => typedError<CopyView, IpcError>(__TAURI_INVOKE("thaw_backup", { backup, destination, days })),
 	/**  Works out what a restore would do, without doing it. */
 	planRestore: (request: RestoreRequest) => typedError<RestorePreview, IpcError>(__TAURI_INVOKE("plan_restore", { request })),

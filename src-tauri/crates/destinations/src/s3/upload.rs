@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(Sizes::of("aws", Some(10)).part(1), 16 << 20);
         for size in [1, 16 << 20, 150 << 30, 5 * TIB, 40 * TIB] {
             let part = Sizes::of("aws", Some(size)).part(1);
-            assert!(part >= 16 << 20 && part <= 5 << 30);
+            assert!((16 << 20..=5 << 30).contains(&part));
             assert!(size.div_ceil(part) <= 9_000, "{size}");
         }
         let growing = Sizes::of("aws", None);

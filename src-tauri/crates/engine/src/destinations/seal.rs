@@ -219,7 +219,7 @@ mod tests {
         let key = ArchiveKey::Key(Secret::new("0f".repeat(32)));
         let file = seal("abc", b"content", &[password.clone(), key.clone()]).unwrap();
         assert_eq!(open(&file, &[password]).unwrap(), b"content");
-        assert_eq!(open(&file, &[key.clone()]).unwrap(), b"content");
+        assert_eq!(open(&file, std::slice::from_ref(&key)).unwrap(), b"content");
         let wrong =
             [ArchiveKey::Passphrase(Secret::new("another password")), ArchiveKey::Key(Secret::new("0e".repeat(32)))];
         assert_eq!(open(&file, &wrong).unwrap_err().class, ErrorClass::WrongKey);
