@@ -87,3 +87,21 @@ fn a_copy_away_is_named_then_made_good_deleted_and_freed() {
     home.json_ending(2, &["download", "p@latest", "--out", text(&out), "--as", "as-is"]);
     home.json_ending(1, &["download", "--resume", "last"]);
 }
+
+#[test]
+fn a_plan_given_one_more_destination_is_made_good_there_by_sync() {
+    let home = Home::new();
+    home.write("data/a", b"one");
+    home.json(&["destination", "add", "nas", "--no-vault", "local", text(&home.path("nas"))]);
+    home.json(&["destination", "add", "usb", "--no-vault", "local", text(&home.path("usb"))]);
+    let item = format!("files:{}", text(&home.path("data")));
+    let add = ["plan", "add", "p", "--server", "This computer", "--item", &item, "--to", "nas", "--layout", "archive"];
+    home.json(&add);
+    home.json(&["backup", "p"]);
+    let row = home.json(&["plan", "change", "p", "--to", "nas", "--to", "usb", "--rename", "q"]);
+    assert_eq!((&row["name"], &row["destinations"]), (&"q".into(), &serde_json::json!(["nas", "usb"])), "{row}");
+    let sync = home.json(&["sync", "usb"]);
+    assert_eq!(sync["row"]["state"], "done", "{sync}");
+    let rows = home.json(&["backups"]);
+    assert_eq!(rows["rows"][0]["destinations"].as_array().map(Vec::len), Some(2), "{rows}");
+}

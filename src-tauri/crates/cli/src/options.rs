@@ -402,6 +402,16 @@ pub enum PlanVerb {
     List,
     /// Show one plan
     Show { name: String },
+    /// Change where a plan writes to, or its name
+    Change {
+        name: String,
+        /// The destination; several times for several, the primary first (without: as it is)
+        #[arg(long, value_name = "DESTINATION", required_unless_present = "rename")]
+        to: Vec<String>,
+        /// Its new name
+        #[arg(long, value_name = "NAME")]
+        rename: Option<String>,
+    },
     /// Leave paths out of a plan's files from now on
     Exclude {
         name: String,

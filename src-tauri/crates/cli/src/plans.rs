@@ -15,6 +15,7 @@ pub async fn run(session: &Session, verb: PlanVerb) -> Result<Exit> {
         PlanVerb::Add(args) => add(session, &args).await,
         PlanVerb::List => list(session).await,
         PlanVerb::Show { name } => show(session, &name).await,
+        PlanVerb::Change { name, to, rename } => change(session, &name, &to, rename).await,
         PlanVerb::Exclude { name, paths } => {
             let row = session.backstay.exclude_from_plan(&session.plan(&name).await?.id, paths).await?;
             if session.json {
@@ -73,6 +74,26 @@ async fn add(session: &Session, args: &PlanAddArgs) -> Result<Exit> {
                 row.name
             ))?;
         }
+    }
+    Ok(Exit::Done)
+}
+
+async fn change(session: &Session, name: &str, to: &[String], rename: Option<String>) -> Result<Exit> {
+    let mut draft = session.backstay.plan(&session.plan(name).await?.id).await?.draft;
+    if !to.is_empty() {
+        draft.destinations.clear();
+    }
+    for name in to {
+        draft.destinations.push(session.destination(name).await?.id);
+    }
+    if let Some(name) = rename {
+        draft.name = name;
+    }
+    let row = session.backstay.save_plan(draft).await?.row;
+    if session.json {
+        output::object(&row)?;
+    } else {
+        output::text(&format!("{} writes to {}", row.name, row.destinations.join(", ")))?;
     }
     Ok(Exit::Done)
 }
