@@ -267,7 +267,8 @@ async fn a_cap_on_connections_is_obeyed() {
             put.unwrap();
         }
         assert_eq!(names(&*nas).await.len(), 12);
-        assert_eq!(nas.capabilities().parallel_objects, 2, "learnt");
+        // A connection that is just going away still counts at the server, so one less may be learnt.
+        assert!((1..=2).contains(&nas.capabilities().parallel_objects), "learnt");
     }
 }
 

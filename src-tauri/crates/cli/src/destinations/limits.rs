@@ -113,7 +113,7 @@ fn rule(text: &str) -> Result<BandwidthRuleView> {
         let (hour, minute) = clock.split_once(':').ok_or_else(|| wrong(text))?;
         let (hour, minute): (u16, u16) =
             (hour.trim().parse().map_err(|_| wrong(text))?, minute.trim().parse().map_err(|_| wrong(text))?);
-        if minute > 59 || hour * 60 + minute > 24 * 60 { Err(wrong(text)) } else { Ok(hour * 60 + minute) }
+        if minute > 59 || hour > 24 || hour * 60 + minute > 24 * 60 { Err(wrong(text)) } else { Ok(hour * 60 + minute) }
     };
     Ok(BandwidthRuleView {
         days: numbers,
