@@ -253,8 +253,8 @@ async fn one_file_is_fetched_without_reading_all() {
             source.content().read_to_end(&mut content).await.unwrap();
             assert!(content == files[&wanted].1);
             assert!(source.next().await.unwrap().is_none());
-            // 30 MB lie there; a block or two and their edges were read.
-            assert!(memory.count(Operation::Get) <= 3, "{format:?} {:?}", memory.calls());
+            // 30 MB lie there; a block or two and their edges were read, a segment at most at each edge.
+            assert!(memory.count(Operation::Get) <= 5, "{format:?} {:?}", memory.calls());
         }
     }
 }

@@ -79,14 +79,15 @@ async fn any_changed_field_makes_a_file_be_read_again() {
 async fn equal_content_is_stored_once() {
     let memory = new_vault().await;
     let vault = open(&memory).await;
-    let big = noise(1, 5 << 20);
+    // Each vault cuts by a polynomial of its own, into chunks of at most 8 MiB: so much that one more or less counts little.
+    let big = noise(1, 24 << 20);
     let mut shifted = b"some bytes in front".to_vec();
     shifted.extend_from_slice(&big);
     let files = Files::from([file("srv/a", &big), file("srv/b", &big), file("srv/c", &shifted)]);
     let record = backup(&vault, &files).await;
     let used = vault.used_bytes().await.unwrap();
     // The shifted copy shares all chunks but its first.
-    assert!(used < 9 << 20, "{used}");
+    assert!(used < 40 << 20, "{used}");
     assert!(record.counts.bytes_added <= used);
     assert_same(&files, &read(&vault, &record.id).await.unwrap());
 }
