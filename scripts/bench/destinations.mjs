@@ -286,9 +286,9 @@ export async function destinationsBench({ bin, top, work, tree, runs, row, say, 
   const dir = mkdtempSync(join(work, 'destinations-'));
   const big = join(work, 'big.bin');
   await noise(big, BIG_BYTES);
-  const s3 = await startS3(example(top, 'backstay-lab', 's3_server', 's3'), dir);
   const sshd = await startSshd(join(dir, 'sshd'));
-  const all = { bin, top, dir, big, tree, s3, sshd, runs, row, say };
+  const all = { bin, top, dir, big, tree, sshd, runs, row, say };
+  const needsS3 = new Set(['s3-upload', 's3-vault', 'several', 'limit', 'lost']);
   const parts = {
     archives, 's3-upload': s3Upload, 's3-vault': s3Vault, sftp, 'sftp-delayed': (given) => sftp({ ...given, delayed: true }),
     several, limit: limitKept, lost: linkLost, stream: endlessStream,
@@ -296,6 +296,7 @@ export async function destinationsBench({ bin, top, work, tree, runs, row, say, 
   try {
     for (const [name, part] of Object.entries(parts)) {
       if (only && !only.has(name)) continue;
+      if (needsS3.has(name)) all.s3 ??= await startS3(example(top, 'backstay-lab', 's3_server', 's3'), dir);
       say(`destinations: ${name}…`);
       await part(all).catch((error) => {
         say(`FAILED: ${name}: ${error.message}`);
@@ -304,7 +305,7 @@ export async function destinationsBench({ bin, top, work, tree, runs, row, say, 
     }
   } finally {
     sshd.stop();
-    await s3.stop();
+    await all.s3?.stop();
     rmSync(dir, { recursive: true, force: true });
   }
 }
