@@ -154,7 +154,7 @@ async function sftp({ bin, dir, big, row, runs, sshd, delayed }) {
     const remote = join(folder, 'theirs');
     const peer = (from, to) => {
       if (proxy) return measure(['rclone', 'copyto', from, to], { env: rcloneSftp(sshd, port) });
-      const batch = from.startsWith('lab:') ? `get ${from.slice(4)} ${to}\n` : `put ${from} ${to.slice(4)}\n`;
+      const batch = from.startsWith('lab:') ? `get "${from.slice(4)}" "${to}"\n` : `put "${from}" "${to.slice(4)}"\n`;
       const options = sshd.sshOptions.map((one) => (one === '-p' ? '-P' : one));
       return measure(['sftp', '-q', '-b', '-', ...options, `${sshd.user}@127.0.0.1`], { input: batch });
     };
