@@ -4,7 +4,7 @@ mod limits;
 mod place;
 
 use crate::ask;
-use crate::common::{Session, absolute, path_text};
+use crate::common::{self, Session};
 use crate::options::{DestinationAddArgs, DestinationChangeArgs, DestinationOpenArgs, DestinationVerb, S3Args};
 use crate::output::{self, Exit, cells, time};
 use backstay_contract::{Adopted, DestinationDraft, DestinationRow, TestStep};
@@ -268,24 +268,10 @@ async fn known_use(session: &Session, mut row: DestinationRow) -> Result<Destina
 
 async fn kit(session: &Session, name: &str, out: Option<&Path>) -> Result<Exit> {
     let id = session.destination(name).await?.id;
-    let Some(file) = out else {
-        let kit = session.backstay.recovery_kit(&id).await?;
-        if session.json {
-            output::object(&kit)?
-        } else {
-            output::text(&kit.text)?
-        }
-        return Ok(Exit::Done);
-    };
-    let html = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("html") || e.eq_ignore_ascii_case("htm"));
-    let file = path_text(&absolute(file)?)?;
-    session.backstay.save_recovery_kit(&id, &file, if html { "html" } else { "txt" }).await?;
-    if session.json {
-        output::object(&serde_json::json!({ "file": file }))?;
-    } else {
-        output::text(&format!("Wrote {file}: whoever has it can read every backup, so print it and keep it safe"))?;
+    match out {
+        Some(file) => common::save_kit(session, &id, file, "every backup").await,
+        None => common::print_kit(session, &session.backstay.recovery_kit(&id).await?),
     }
-    Ok(Exit::Done)
 }
 
 async fn confirm(session: &Session, name: &str, word: u32) -> Result<Exit> {

@@ -1,7 +1,7 @@
 //! `backstay plan …`
 
 use crate::ask;
-use crate::common::{Session, absolute, path_text};
+use crate::common::{self, Session};
 use crate::items;
 use crate::options::{PlanAddArgs, PlanVerb};
 use crate::output::{self, Exit, cells, time_or_never};
@@ -123,26 +123,10 @@ fn layout(args: &PlanAddArgs) -> Result<LayoutDraft> {
 
 async fn kit(session: &Session, name: &str, out: Option<&Path>) -> Result<Exit> {
     let id = session.plan(name).await?.id;
-    let Some(file) = out else {
-        let kit = session.backstay.plan_kit(&id).await?;
-        if session.json {
-            output::object(&kit)?
-        } else {
-            output::text(&kit.text)?
-        }
-        return Ok(Exit::Done);
-    };
-    let html = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("html") || e.eq_ignore_ascii_case("htm"));
-    let file = path_text(&absolute(file)?)?;
-    session.backstay.save_recovery_kit(&id, &file, if html { "html" } else { "txt" }).await?;
-    if session.json {
-        output::object(&serde_json::json!({ "file": file }))?;
-    } else {
-        output::text(&format!(
-            "Wrote {file}: whoever has it can read every archive of the plan, so print it and keep it safe"
-        ))?;
+    match out {
+        Some(file) => common::save_kit(session, &id, file, "every archive of the plan").await,
+        None => common::print_kit(session, &session.backstay.plan_kit(&id).await?),
     }
-    Ok(Exit::Done)
 }
 
 fn item_name(item: &backstay_contract::ItemDraft) -> String {
