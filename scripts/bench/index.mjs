@@ -65,7 +65,6 @@ async function backstayBench(bin, sshd, dir, round) {
     const target = join(dir, 'restored');
     restore = await run('restore', 'bench@latest', '--to', `bench:${target}`, '--yes');
     proveRestore(target);
-    rmSync(target, { recursive: true, force: true });
   }
   return { first, unchanged, changed, restore };
 }
@@ -90,7 +89,6 @@ async function resticPush(sshd, dir) {
   if (wanted.has('restore')) {
     const target = join(dir, 'restic-restored');
     restore = await measure(['restic', '-r', repo, '--no-cache', '-q', 'restore', 'latest', '--target', target], { env });
-    rmSync(target, { recursive: true, force: true });
   }
   return { first, second, restore };
 }
@@ -119,18 +117,25 @@ async function backupBench(bin) {
   say(`${files} files, ${(bytes / 1e9).toFixed(2)} GB. ${runs} rounds.`);
   execFileSync('sh', ['-c', 'tar cf - "$1" | cat >/dev/null', 'sh', tree], { stdio: ['ignore', 'ignore', 'ignore'] });
   const all = { ours: [], push: [], sshfs: [] };
-  for (let round = 0; round < runs; round++) {
-    const dir = mkdtempSync(join(work, 'round-'));
-    const sshd = await startSshd(join(dir, 'sshd'));
-    try {
-      all.push.push(await resticPush(sshd, dir));
-      all.ours.push(await backstayBench(bin, sshd, dir, round));
-      if (round === 0 && existsSync('/dev/fuse')) all.sshfs.push(await resticSshfs(sshd, dir));
-      say(`round ${round + 1} done: ours ${all.ours.at(-1).first.seconds.toFixed(1)} s, restic push ${all.push.at(-1).first.seconds.toFixed(1)} s`);
-    } finally {
-      sshd.stop();
-      rmSync(dir, { recursive: true, force: true });
+  // All rounds' folders stay until the last one: for some minutes after many files were deleted, ext4 makes new files
+  // many times slower (it passes over each inode that was in use lately), which would be measured instead of a restore.
+  const folders = [];
+  try {
+    for (let round = 0; round < runs; round++) {
+      const dir = mkdtempSync(join(work, 'round-'));
+      folders.push(dir);
+      const sshd = await startSshd(join(dir, 'sshd'));
+      try {
+        all.push.push(await resticPush(sshd, dir));
+        all.ours.push(await backstayBench(bin, sshd, dir, round));
+        if (round === 0 && existsSync('/dev/fuse')) all.sshfs.push(await resticSshfs(sshd, dir));
+        say(`round ${round + 1} done: ours ${all.ours.at(-1).first.seconds.toFixed(1)} s, restic push ${all.push.at(-1).first.seconds.toFixed(1)} s`);
+      } finally {
+        sshd.stop();
+      }
     }
+  } finally {
+    for (const dir of folders) rmSync(dir, { recursive: true, force: true });
   }
   const seconds = (list, part) => median(list.map((one) => one[part].seconds));
   const first = seconds(all.ours, 'first');

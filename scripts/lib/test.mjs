@@ -30,15 +30,33 @@ const NODE_FAILED = /^(?:#|ℹ) fail (\d+)/gm;
 
 const sum = (text, pattern) => [...text.matchAll(pattern)].reduce((all, match) => all + Number(match[1]), 0);
 
+/** What a runner says of each test that failed, to be read again below the summary: the place it stands at is far above. */
+const FAILURES = [
+  // Node's test runner, in TAP: the name, and the block of its error.
+  /^ *not ok \d+ - (?!.*# (?:SKIP|TODO))[^\n]*(?:\n +(?! |\.\.\.$)[^\n]*){0,60}/gm,
+  // Rust: the test, and what it panicked with.
+  /^test [^\n]* \.\.\. FAILED$/gm,
+  /^thread '[^\n]*' (?:\(\d+\) )?panicked at [^\n]*(?:\n(?!stack backtrace:|note: )[^\n]*){0,8}/gm,
+  // Vitest.
+  /^ *FAIL {2}[^\n]*\n[^\n]*/gm,
+];
+
+/** Returns what a failed runner said of its failures, in the order of the runner; of one that kept silent, its last lines. */
+function reasons({ ok, text }) {
+  if (ok) return [];
+  const found = FAILURES.flatMap((pattern) => text.match(pattern) ?? []);
+  return found.length > 0 ? found : [text.trimEnd().split('\n').slice(-20).join('\n')];
+}
+
 /** One check counts as one test. */
 async function check(program, args, options) {
-  const { ok } = await watch(program, args, options);
-  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+  const result = await watch(program, args, options);
+  return { passed: result.ok ? 1 : 0, failed: result.ok ? 0 : 1, reasons: reasons(result) };
 }
 
 /** Counts from a runner's own summary; a runner that fails without saying how many counts as one failure. */
 function counted({ ok, text }, passed, failed) {
-  const result = { passed: sum(text, passed), failed: sum(text, failed) };
+  const result = { passed: sum(text, passed), failed: sum(text, failed), reasons: reasons({ ok, text }) };
   if (!ok && result.failed === 0) result.failed = 1;
   if (ok && result.passed === 0) return { passed: 0, failed: 1, note: 'no test ran' };
   return result;
@@ -72,10 +90,15 @@ async function windows() {
 
 async function journeys() {
   const built = await watch('cargo', ['build', '-p', 'backstay-app', '-p', 'backstay-cli', '--features', 'backstay-app/window']);
-  if (!built.ok) return { passed: 0, failed: 1, note: 'the app did not build' };
+  if (!built.ok) return { passed: 0, failed: 1, note: 'the app did not build', reasons: reasons(built) };
+  // As a part of the workspace it has the features that the Rust tests built it with, and is there already.
+  const store = await watch('cargo', ['build', '--workspace', '--example', 's3_server']);
+  if (!store.ok) return { passed: 0, failed: 1, note: 'the S3 server of the lab did not build', reasons: reasons(store) };
   const bin = (name) => join(targetFolder(), 'debug', name);
-  const env = { BACKSTAY_APP_BINARY: bin('backstay-app'), BACKSTAY_CLI_BINARY: bin('backstay') };
-  return counted(await watch('node', ['tests/e2e/run.mjs'], { env }), NODE_PASSED, NODE_FAILED);
+  const env = { BACKSTAY_APP_BINARY: bin('backstay-app'), BACKSTAY_CLI_BINARY: bin('backstay'), BACKSTAY_S3_BINARY: bin('examples/s3_server') };
+  const result = await watch('node', ['tests/e2e/run.mjs'], { env });
+  const skipped = [...new Set(result.text.split('\n').filter((line) => /^(# )?skipped: /.test(line)).map((line) => line.replace(/^# /, '')))];
+  return { ...counted(result, NODE_PASSED, NODE_FAILED), skipped };
 }
 
 const PARTS = [
@@ -110,7 +133,7 @@ export async function main(wanted) {
     say(`\n== ${title}`);
     const begun = Date.now();
     const result = await test();
-    rows.push({ title, seconds: Math.round((Date.now() - begun) / 1000), skipped: [], note: '', ...result });
+    rows.push({ title, seconds: Math.round((Date.now() - begun) / 1000), skipped: [], note: '', reasons: [], ...result });
   }
   return summary(rows);
 }
@@ -127,6 +150,10 @@ function summary(rows) {
     const counts = `${row.passed} passed, ${row.failed} failed`;
     console.log(`${row.failed > 0 ? 'FAILED' : 'ok    '}  ${row.title.padEnd(30)} ${counts.padEnd(24)} ${row.seconds} s  ${row.note}`);
     for (const line of row.skipped) console.log(`          ${line}`);
+  }
+  for (const row of rows.filter(({ reasons }) => reasons.length > 0)) {
+    say(`\n== What failed: ${row.title}`);
+    for (const reason of row.reasons) console.log(reason);
   }
   writeFileSync(join(RESULTS, 'summary.json'), JSON.stringify(rows, null, 2));
   const total = (key) => rows.reduce((all, row) => all + row[key], 0);

@@ -1,6 +1,6 @@
 //! The engine as the window's state: open, or not and why.
 
-use backstay_contract::{Event, IpcError, RunFilter};
+use backstay_contract::{Event, IpcError};
 use backstay_engine::Backstay;
 use std::sync::{Mutex, PoisonError};
 use tauri::async_runtime::JoinHandle;
@@ -39,16 +39,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Counts runs going on or waiting; 0 where it cannot be told.
-    pub async fn active_runs(&self) -> u64 {
-        let Ok(backstay) = &self.opened else { return 0 };
-        let filter = RunFilter { active: true, limit: 1, ..RunFilter::default() };
-        match backstay.runs(filter).await {
-            Ok(page) => page.total,
-            Err(error) => {
-                tracing::warn!("cannot count the active runs: {error}");
-                0
-            }
-        }
+    /// Counts the runs that would end with this process.
+    pub fn own_runs(&self) -> usize {
+        self.opened.as_ref().map_or(0, Backstay::own_runs)
     }
 }

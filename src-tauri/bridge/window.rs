@@ -112,7 +112,7 @@ pub fn show<R: Runtime>(app: &AppHandle<R>) {
 
 /// Closes the window: without runs the app ends; with runs it goes on out of sight, and says so.
 async fn close<R: Runtime>(app: &AppHandle<R>) {
-    let runs = app.state::<Engine>().active_runs().await;
+    let runs = app.state::<Engine>().own_runs();
     if runs == 0 {
         return end(app);
     }
@@ -142,7 +142,7 @@ async fn end_when_done<R: Runtime>(app: &AppHandle<R>) {
         if window.is_visible().unwrap_or(true) {
             return;
         }
-        if app.state::<Engine>().active_runs().await == 0 {
+        if app.state::<Engine>().own_runs() == 0 {
             return end(app);
         }
     }
@@ -150,7 +150,7 @@ async fn end_when_done<R: Runtime>(app: &AppHandle<R>) {
 
 /// Quits; with runs going on it asks first, and then cancels them and waits for their clean end.
 async fn quit<R: Runtime>(app: &AppHandle<R>) {
-    if app.state::<Engine>().active_runs().await == 0 {
+    if app.state::<Engine>().own_runs() == 0 {
         return end(app);
     }
     let (answer, asked) = tokio::sync::oneshot::channel();
@@ -177,22 +177,13 @@ pub fn may_exit<R: Runtime>(app: &AppHandle<R>) -> bool {
     false
 }
 
+/// Cancels this process's runs and waits for their clean end; what another process runs goes on.
 async fn cancel_all<R: Runtime>(app: &AppHandle<R>) {
     let engine = app.state::<Engine>();
     let Ok(backstay) = engine.ready() else { return };
-    let filter = backstay_contract::RunFilter { active: true, limit: 1000, ..Default::default() };
-    match backstay.runs(filter).await {
-        Ok(page) => {
-            for run in page.rows {
-                if let Err(error) = backstay.cancel_run(&run.id).await {
-                    tracing::warn!("cannot cancel run {}: {error}", run.id);
-                }
-            }
-        }
-        Err(error) => tracing::warn!("cannot list the runs to cancel: {error}"),
-    }
+    backstay.cancel_own_runs().await;
     let ended = async {
-        while engine.active_runs().await > 0 {
+        while engine.own_runs() > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

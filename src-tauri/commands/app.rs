@@ -35,6 +35,13 @@ pub async fn secrets_status(engine: State<'_, Engine>) -> Result<SecretsStatus, 
     engine.ready()?.secrets_status().await.map_err(ipc)
 }
 
+/// Tries the keyring anew.
+#[tauri::command]
+#[specta::specta]
+pub async fn secrets_try_keyring(engine: State<'_, Engine>) -> Result<SecretsStatus, IpcError> {
+    engine.ready()?.secrets_try_keyring().await.map_err(ipc)
+}
+
 /// Unlocks the sealed secrets file.
 #[tauri::command]
 #[specta::specta]

@@ -2,8 +2,8 @@
 
 use crate::bridge::{Engine, ipc};
 use backstay_contract::{
-    Adopted, BucketMade, DestinationAdded, DestinationDraft, DestinationRow, DestinationTest, ExistingFound, IpcError,
-    Limits, RecoveryKit, S3Provider,
+    Adopted, BucketMade, CleanupRule, DestinationAdded, DestinationDraft, DestinationRow, DestinationTest,
+    ExistingFound, IpcError, Limits, RecoveryKit, S3Provider,
 };
 use backstay_core::Secret;
 use tauri::State;
@@ -40,11 +40,29 @@ pub async fn test_destination(
     engine.ready()?.test_destination(draft, &test).await.map_err(ipc)
 }
 
+/// Looks at a place with existing backups step by step, without writing; steps are events as those of a test.
+#[tauri::command]
+#[specta::specta]
+pub async fn look_at_destination(
+    engine: State<'_, Engine>,
+    draft: DestinationDraft,
+    test: String,
+) -> Result<DestinationTest, IpcError> {
+    engine.ready()?.look_at_destination(draft, &test).await.map_err(ipc)
+}
+
 /// Makes a bucket that is private, versioned, encrypted and swept of stray uploads.
 #[tauri::command]
 #[specta::specta]
 pub async fn make_bucket(engine: State<'_, Engine>, draft: DestinationDraft) -> Result<BucketMade, IpcError> {
     engine.ready()?.make_bucket(draft).await.map_err(ipc)
+}
+
+/// Sets the clean-up rule of a bucket, and returns it as the bucket then tells it.
+#[tauri::command]
+#[specta::specta]
+pub async fn set_cleanup_rule(engine: State<'_, Engine>, destination: String) -> Result<CleanupRule, IpcError> {
+    engine.ready()?.set_cleanup_rule(&destination).await.map_err(ipc)
 }
 
 /// Makes or opens the vault at a destination and adds it.

@@ -115,6 +115,12 @@ async fn a_cut_or_missing_archive_is_found_and_what_is_before_the_cut_is_good() 
                 Err(error) => assert_eq!(error.class, ErrorClass::Corrupt, "{error}"),
             }
             assert!(one.faults(0).await[0].1.contains("missing"));
+            // What is left of it is no copy, and hides none: it can be brought back from elsewhere.
+            let archives = open(&one.memory);
+            assert_eq!(archives.list().await.unwrap(), []);
+            assert_eq!(archives.unreadable().len(), 1);
+            one.memory.tamper(&one.key, Some(whole));
+            assert_eq!(archives.list().await.unwrap().len(), 1);
         }
     }
 }

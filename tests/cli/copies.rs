@@ -3,25 +3,10 @@
 use crate::{Home, text};
 use std::time::Duration;
 
-/// So much that does not compress keeps a backup busy for a while.
-fn big_data(home: &Home, seed: u64) {
-    let mut state = 88_172_645_463_325_252_u64 ^ seed;
-    for n in 0..12 {
-        let mut content = Vec::with_capacity(2 << 20);
-        while content.len() < 2 << 20 {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            content.extend_from_slice(&state.to_le_bytes());
-        }
-        home.write(&format!("data/big-{n}"), &content);
-    }
-}
-
 /// Two folders that hold copies of one vault, and a plan that writes to both.
 fn with_two() -> Home {
     let home = Home::new();
-    big_data(&home, 1);
+    home.write_noise(12, 1);
     home.json(&["destination", "add", "nas", "local", text(&home.path("vault"))]);
     home.json(&["destination", "add", "usb", "--no-vault", "local", text(&home.path("usb"))]);
     let item = format!("files:{}", text(&home.path("data")));
@@ -33,7 +18,7 @@ fn with_two() -> Home {
 fn killed_at_any_moment_both_copies_are_whole_and_the_next_run_is_good_at_both() {
     let home = with_two();
     for (n, pause) in [60_u64, 250, 400, 700, 1100].into_iter().enumerate() {
-        big_data(&home, n as u64 + 2);
+        home.write_noise(12, n as u64 + 2);
         let mut child = home.start(&["backup", "p"]);
         std::thread::sleep(Duration::from_millis(pause));
         child.kill().unwrap();
@@ -59,7 +44,7 @@ fn a_copy_away_is_named_then_made_good_deleted_and_freed() {
     home.json(&["backup", "p"]);
     std::fs::rename(home.path("usb"), home.path("away")).unwrap();
     std::fs::write(home.path("usb"), b"no folder").unwrap();
-    big_data(&home, 9);
+    home.write_noise(12, 9);
     let run = home.json_ending(3, &["backup", "p"]);
     assert_eq!(run["row"]["state"], "done_with_problems", "{run}");
     std::fs::remove_file(home.path("usb")).unwrap();

@@ -1,6 +1,6 @@
 //! Exit codes, and what a kill leaves.
 
-use crate::{Home, said, text};
+use crate::{Home, PASSPHRASE, said, text};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -47,27 +47,11 @@ fn signal(child: &std::process::Child, name: &str) {
     assert!(ended.success());
 }
 
-/// So much that does not compress keeps a backup busy for a while.
-#[cfg(unix)]
-fn big_data(home: &Home) {
-    let mut state = 88_172_645_463_325_252_u64;
-    for n in 0..24 {
-        let mut content = Vec::with_capacity(2 << 20);
-        while content.len() < 2 << 20 {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            content.extend_from_slice(&state.to_le_bytes());
-        }
-        home.write(&format!("data/big-{n}"), &content);
-    }
-}
-
 #[cfg(unix)]
 #[test]
 fn control_c_cancels_cleanly() {
     let home = Home::with_plan();
-    big_data(&home);
+    home.write_noise(24, 0);
     let mut child = home.start(&["backup", "p", "--json"]);
     wait_for_run(&home, &mut child);
     signal(&child, "INT");
@@ -101,7 +85,7 @@ fn wait_for_run(home: &Home, child: &mut std::process::Child) {
 #[test]
 fn a_kill_at_any_moment_leaves_what_was_there_and_the_next_run_succeeds() {
     let home = Home::with_plan();
-    big_data(&home);
+    home.write_noise(24, 0);
     let began = Instant::now();
     assert_eq!(home.json(&["backup", "p"])["row"]["state"], "done");
     let usual = began.elapsed().as_millis() as u64;
@@ -135,4 +119,17 @@ fn a_kill_at_any_moment_leaves_what_was_there_and_the_next_run_succeeds() {
         assert!(std::fs::read(before).unwrap() == std::fs::read(after).unwrap(), "{name:?} differs");
     }
     assert_eq!(home.json(&["audit", "verify"])["fault"], serde_json::Value::Null);
+}
+
+#[test]
+fn no_sealed_file_is_begun_unasked_where_a_keyring_was_used() {
+    let home = Home::new();
+    home.write("home/keyring.id", b"0123456789abcdef");
+    let status = home.json(&["secrets", "status"]);
+    assert_eq!((status["state"].as_str(), status["keyring_used"].as_bool()), (Some("keyring_closed"), Some(true)));
+    assert!(!home.path("home/secrets.sealed").exists());
+    let made = home.run_with(&["secrets", "create"], &format!("{PASSPHRASE}\n"));
+    assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+    assert!(said(&made).contains("Secrets of this home rest in the keyring"), "{}", said(&made));
+    assert_eq!(home.json(&["secrets", "status"])["state"], "ready");
 }

@@ -4,6 +4,8 @@
 mod copies;
 #[cfg(unix)]
 mod databases;
+#[cfg(unix)]
+mod everywhere;
 mod faults;
 mod main_job;
 #[cfg(unix)]
@@ -36,6 +38,20 @@ impl Home {
         std::fs::write(&path, content).unwrap();
         path
     }
+    /// Writes so many files of 2 MiB that do not compress: they keep a backup busy for a while.
+    fn write_noise(&self, files: usize, seed: u64) {
+        let mut state = 88_172_645_463_325_252_u64 ^ seed;
+        for n in 0..files {
+            let mut content = Vec::with_capacity(2 << 20);
+            while content.len() < 2 << 20 {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                content.extend_from_slice(&state.to_le_bytes());
+            }
+            self.write(&format!("data/big-{n}"), &content);
+        }
+    }
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
         command
@@ -44,6 +60,8 @@ impl Home {
             .env("BACKSTAY_PASSPHRASE", PASSPHRASE)
             .env("BACKSTAY_NO_KEYRING", "1")
             .env("HOME", self.dir.path())
+            // What is kept of far vaults stays in this home as well.
+            .env_remove("XDG_CACHE_HOME")
             .env_remove("SSH_AUTH_SOCK")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

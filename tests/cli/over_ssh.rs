@@ -66,3 +66,78 @@ fn a_lab_server_is_added_backed_up_and_restored() {
     let offline = home.json_ending(1, &["backup", "web"]);
     assert_eq!(offline["row"]["error"]["code"], "offline", "{offline}");
 }
+
+#[test]
+fn a_changed_host_key_stops_a_server_with_a_plan_until_it_is_accepted() {
+    let (Some(sshd), Some(other)) = (Sshd::start(), Sshd::start()) else { return };
+    let user = sshd.add_user(SudoRight::None);
+    let home = Home::new();
+    let address = format!("{}@127.0.0.1:{}", user.name, sshd.port());
+    let key = sshd.key_file();
+    home.json(&["server", "add", "lab", "--ssh", &address, "--key", text(&key), "--trust-first-use"]);
+    let beside = other.add_user(SudoRight::None);
+    let far = format!("{}@127.0.0.1:{}", beside.name, other.port());
+    home.json(&["server", "add", "other", "--ssh", &far, "--key", text(&other.key_file()), "--trust-first-use"]);
+    std::fs::write(user.home.join("file"), b"content").unwrap();
+    home.json(&["destination", "add", "nas", "local", text(&home.path("vault"))]);
+    let item = format!("files:{}", text(&user.home));
+    home.json(&["plan", "add", "web", "--server", "lab", "--item", &item, "--to", "nas"]);
+    assert_eq!(home.json(&["backup", "web"])["row"]["state"], "done");
+
+    let before = sshd.fingerprint();
+    sshd.change_host_key();
+    let now = sshd.fingerprint();
+    let refused = home.json_ending(1, &["backup", "web"]);
+    assert_eq!(refused["row"]["error"]["code"], "host_key_changed", "{refused}");
+    // No way around it: not by testing, not by any change that does not name the new key, not by first use.
+    assert_eq!(home.json_ending(1, &["server", "test", "lab"])["ok"], false);
+    for more in [&["--trust-first-use"][..], &["--no-test"], &["--ssh", &address], &["--fingerprint", &before]] {
+        let output = home.run(&[&["server", "change", "lab"], more].concat());
+        assert_eq!(output.status.code(), Some(1), "{more:?}: {}", said(&output));
+        let text = said(&output);
+        assert!(text.contains(&before) && text.contains(&format!("--fingerprint {now}")), "{text}");
+    }
+    assert_eq!(home.json(&["server", "show", "lab"])["fingerprint"], before.as_str());
+
+    home.json(&["server", "change", "lab", "--fingerprint", &now]);
+    let shown = home.json(&["server", "show", "lab"]);
+    assert_eq!(shown["fingerprint"], now.as_str());
+    assert_eq!(shown["draft"]["auth"], "key", "what was not named stays");
+    assert_eq!(home.json(&["backup", "web"])["row"]["state"], "done");
+    assert_eq!(home.json(&["server", "show", "other"])["fingerprint"], other.fingerprint().as_str());
+    assert_eq!(home.json(&["server", "test", "other"])["ok"], true);
+    let audit = home.json(&["audit", "list"]).to_string();
+    let accepted = format!("lab: 127.0.0.1:{} {now}, instead of {before}", sshd.port());
+    assert!(audit.contains("host_key.accept") && audit.contains(&accepted), "{audit}");
+}
+
+#[test]
+fn the_key_of_a_jump_host_is_accepted_apart_from_the_servers() {
+    let (Some(sshd), Some(bastion)) = (Sshd::start(), Sshd::start()) else { return };
+    let (user, guard) = (sshd.add_user(SudoRight::None), bastion.add_user(SudoRight::None));
+    bastion.authorize_key(&guard.name, &std::fs::read(sshd.dir().join("user_key.pub")).unwrap());
+    let home = Home::new();
+    let address = format!("{}@127.0.0.1:{}", user.name, sshd.port());
+    let jump = format!("{}@127.0.0.1:{}", guard.name, bastion.port());
+    let key = sshd.key_file();
+    let add = ["server", "add", "lab", "--ssh", &address, "--key", text(&key), "--jump", &jump];
+    let (own, its) = (sshd.fingerprint(), bastion.fingerprint());
+    let unknown = home.run(&add);
+    assert!(said(&unknown).contains(&format!("--jump-fingerprint {its}")), "{}", said(&unknown));
+    let passed = [&add[..], &["--jump-fingerprint", &its]].concat();
+    let unknown = home.run(&passed);
+    assert!(said(&unknown).contains(&format!("--fingerprint {own}")), "{}", said(&unknown));
+    home.json(&[&passed[..], &["--fingerprint", &own]].concat());
+
+    bastion.change_host_key();
+    let now = bastion.fingerprint();
+    let changed = home.run(&["server", "change", "lab"]);
+    assert!(said(&changed).contains(&format!("--jump-fingerprint {now}")), "{}", said(&changed));
+    let wrong = home.run(&["server", "change", "lab", "--fingerprint", &now]);
+    assert_eq!(wrong.status.code(), Some(1), "the jump host's key is not the server's: {}", said(&wrong));
+    home.json(&["server", "change", "lab", "--jump-fingerprint", &now]);
+    assert_eq!(home.json(&["server", "test", "lab"])["ok"], true);
+    assert_eq!(home.json(&["server", "show", "lab"])["fingerprint"], own.as_str());
+    let too_many = home.run(&["server", "change", "lab", "--no-jump", "--jump-fingerprint", &now]);
+    assert_eq!(too_many.status.code(), Some(2), "{}", said(&too_many));
+}

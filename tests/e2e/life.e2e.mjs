@@ -11,6 +11,7 @@ import { makeHeavy } from './lib/files.mjs';
 import { addPlan, addVault, runEnd } from './lib/ready.mjs';
 import { journey } from './lib/steps.mjs';
 import { CONTROL, waitFor } from './lib/webdriver.mjs';
+import { go } from './lib/wizard.mjs';
 
 /** The title of Backstay's own window. */
 const OURS = '^Backstay$';
@@ -72,11 +73,11 @@ async function hold(run) {
 }
 
 test('a run shows how it stands, and is cancelled', async () => {
-  await session.click('link', /^Plans/);
+  await go(session, 'Plans');
   await session.click('row', /heavy nightly/);
   await session.click('button', 'Back up now');
   const run = await waitFor('a run', async () => (await session.invoke('runs', { filter: { active: true } })).rows[0]?.id);
-  await session.click('link', /^Activity/);
+  await go(session, 'Activity');
   await hold(run);
   const bar = await session.get('progressbar');
   const value = Number((await session.run((element) => element.getAttribute('aria-valuenow'), bar)) ?? 0);

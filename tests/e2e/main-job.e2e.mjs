@@ -8,6 +8,7 @@ import { after, before } from 'node:test';
 import { startSshd } from '../../scripts/bench/sshd.mjs';
 import { Scene, SCREENS } from './lib/app.mjs';
 import { assertSame, inventory, makeSite, untar } from './lib/files.mjs';
+import { look } from './lib/look.mjs';
 import { journey } from './lib/steps.mjs';
 import { backUpNow, endOf, finishPlan, go as goTo, takeAllOut } from './lib/wizard.mjs';
 
@@ -152,8 +153,7 @@ test('a restore into another folder shows a preview first, and brings all back',
   await session.fill('Folder on web-1', target);
   await session.click('button', 'Show what would happen');
   await session.see('Left alone', 30_000);
-  await session.settle();
-  await session.screenshot(join(SCREENS, 'restore-preview.png'));
+  await look(session, 'restore-preview');
   await session.click('button', 'Restore to web-1');
   const dialog = await session.get('dialog');
   await session.click('button', 'Restore to web-1', { within: dialog });
@@ -181,8 +181,7 @@ test('replace needs the name typed, and makes the folder as it was', async () =>
   await session.fill(/to confirm$/, 'web-2');
   assert.equal(await session.run((button) => button.disabled, confirm), true, 'not with another name');
   await session.fill(/to confirm$/, 'web-1');
-  await session.settle();
-  await session.screenshot(join(SCREENS, 'restore-confirm.png'));
+  await look(session, 'restore-confirm');
   await session.click('button', 'Restore to web-1', { within: dialog });
   await session.see('Restored to web-1', 60_000);
   await assertSame(saved, site);

@@ -175,6 +175,32 @@ async fn a_damaged_archive_is_named_and_the_other_copy_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sync_writes_a_damaged_archive_anew_and_never_from_a_damaged_one() {
+    let pair = Pair::new().await;
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    let row = pair.newest().await;
+    let (key, whole) = archive_of(&pair.b.1);
+    let mut flipped = whole.to_vec();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    let flipped = bytes::Bytes::from(flipped);
+    pair.b.1.tamper(&key, Some(flipped.clone()));
+    let verify = pair.world.engine.start_verify_destination(&pair.b.0, 100).await.unwrap();
+    assert_eq!(pair.world.end(&verify).await.row.state, "done_with_problems");
+    // Damaged at the other as well, nothing is replaced.
+    pair.a.1.tamper(&key, Some(flipped.clone()));
+    let sync = pair.sync(&pair.b.0).await;
+    assert_eq!(sync.row.state, "done_with_problems", "{:?} {:?}", sync.row.error, sync.log);
+    assert_eq!(pair.b.1.object(&key), Some(flipped));
+    pair.a.1.tamper(&key, Some(whole.clone()));
+    let sync = pair.sync(&pair.b.0).await;
+    assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
+    assert_eq!(pair.b.1.object(&key), Some(whole));
+    let verify = pair.world.engine.start_verify(&row.id).await.unwrap();
+    assert_eq!(pair.world.end(&verify).await.row.state, "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_download_that_was_cut_off_goes_on_and_ends_with_the_right_hash() {
     let pair = Pair::new().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
@@ -234,4 +260,59 @@ async fn an_archive_is_repacked_on_the_way_and_deleted_at_once() {
     assert!(report.freed_bytes > 6_000_000);
     assert!(archives(&pair.a.1).is_empty() && archives(&pair.b.1).is_empty());
     assert_eq!(pair.world.backup_count().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_packed_download_goes_on_after_its_last_mark() {
+    let pair = Pair::new().await;
+    // Far more than is read ahead.
+    for n in 0..12_u8 {
+        pair.world.write(&format!("data/more/file-{n}"), &noise(n.into(), 2_500_000));
+    }
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    let row = pair.newest().await;
+    let mut request = pair.request(vec![row.id.clone()], "tar.gz");
+    request.destination = Some(pair.a.0.clone());
+    pair.a.1.set_rate(Some(8_000_000));
+    let run = pair.world.engine.start_download(request).await.unwrap();
+    let folder = pair.world.path("downloads");
+    let part = || {
+        let mut files = std::fs::read_dir(&folder).unwrap().map(|found| found.unwrap());
+        files.find(|file| file.path().extension().is_some_and(|ending| ending == "part"))?.metadata().ok()
+    };
+    // A mark is kept after each of the files: before this there were some.
+    pair.world.until("some marks are kept", || part().is_some_and(|part| part.len() > 8_000_000)).await;
+    pair.world.engine.cancel_run(&run).await.unwrap();
+    let stopped = pair.world.end(&run).await;
+    assert_eq!(stopped.row.state, "cancelled", "{:?}", stopped.log);
+    assert!(stopped.row.resumable && part().is_some());
+    // Cancelled before it had its turn, it can still go on.
+    let run = pair.world.engine.resume_download(&run).await.unwrap();
+    pair.world.engine.cancel_run(&run).await.unwrap();
+    let waiting = pair.world.end(&run).await;
+    assert!(waiting.row.state == "cancelled" && waiting.row.resumable, "{:?}", waiting.log);
+    pair.a.1.set_rate(None);
+    let run = pair.world.engine.resume_download(&run).await.unwrap();
+    let run = pair.world.end(&run).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    assert!(run.log.iter().any(|line| line.text.starts_with("Went on after")), "{:?}", run.log);
+    // With the backup's own description.
+    assert_eq!(run.row.files, 25, "the whole file is counted");
+    assert!(run.row.bytes > 12 * 2_800_000);
+    let names: Vec<_> = tree(&folder).into_keys().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    let unpacked = pair.world.path("unpacked");
+    std::fs::create_dir(&unpacked).unwrap();
+    let archive = folder.join(&names[0]);
+    let tar = std::process::Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&unpacked).status().unwrap();
+    assert!(tar.success());
+    for n in 0..12_u8 {
+        for (path, length) in
+            [(format!("data/sub-{}/file-{n}", n % 3), 300_000), (format!("data/more/file-{n}"), 2_500_000)]
+        {
+            let path = pair.world.path(&path);
+            let found = std::fs::read(unpacked.join(path.strip_prefix("/").unwrap())).unwrap();
+            assert!(found == noise(n.into(), length), "{}", path.display());
+        }
+    }
 }

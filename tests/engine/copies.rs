@@ -1,5 +1,7 @@
 //! Plans that write to several destinations: each copy on its own, made good later, read where it is whole.
 
+mod mended;
+
 use crate::support::*;
 use backstay_contract::{DestinationDraft, Event, PlanDraft, RestoreRequest};
 use backstay_core::layout::Layout;
@@ -154,6 +156,7 @@ async fn one_read_goes_to_both_and_both_are_whole() {
     let last = legs.next_back().unwrap();
     assert_eq!(last.iter().map(|leg| leg.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert!(last.iter().all(|leg| leg.state == "done" && leg.bytes > 300_000), "{last:?}");
+    assert!(last.iter().all(|leg| leg.bytes_total == Some(leg.bytes)), "{last:?}");
     // The next one is small at both.
     pair.change(3);
     let run = pair.world.back_up(&pair.plan).await;
@@ -223,6 +226,31 @@ async fn a_short_fault_is_mended_at_the_end_of_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_sync_copies_has_a_total_from_the_start() {
+    let pair = Pair::new().await;
+    pair.b.1.set_offline(true);
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done_with_problems");
+    pair.b.1.set_offline(false);
+    pair.b.1.set_rate(Some(300_000));
+    let mut events = pair.world.engine.subscribe();
+    let sync = pair.sync(&pair.b.0).await;
+    assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
+    let legs = drain(&mut events).into_iter().filter_map(|event| match event {
+        Event::Progress { progress } => progress.destinations.into_iter().next(),
+        _ => None,
+    });
+    let legs: Vec<_> = legs.collect();
+    let last = legs.last().unwrap();
+    assert_eq!((last.state.as_str(), last.bytes_total), ("done", Some(last.bytes)));
+    let on_the_way: Vec<_> = legs.iter().filter(|leg| leg.bytes > 10_000 && leg.bytes < 250_000).collect();
+    assert!(!on_the_way.is_empty(), "{legs:?}");
+    for leg in on_the_way {
+        let total = leg.bytes_total.unwrap();
+        assert!(total > last.bytes * 8 / 10 && total <= last.bytes, "{leg:?} {last:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_primary_the_other_goes_on_and_the_primary_is_made_good() {
     let pair = Pair::new().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
@@ -230,6 +258,7 @@ async fn without_the_primary_the_other_goes_on_and_the_primary_is_made_good() {
     pair.change(1);
     let run = pair.world.back_up(&pair.plan).await;
     assert_eq!(run.row.state, "done_with_problems", "{:?} {:?}", run.row.error, run.log);
+    assert_eq!(run.next, None, "only a copy is missing: nothing that was read is amiss");
     assert_eq!(pair.row(0).await.destinations, ["b"]);
     assert_eq!(pair.row(0).await.problems, 0, "the backup itself is good");
     assert_eq!(pair.whole(&pair.b.1).await, 2);
@@ -249,6 +278,19 @@ async fn without_the_primary_the_other_goes_on_and_the_primary_is_made_good() {
     let run = pair.world.back_up(&pair.plan).await;
     assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
     assert_eq!((pair.whole(&pair.a.1).await, pair.whole(&pair.b.1).await), (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_one_destination_waits_for_no_other() {
+    let pair = Pair::new().await;
+    pair.a.1.set_delay(Some(std::time::Duration::from_secs(600)));
+    pair.a.1.forget_calls();
+    let engine = &pair.world.engine;
+    assert_eq!(engine.destination_id("b").unwrap().as_ref(), Some(&pair.b.0));
+    assert_eq!(engine.destination_id(&pair.b.0).unwrap().as_ref(), Some(&pair.b.0));
+    assert_eq!(engine.destination_id("c").unwrap(), None);
+    assert_eq!(engine.destination_row(&pair.b.0).await.unwrap().name, "b");
+    assert!(pair.a.1.calls().is_empty(), "{:?}", pair.a.1.calls());
 }
 
 #[tokio::test(flavor = "multi_thread")]

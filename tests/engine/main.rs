@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod archives;
+mod cold;
 mod copies;
 mod cuts;
+mod leftovers;
+mod locks;
 mod main_job;
 mod outcomes;
+mod own_folders;
 mod places;
 mod restores;
 mod setup;

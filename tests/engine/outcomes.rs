@@ -224,3 +224,30 @@ async fn another_process_can_cancel_our_run() {
     .await
     .expect("the wish is cleared away");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_quits_counts_and_cancels_only_his_own_runs() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let mut runs = Vec::new();
+    let other = backstay_engine::Backstay::open(world.path("home"), world.parts.clone()).await.unwrap();
+    for (name, engine) in [("ours", &world.engine), ("theirs", &other)] {
+        let plan = world.plan(name, &destination, vec![scripted(name)]).await;
+        world.parts.scripted.will(name, Act::Hang);
+        runs.push(engine.start_backup(&plan).await.unwrap());
+    }
+    world.until("both collect", || world.parts.scripted.collecting.load(Ordering::SeqCst) == 2).await;
+    assert_eq!((world.engine.own_runs(), other.own_runs()), (1, 1));
+    for (run, elsewhere) in runs.iter().zip([false, true]) {
+        let row = world.engine.run(run).await.unwrap().row;
+        assert_eq!((row.elsewhere, row.progress.is_some()), (elsewhere, !elsewhere));
+    }
+    world.engine.cancel_own_runs().await;
+    assert_eq!(world.end(&runs[0]).await.row.state, "cancelled");
+    assert!(!world.path("home/runs").join(format!("{}.cancel", runs[1])).exists());
+    assert_eq!(world.engine.run(&runs[1]).await.unwrap().row.state, "running");
+    world.until("ours is over", || world.engine.own_runs() == 0).await;
+    other.cancel_own_runs().await;
+    let row = world.end(&runs[1]).await.row;
+    assert_eq!((row.state.as_str(), row.elsewhere), ("cancelled", false));
+}

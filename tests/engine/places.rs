@@ -11,13 +11,13 @@ use backstay_destinations::mirror::{Leg, LegEvent, Mirror};
 use backstay_destinations::wrap::Limit;
 use backstay_destinations::{Opening, ProbeStep};
 use backstay_engine::{
-    DestinationAccess, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, Probed, ProbedAbility, ProbedCertificate,
-    ProbedStep, VaultPresence,
+    CleanupDays, DestinationAccess, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, Probed, ProbedAbility,
+    ProbedCertificate, ProbedStep, VaultPresence,
 };
 use backstay_lab::MemoryDestination;
 use backstay_layouts::{ArchiveNameFacts, Presence};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What opens every bucket.
@@ -31,6 +31,10 @@ pub struct Buckets {
     all: Mutex<HashMap<String, MemoryDestination>>,
     /// How often one was opened.
     pub opened: AtomicUsize,
+    /// How often a place was opened for its test.
+    pub opened_once: AtomicUsize,
+    /// The stores do not check any more what they take.
+    pub trusting: AtomicBool,
 }
 
 impl Buckets {
@@ -79,6 +83,11 @@ pub async fn open(
     access: DestinationAccess,
 ) -> Result<Arc<dyn Destination>> {
     match place {
+        // A server that a test started.
+        Place::S3(s3) if s3.endpoint.starts_with("http://127.0.0.1:") => {
+            let (login, traffic, on_retry) = (access.login, access.traffic, access.on_retry);
+            backstay_destinations::open(label, place, Opening { login, traffic, on_retry, ..Opening::default() }).await
+        }
         Place::S3(place) => Ok(Arc::new(buckets.open(place, &access)?)),
         Place::Local { .. } => {
             let opening = Opening { traffic: access.traffic, on_retry: access.on_retry, ..Opening::default() };
@@ -88,18 +97,30 @@ pub async fn open(
     }
 }
 
+/// Opens a place for its test.
+pub async fn open_once(
+    buckets: &Buckets,
+    label: &str,
+    place: &Place,
+    access: DestinationAccess,
+) -> Result<Arc<dyn Destination>> {
+    buckets.opened_once.fetch_add(1, Ordering::SeqCst);
+    open(buckets, label, place, access).await
+}
+
 fn step_of(step: ProbeStep) -> ProbedStep {
     ProbedStep { title: step.title, ok: step.ok, note: step.note, text: step.text, hint: step.hint }
 }
 
-pub async fn probe(place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
+pub async fn probe(buckets: &Buckets, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
     let told = |step: ProbeStep| on_step(step_of(step));
     // The general test; what a bucket can do is made up.
     let local = Place::Local { path: "/".into() };
     let probed = backstay_destinations::probe(&local, destination, &told).await;
     let settled = match place {
         Place::S3(place) => {
-            Some(S3Place { conditional_writes: true, checks_md5: true, path_style: true, ..place.clone() })
+            let checks_md5 = !buckets.trusting.load(Ordering::SeqCst);
+            Some(S3Place { conditional_writes: true, checks_md5, path_style: true, ..place.clone() })
         }
         _ => None,
     };
@@ -115,6 +136,17 @@ pub async fn probe(place: &Place, destination: &dyn Destination, on_step: OnStep
         cost_notes: Vec::new(),
         settled,
     }
+}
+
+pub async fn look(place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
+    let told = |step: ProbeStep| on_step(step_of(step));
+    let looked = backstay_destinations::look(place, destination, &told).await;
+    Probed { steps: looked.steps.into_iter().map(step_of).collect(), settled: looked.settled, ..Probed::default() }
+}
+
+pub async fn set_cleanup_rule(destination: &dyn Destination) -> Result<CleanupDays> {
+    let settings = backstay_destinations::s3::set_cleanup_rule(destination).await?;
+    Ok(CleanupDays { uploads: settings.upload_days, versions: settings.version_days })
 }
 
 pub fn untrusted_certificate(place: &Place) -> Option<ProbedCertificate> {
@@ -134,13 +166,14 @@ pub fn s3_providers() -> Vec<S3Provider> {
         path_style: false,
         checksums: false,
         storage_classes: vec!["GLACIER".into()],
-        minimum_days: 0,
+        minimum_days: if id == "keeps" { 30 } else { 0 },
         notes: Vec::new(),
         keys_hint: "In its console".into(),
     };
     vec![
         provider("cloud", vec![region("eu-1"), region("us-1")], "https://s3.{region}.cloud.example"),
         provider("generic", Vec::new(), ""),
+        provider("keeps", Vec::new(), "https://s3.keeps.example"),
     ]
 }
 

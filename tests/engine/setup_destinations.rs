@@ -7,8 +7,10 @@ use backstay_contract::{
     ServerDraft, SftpDraft,
 };
 use backstay_core::ErrorClass;
-use backstay_core::config::Place;
+use backstay_core::config::{Place, S3Place};
 use backstay_core::secret::{Secret, SecretName};
+use backstay_lab::memory_destination::Operation;
+use std::sync::atomic::Ordering;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_buckets_secret_goes_in_and_never_out() {
@@ -102,6 +104,33 @@ async fn a_secret_key_that_is_wrong_is_named_and_kept_nowhere() {
     assert_eq!(world.engine.add_destination(twice).await.unwrap_err().class, ErrorClass::Exists);
 }
 
+fn kept(world: &World, id: &str) -> S3Place {
+    match world.parts.store.destination(&id.into()).unwrap().place {
+        Place::S3(place) => place,
+        other => panic!("no bucket: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_later_test_finds_out_holds() {
+    let world = World::new().await;
+    let id = world.engine.add_destination(world.bucket("cloud")).await.unwrap().destination.id;
+    assert!(kept(&world, &id).checks_md5);
+    world.parts.buckets.trusting.store(true, Ordering::SeqCst);
+    let draft = world.engine.destination(&id).await.unwrap();
+    // One that breaks off found nothing out.
+    let bucket = world.parts.buckets.of("bucket-cloud");
+    bucket.fail_operation(Operation::Put, 1, ErrorClass::Offline);
+    assert!(!world.engine.test_destination(draft.clone(), "").await.unwrap().ok);
+    assert!(kept(&world, &id).checks_md5);
+    assert!(world.engine.test_destination(draft.clone(), "").await.unwrap().ok);
+    assert!(!kept(&world, &id).checks_md5, "it must be read back from now on");
+    assert_eq!(world.parts.buckets.opened_once.load(Ordering::SeqCst), 2, "nothing is tried again in a test");
+    let renamed = DestinationDraft { name: "renamed".into(), ..draft };
+    world.engine.change_destination(renamed).await.unwrap();
+    assert!(!kept(&world, &id).checks_md5);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn drafts_are_checked_before_anything_is_reached() {
     let world = World::new().await;
@@ -151,7 +180,7 @@ async fn drafts_are_checked_before_anything_is_reached() {
         let error = world.engine.test_destination(draft.clone(), "").await.expect_err(&format!("{draft:?}"));
         assert_eq!(error.class, ErrorClass::Invalid, "{draft:?}: {error}");
     }
-    assert_eq!(world.parts.buckets.opened.load(std::sync::atomic::Ordering::SeqCst), 0);
+    assert_eq!(world.parts.buckets.opened.load(Ordering::SeqCst), 0);
 
     // What can be mended is mended: a prefix's slashes, a host without a scheme.
     let mut draft = world.bucket("good");

@@ -1,9 +1,10 @@
 //! A new computer: a destination and its key bring back backups, servers and plans.
 
 use crate::support::{World, files, text};
-use backstay_contract::{DestinationDraft, LayoutDraft, PlanDraft, ServerDraft};
+use backstay_contract::{DestinationDraft, LayoutDraft, PlanDraft, RestoreRequest, S3Draft, ServerDraft};
 use backstay_core::ErrorClass;
 use backstay_core::secret::SecretName;
+use backstay_lab::s3::S3Server;
 
 const PASSWORD: &str = "hunter2 hunter2";
 
@@ -59,7 +60,7 @@ async fn a_vault_and_its_kit_bring_back_backups_servers_and_plans() {
 
     let new = World::beside(old.parts.buckets.clone(), "new laptop").await;
     let draft = DestinationDraft { name: "found".into(), ..new.bucket("cloud") };
-    let test = new.engine.test_destination(draft.clone(), "").await.unwrap();
+    let test = new.engine.look_at_destination(draft.clone(), "").await.unwrap();
     assert!(test.existing && test.found == "vault");
     let wrong = new.engine.open_existing(draft.clone(), "not the password").await.unwrap_err();
     assert_eq!(wrong.class, ErrorClass::WrongKey, "{wrong}");
@@ -144,4 +145,144 @@ async fn where_nothing_is_nothing_is_opened() {
     assert_eq!(world.engine.open_existing(foreign, "whatever it is").await.unwrap_err().class, ErrorClass::Missing);
     assert!(world.engine.destinations().await.unwrap().is_empty());
     assert!(world.parts.secrets.held.lock().unwrap().is_empty());
+}
+
+/// Backs some files up into a new destination; returns what opens it and its plan.
+async fn with_backup(world: &World, place: DestinationDraft) -> (String, String) {
+    world.patient().await;
+    world.write("data/a.txt", b"content");
+    let added = world.engine.add_destination(place).await.unwrap();
+    let plan = plan(world, "mine", "this-computer", &added.destination.id, LayoutDraft::default());
+    let plan = world.engine.save_plan(plan).await.unwrap().row.id;
+    let run = world.back_up(&plan).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    (added.kit.unwrap().password, plan)
+}
+
+/// Opens a place that may only be read: everything that reads works, and a backup there says why it does not.
+async fn only_reads(new: &World, draft: DestinationDraft, password: &str, plan: &str) {
+    new.patient().await;
+    let look = new.engine.look_at_destination(draft.clone(), "").await.unwrap();
+    assert!(look.ok && look.existing && look.found == "vault", "{look:?}");
+    assert!(!new.engine.test_destination(draft.clone(), "").await.unwrap().ok, "the full test tells");
+    let found = new.engine.open_existing(draft, password).await.unwrap();
+    assert_eq!((found.backups, found.destination.state.as_str()), (1, "ok"));
+    let backup = new.engine.backups(Default::default()).await.unwrap().rows.remove(0).id;
+    let request = RestoreRequest {
+        backup,
+        paths: Vec::new(),
+        server: "this-computer".into(),
+        target: Some(text(&new.path("restored"))),
+        mode: "merge".into(),
+    };
+    let preview = new.engine.plan_restore(request).await.unwrap();
+    let run = new.engine.start_restore(&preview.id, None).await.unwrap();
+    let run = new.end(&run).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    new.engine.adopt_configuration(&found.destination.id, &found.configurations[0].id).await.unwrap();
+    let run = new.back_up(plan).await;
+    let error = run.row.error.unwrap();
+    assert_eq!((run.row.state.as_str(), error.code.as_str()), ("failed", "refused"), "{error:?}");
+    assert!(error.message.contains("found"), "it names the place: {error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_only_be_read_is_opened_and_restored() {
+    let old = World::new().await;
+    let (password, plan) = with_backup(&old, old.bucket("cloud")).await;
+    let bucket = old.parts.buckets.of("bucket-cloud");
+    bucket.set_read_only(true);
+    let new = World::beside(old.parts.buckets.clone(), "new laptop").await;
+    // The double names itself.
+    let draft = DestinationDraft { name: "found memory".into(), ..new.bucket("cloud") };
+    let look = new.engine.look_at_destination(draft.clone(), "").await.unwrap();
+    assert!(look.ok && look.existing && look.found == "vault", "{look:?}");
+    let found = new.engine.open_existing(draft, &password).await.unwrap();
+    assert_eq!(found.backups, 1);
+    new.engine.adopt_configuration(&found.destination.id, &found.configurations[0].id).await.unwrap();
+    let run = new.back_up(&plan).await;
+    assert_eq!((run.row.state.as_str(), run.row.error.unwrap().code.as_str()), ("failed", "refused"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_not_write_opens_a_bucket() {
+    let server = S3Server::start().await;
+    let place = server.place();
+    let s3 = S3Draft {
+        provider: "generic".into(),
+        region: place.region,
+        endpoint: place.endpoint,
+        bucket: place.bucket,
+        prefix: place.prefix,
+        access_key: place.access_key,
+        secret_key: Some(server.login().secret.unwrap().expose().to_owned()),
+        path_style: Some(true),
+        ..S3Draft::default()
+    };
+    let draft = DestinationDraft { name: "found".into(), kind: "s3".into(), s3, ..DestinationDraft::default() };
+    let old = World::new().await;
+    let (password, plan) = with_backup(&old, draft.clone()).await;
+    for call in ["PutObject", "CreateMultipartUpload", "DeleteObject"] {
+        server.refuse(u32::MAX, call, 403, "AccessDenied");
+    }
+    only_reads(&World::new().await, draft, &password, &plan).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_may_only_be_read_is_opened() {
+    use std::os::unix::fs::PermissionsExt;
+    let old = World::new().await;
+    let folder = old.path("vault");
+    let draft = DestinationDraft {
+        name: "found".into(),
+        kind: "local".into(),
+        path: text(&folder),
+        ..DestinationDraft::default()
+    };
+    let (password, plan) = with_backup(&old, draft.clone()).await;
+    let set = |mode: u32| {
+        let mut open = vec![folder.clone()];
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            }
+        }
+    };
+    set(0o555);
+    if std::fs::write(folder.join("probe"), b"").is_ok() {
+        println!("skipped: nothing is read-only for root");
+        return;
+    }
+    only_reads(&World::new().await, draft, &password, &plan).await;
+    set(0o755);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_archives_are_kept_is_taken_over_where_nothing_else_was_said() {
+    let old = World::new().await;
+    let mut place = DestinationDraft { use_for: "none".into(), ..old.bucket("files") };
+    place.s3.storage_class = Some("GLACIER".into());
+    (place.s3.encryption, place.s3.kms_key) = (Some("aws:kms".into()), Some("key-7".into()));
+    (place.s3.lock_days, place.s3.lock_mode) = (Some(30), Some("COMPLIANCE".into()));
+    let id = old.engine.add_destination(place).await.unwrap().destination.id;
+    let phrase = "correct horse battery staple";
+    let kept = plan(&old, "mine", "this-computer", &id, sealed("passphrase", Some(phrase)));
+    old.write("data/a.txt", b"content");
+    let kept = old.engine.save_plan(kept).await.unwrap().row.id;
+    assert_eq!(old.back_up(&kept).await.row.state, "done");
+
+    for typed in [None, Some(7)] {
+        let new = World::beside(old.parts.buckets.clone(), "new laptop").await;
+        let mut draft = DestinationDraft { name: "found".into(), ..new.bucket("files") };
+        draft.s3.lock_days = typed;
+        let found = new.engine.open_existing(draft, phrase).await.unwrap();
+        assert_eq!(new.engine.destination(&found.destination.id).await.unwrap().s3.storage_class, None);
+        new.engine.adopt_configuration(&found.destination.id, &found.configurations[0].id).await.unwrap();
+        let s3 = new.engine.destination(&found.destination.id).await.unwrap().s3;
+        assert_eq!(s3.storage_class.as_deref(), Some("GLACIER"));
+        assert_eq!((s3.encryption.as_deref(), s3.kms_key.as_deref()), (Some("aws:kms"), Some("key-7")));
+        let mode = if typed.is_some() { "GOVERNANCE" } else { "COMPLIANCE" };
+        assert_eq!((s3.lock_days, s3.lock_mode.as_deref()), (typed.or(Some(30)), Some(mode)));
+    }
 }

@@ -31,6 +31,41 @@ async fn local(world: &World, name: &str, use_for: &str) -> String {
     world.engine.add_destination(draft).await.unwrap().destination.id
 }
 
+/// What the first screen says of kits: the plans it names.
+async fn kits_asked_for(world: &World) -> Vec<String> {
+    let needs = world.engine.overview().await.unwrap().needs;
+    needs.into_iter().filter(|need| need.kind == "kit_not_confirmed").filter_map(|need| need.plan).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kit_of_a_plans_key_is_asked_for_until_a_word_of_it_comes_back() {
+    let world = World::new().await;
+    let place = local(&world, "disk", "none").await;
+    let engine = &world.engine;
+    let vault = engine.save_plan(draft(&world, "plain", &[&place], archive("none", None))).await.unwrap().row;
+    assert_eq!(vault.kit_confirmed, None);
+    let saved = engine.save_plan(draft(&world, "p", &[&place], archive("plan_key", None))).await.unwrap();
+    let (id, kit) = (saved.row.id, saved.kit.unwrap());
+    assert_eq!((saved.row.kit_confirmed, kits_asked_for(&world).await), (Some(false), vec![id.clone()]));
+    assert!(!engine.confirm_recovery_kit(&id, 3, "deadbeef").await.unwrap());
+    assert_eq!(engine.confirm_recovery_kit(&id, 99, "x").await.unwrap_err().class, ErrorClass::Invalid);
+    assert_eq!(kits_asked_for(&world).await, [id.as_str()]);
+    assert!(engine.confirm_recovery_kit(&id, 3, &kit.words[2].to_uppercase()).await.unwrap());
+    assert_eq!(engine.plan(&id).await.unwrap().row.kit_confirmed, Some(true));
+    assert!(kits_asked_for(&world).await.is_empty());
+    let log = engine.audit(0, 10).await.unwrap().rows;
+    assert!(log.iter().any(|entry| entry.action == "kit.confirm" && entry.subject == "p" && entry.outcome == "ok"));
+    // A change of something else asks nothing anew; another key does.
+    let mut changed = PlanDraft { id: Some(id.clone()), ..draft(&world, "q", &[&place], archive("plan_key", None)) };
+    assert_eq!(engine.save_plan(changed.clone()).await.unwrap().row.kit_confirmed, Some(true));
+    changed.layout = archive("passphrase", Some("four words in a row"));
+    assert_eq!(engine.save_plan(changed).await.unwrap().row.kit_confirmed, Some(false));
+    assert_eq!(kits_asked_for(&world).await, [id.as_str()]);
+    assert!(!engine.confirm_recovery_kit(&id, 1, "Four words in a row").await.unwrap(), "its letters' case matters");
+    assert!(engine.confirm_recovery_kit(&id, 1, "four words in a row").await.unwrap());
+    assert!(kits_asked_for(&world).await.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_key_is_made_once_printed_and_never_lost() {
     let world = World::new().await;

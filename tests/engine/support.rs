@@ -23,8 +23,8 @@ use backstay_core::secret::{Secret, SecretName, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use backstay_engine::{
-    Backstay, DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed,
-    ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
+    Backstay, CleanupDays, DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault,
+    Parts, Probed, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
 };
 use backstay_hosts::{ConnectOptions, HostSecrets};
 use backstay_layouts::{ArchiveExporter, Archives, Vault};
@@ -247,7 +247,7 @@ impl Parts for TestParts {
     fn clock(&self) -> Arc<dyn Clock> {
         self.clock.clone()
     }
-    fn stall_minute(&self) -> Duration {
+    fn minute(&self) -> Duration {
         Duration::from_millis(700)
     }
     fn secrets(&self) -> Arc<dyn SecretStore> {
@@ -255,7 +255,10 @@ impl Parts for TestParts {
     }
     fn secrets_status(&self) -> SecretsStatus {
         let state = if self.secrets.locked.load(Ordering::SeqCst) { "locked" } else { "ready" };
-        SecretsStatus { backend: "file".into(), state: state.into(), reason: None, file: None }
+        SecretsStatus { backend: "file".into(), state: state.into(), reason: None, file: None, keyring_used: false }
+    }
+    fn secrets_try_keyring(&self) -> Result<()> {
+        Ok(())
     }
     fn secrets_unlock(&self, _: &Secret) -> Result<()> {
         self.secrets.locked.store(false, Ordering::SeqCst);
@@ -270,7 +273,7 @@ impl Parts for TestParts {
         kinds
     }
     fn exporter(&self) -> Arc<dyn Exporter> {
-        Arc::new(ArchiveExporter)
+        Arc::new(ArchiveExporter::marking_every(1 << 20))
     }
     fn notify(&self, title: &str, body: &str) -> Result<()> {
         self.notified.lock().unwrap().push((title.into(), body.into()));
@@ -340,8 +343,22 @@ impl Parts for TestParts {
     ) -> Result<Arc<dyn Destination>> {
         places::open(&self.buckets, label, place, access).await
     }
+    async fn open_destination_once(
+        &self,
+        label: &str,
+        place: &Place,
+        access: DestinationAccess,
+    ) -> Result<Arc<dyn Destination>> {
+        places::open_once(&self.buckets, label, place, access).await
+    }
     async fn probe_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
-        places::probe(place, destination, on_step).await
+        places::probe(&self.buckets, place, destination, on_step).await
+    }
+    async fn look_at_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
+        places::look(place, destination, on_step).await
+    }
+    async fn set_cleanup_rule(&self, destination: &dyn Destination) -> Result<CleanupDays> {
+        places::set_cleanup_rule(destination).await
     }
     async fn untrusted_certificate(&self, place: &Place) -> Result<Option<ProbedCertificate>> {
         Ok(places::untrusted_certificate(place))

@@ -74,6 +74,25 @@ async fn something_that_is_not_ssh() {
     assert!(error.hint.is_some());
 }
 
+/// Between two places at which a log-in is cut.
+const CUT_STEP: usize = 61;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_cut_while_logging_in_is_never_taken_for_a_fault_of_the_account() {
+    let Some(server) = Sshd::start() else { return };
+    for user in [server.add_user(SudoRight::None), server.add_sftp_user()] {
+        let (proxy, connection) = behind_proxy(&server, &user).await;
+        connect(connection.clone(), HostSecrets::default()).await.unwrap();
+        let whole = proxy.passed_bytes();
+        for cut in (1..whole).step_by(CUT_STEP) {
+            proxy.set(|f| f.cut_after = Some(cut));
+            if let Err(error) = connect(connection.clone(), HostSecrets::default()).await {
+                assert!(error.class.may_retry(), "cut after {cut} of {whole} bytes: {error} {:?}", error.detail);
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_line_is_never_an_end_and_the_next_call_reconnects() {
     let Some(server) = Sshd::start() else { return };

@@ -38,7 +38,7 @@ async fn busybox_alone_will_do() {
     }
     let dir = tempfile::Builder::new().prefix("backstay-busybox-").tempdir().unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    for tool in "sh cat chmod cut date df du echo env false find grep head id ls mkdir mv printf readlink rm rmdir sed sleep sort \
+    for tool in "sh cat chmod chown cut date df du echo env false find grep head id ln ls mkdir mv printf readlink rm rmdir sed sleep sort \
                  stat sync tail tar test timeout touch tr true uname wc xargs"
         .split_whitespace()
     {

@@ -37,7 +37,7 @@ async fn faults(item: &ItemInput, backup: &Backup) -> Vec<(String, String)> {
     kind(&item.item.kind).check(&ctx, item, &mut backup.source()).await.unwrap().faults
 }
 
-fn cut(backup: &Backup, ending: &str, length: usize) -> Backup {
+pub fn cut(backup: &Backup, ending: &str, length: usize) -> Backup {
     let mut backup = backup.clone();
     let (entry, bytes) =
         backup.entries.values_mut().find(|(e, _)| e.path.as_bytes().ends_with(ending.as_bytes())).unwrap();
@@ -46,12 +46,12 @@ fn cut(backup: &Backup, ending: &str, length: usize) -> Backup {
     backup
 }
 
-fn mysql(server: &MariaDb, databases: &[&str], password: &str) -> ItemInput {
+pub fn mysql(server: &MariaDb, databases: &[&str], password: &str) -> ItemInput {
     let settings = serde_json::json!({ "databases": databases, "socket": server.socket(), "user": "root" });
     ItemInput { password: Some(Secret::new(password)), ..input("mysql", settings) }
 }
 
-fn postgres(server: &Postgres, databases: &[&str], format: &str, user: &str, password: &str) -> ItemInput {
+pub fn postgres(server: &Postgres, databases: &[&str], format: &str, user: &str, password: &str) -> ItemInput {
     let settings = serde_json::json!({
         "databases": databases, "host": "127.0.0.1", "port": server.port, "user": user, "format": format, "globals": user == "postgres",
     });

@@ -11,6 +11,7 @@ use backstay_core::run::ProblemKind;
 use backstay_core::{ErrorClass, RawPath, Result};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,6 +89,28 @@ async fn a_tree_of_everything_comes_back_the_same() {
     // A second restore finds nothing to do.
     let (plan, _, _) = restore(&host, &item, &backup, &options(RestoreMode::Replace, &root, Some(&to))).await;
     assert!(plan.changes.is_empty(), "{:?}", plan.changes);
+}
+
+#[tokio::test]
+async fn owners_are_known_by_name_and_number() {
+    if !tree::is_root() {
+        println!("skipped: only root gives files away");
+        return;
+    }
+    let (_dir, root) = temp();
+    tree::make(&root);
+    let (report, backup, _) = collect(&TestHost::default(), &item(&root, &[]), &Backup::default()).await;
+    report.unwrap();
+    let listing = backup.listing();
+    let owner = |name: &[u8]| {
+        let path = raw(&root).to_relative().join(name).unwrap();
+        let entry = listing.iter().find(|entry| entry.path == path).unwrap();
+        (entry.uid, entry.user.clone(), entry.gid, entry.group.clone())
+    };
+    assert_eq!(owner(b"plain.txt"), (1, Some("daemon".into()), 2, Some("bin".into())));
+    // A number nobody bears has no name.
+    assert_eq!(owner(b"d"), (4242, None, 4343, None));
+    assert_eq!(owner(b"empty"), (0, Some("root".into()), 0, Some("root".into())));
 }
 
 #[tokio::test]
@@ -225,15 +248,30 @@ async fn without_gnu_tools_the_host_itself_reads_and_writes() {
     std::fs::create_dir_all(root.join("a/b")).unwrap();
     std::fs::write(root.join("a/b/file"), b"content").unwrap();
     std::fs::write(root.join(OsStr::from_bytes(b"\xff\n")), b"odd").unwrap();
+    std::os::unix::fs::symlink("b/file", root.join("a/link")).unwrap();
+    let made_of = |path: &Path| {
+        let meta = std::fs::symlink_metadata(path).unwrap();
+        (meta.permissions().mode(), meta.mtime())
+    };
+    for (name, mode) in [("a/b/file", 0o4755), ("a/b", 0o2550), ("a", 0o1777)] {
+        std::fs::set_permissions(root.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        let file = std::fs::File::open(root.join(name)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_500_000_000)).unwrap();
+    }
     let host = TestHost { files_only: true, ..TestHost::default() };
     let item = item(&root, &["*.skip"]);
     let (report, backup, recorder) = collect(&host, &item, &Backup::default()).await;
     assert_eq!(report.unwrap().files, 2);
     assert_eq!(recorder.by_subject(), Default::default());
     let to = dir.path().join("to");
-    let (plan, report, _) = restore(&host, &item, &backup, &options(RestoreMode::Merge, &root, Some(&to))).await;
+    let (plan, report, recorder) = restore(&host, &item, &backup, &options(RestoreMode::Merge, &root, Some(&to))).await;
     assert!(plan.warnings.iter().any(|w| w.contains("GNU tar is not there")));
-    assert_eq!(report.unwrap().files, 2);
+    assert_eq!(report.unwrap().files, 3);
+    assert_eq!(recorder.by_subject(), Default::default());
+    assert_eq!(std::fs::read_link(to.join("a/link")).unwrap(), Path::new("b/file"));
+    for name in ["a/b/file", "a/b", "a"] {
+        assert_eq!(made_of(&to.join(name)), made_of(&root.join(name)), "{name}");
+    }
     assert_eq!(std::fs::read(to.join("a/b/file")).unwrap(), b"content");
     assert_eq!(std::fs::read(to.join(OsStr::from_bytes(b"\xff\n"))).unwrap(), b"odd");
 }

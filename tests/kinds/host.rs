@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry, EntryType, TimeNs};
-use backstay_core::host::{Command, ExitStatus, Host, HostCapabilities, Process, ProcessControl, Space};
+use backstay_core::host::{Attribute, Command, ExitStatus, Host, HostCapabilities, Process, ProcessControl, Space};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -154,6 +154,21 @@ impl Host for TestHost {
     }
     async fn make_dir(&self, path: &RawPath) -> Result<()> {
         std::fs::create_dir_all(real(path)).map_err(|e| Error::io(format!("Cannot make {path}"), e))
+    }
+    async fn make_link(&self, path: &RawPath, target: &[u8]) -> Result<()> {
+        let _ = std::fs::remove_file(real(path));
+        std::os::unix::fs::symlink(OsStr::from_bytes(target), real(path)).map_err(|e| Error::io("Cannot link", e))
+    }
+    async fn set_attributes(&self, entries: &[Entry]) -> Result<Vec<(RawPath, Attribute)>> {
+        for entry in entries.iter().filter(|entry| !matches!(entry.kind, EntryType::Symlink(_))) {
+            let mode = std::fs::Permissions::from_mode(entry.mode);
+            std::fs::set_permissions(real(&entry.path), mode).map_err(|e| Error::io("Cannot set the mode", e))?;
+            let (seconds, nanos) = entry.mtime.to_parts();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::new(seconds as u64, nanos);
+            let file = std::fs::File::open(real(&entry.path)).map_err(|e| Error::io("Cannot open", e))?;
+            file.set_modified(time).map_err(|e| Error::io("Cannot set the time", e))?;
+        }
+        Ok(Vec::new())
     }
     async fn remove(&self, path: &RawPath) -> Result<()> {
         let is_dir = self.stat(path).await?.is_dir();

@@ -8,4 +8,6 @@ mod files_faults;
 mod host;
 mod memory;
 mod random;
+mod replace;
+mod silence;
 mod tree;

@@ -110,18 +110,29 @@ impl EntrySource for MemorySource {
 pub struct Recorder {
     pub problems: Mutex<Vec<Problem>>,
     pub log: Mutex<Vec<String>>,
+    /// When there were signs of life, of any sort.
+    pub signs: Mutex<Vec<tokio::time::Instant>>,
 }
 
 impl backstay_core::context::Progress for Recorder {
-    fn phase(&self, _: Phase) {}
+    fn phase(&self, _: Phase) {
+        self.alive();
+    }
     fn total(&self, _: Option<u64>, _: Option<u64>) {}
-    fn advance(&self, _: u64, _: u64) {}
-    fn current(&self, _: &str) {}
+    fn advance(&self, _: u64, _: u64) {
+        self.alive();
+    }
+    fn current(&self, _: &str) {
+        self.alive();
+    }
     fn problem(&self, problem: Problem) {
         self.problems.lock().unwrap().push(problem);
     }
     fn log(&self, line: &str) {
         self.log.lock().unwrap().push(line.into());
+    }
+    fn alive(&self) {
+        self.signs.lock().unwrap().push(tokio::time::Instant::now());
     }
 }
 
@@ -129,6 +140,12 @@ impl Recorder {
     pub fn context() -> (RunContext, Arc<Self>) {
         let recorder = Arc::new(Self::default());
         (RunContext { progress: recorder.clone(), ..RunContext::silent() }, recorder)
+    }
+    /// Returns the longest time without a sign of life up to now.
+    pub fn longest_silence(&self) -> std::time::Duration {
+        let mut signs = self.signs.lock().unwrap().clone();
+        signs.push(tokio::time::Instant::now());
+        signs.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
     }
     /// Returns problems by subject.
     pub fn by_subject(&self) -> HashMap<String, (ProblemKind, String)> {

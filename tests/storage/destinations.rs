@@ -136,13 +136,15 @@ async fn sweeping_removes_old_uploads_of_ours_only() {
     std::fs::write(temp.path().join("data/.hidden-of-others"), "x").unwrap();
     let old = destination.begin_upload(&key("data/old"), None).await.unwrap();
     let young = destination.begin_upload(&key("data/young"), None).await.unwrap();
+    let kept = destination.begin_upload(&key("data/kept"), None).await.unwrap();
     for path in files_below(temp.path()) {
         if !path.to_string_lossy().contains(&young.token()) {
             filetime::set_file_mtime(&path, filetime::FileTime::from_unix_time(1_000_000, 0)).unwrap();
         }
     }
-    let swept = destination.sweep(std::time::Duration::from_secs(7 * 86_400)).await.unwrap();
-    assert_eq!((swept.removed, swept.left), (2, 2), "each upload is a file and its list");
+    let swept = destination.sweep(std::time::Duration::from_secs(7 * 86_400), &[kept.token()]).await.unwrap();
+    assert_eq!((swept.removed, swept.left), (2, 4), "each upload is a file and its list");
+    assert_eq!(kept.stored().await.unwrap(), [], "what is to be gone on with stays, however old it is");
     assert_eq!(old.stored().await.unwrap_err().class, ErrorClass::Missing);
     assert_eq!(young.stored().await.unwrap(), []);
     assert_eq!(destination.list("").await.unwrap().len(), 2);

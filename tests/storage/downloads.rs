@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use backstay_core::context::Progress;
 use backstay_core::entry::{ByteStream, Entry, EntrySource, EntryType, TimeNs, Xattr};
-use backstay_core::layout::{ArchiveFormat, ExportReport, Exporter};
+use backstay_core::layout::{ArchiveFormat, ExportMark, ExportReport, Exporter};
 use backstay_core::run::{Phase, Problem, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
 use backstay_lab::destination_contract::noise;
@@ -21,6 +21,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 #[path = "downloads/faults.rs"]
 mod faults;
+#[path = "downloads/going_on.rs"]
+mod going_on;
 
 const FORMATS: [ArchiveFormat; 3] = [ArchiveFormat::TarGz, ArchiveFormat::TarZst, ArchiveFormat::Zip];
 const TIME: i64 = 1_700_000_001;
@@ -119,6 +121,7 @@ impl Progress for Recorder {
         self.problems.lock().unwrap().push(problem);
     }
     fn log(&self, _: &str) {}
+    fn alive(&self) {}
 }
 
 fn context() -> (RunContext, Arc<Recorder>) {
@@ -126,9 +129,14 @@ fn context() -> (RunContext, Arc<Recorder>) {
     (RunContext { progress: Arc::clone(&recorder) as _, ..RunContext::silent() }, recorder)
 }
 
+fn no_marks(_: ExportMark) -> Result<()> {
+    Ok(())
+}
+
 async fn export(items: Vec<Item>, format: ArchiveFormat, file: &Path) -> (Result<ExportReport>, Arc<Recorder>) {
     let (ctx, recorder) = context();
-    let report = ArchiveExporter.export(&ctx, &mut Source::new(items), format, file).await;
+    let mut source = Source::new(items);
+    let report = ArchiveExporter::default().export(&ctx, &mut source, format, file, None, &mut no_marks).await;
     (report, recorder)
 }
 

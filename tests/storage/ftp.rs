@@ -2,11 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
 
+#[path = "ftp/leftovers.rs"]
+mod leftovers;
+#[path = "ftp/passive.rs"]
+mod passive;
+#[path = "ftp/quiet.rs"]
+mod quiet;
+
 use backstay_core::ErrorClass;
-use backstay_core::config::{DestinationLogin, FtpPlace, FtpTls};
+use backstay_core::config::{DestinationLogin, FtpPassive, FtpPlace, FtpTls, Place};
 use backstay_core::destination::{Destination, FreeTraffic, Key, PartUpload, StoredPart, WriteMode};
 use backstay_core::secret::Secret;
 use backstay_destinations::ftp::{Ftp, probe_certificate};
+use backstay_destinations::wrap::{Patience, Retry};
+use backstay_destinations::{Opening, open_once, probe};
 use backstay_lab::destination_contract::{self, noise};
 use backstay_lab::ftp::{CertificateKind, FtpOptions, LabFtp, PASSWORD, Proftpd, Proxies, TlsMode, USER, Vsftpd};
 use bytes::Bytes;
@@ -27,6 +36,7 @@ fn place(server: &impl LabFtp, tls: FtpTls, path: &str) -> FtpPlace {
         path: path.into(),
         tls,
         pinned_certificate: (tls != FtpTls::None).then(|| server.certificate().sha256.clone()),
+        passive: FtpPassive::Auto,
         ignore_pasv_address: false,
         connections: 4,
     }
@@ -91,13 +101,21 @@ fn options(tls: TlsMode) -> FtpOptions {
 }
 
 async fn keeps_the_contract(server: &impl LabFtp, tls: FtpTls) {
+    keeps_the_contract_as(server, tls, |bare| bare).await;
+}
+
+async fn keeps_the_contract_as(
+    server: &impl LabFtp,
+    tls: FtpTls,
+    wrap: fn(Arc<dyn Destination>) -> Arc<dyn Destination>,
+) {
     let count = AtomicU32::new(0);
     destination_contract::run(|| {
         // As folders are given: from the root, and below the log-in folder.
         let number = count.fetch_add(1, Ordering::Relaxed);
         let path = if number.is_multiple_of(2) { format!("/v {number}") } else { format!("deep/er/v{number}") };
         let place = place(server, tls, &path);
-        async move { open(&place).await }
+        async move { wrap(open(&place).await) }
     })
     .await;
     until_no_temps_below(&server.root()).await;
@@ -124,7 +142,9 @@ async fn proftpd_without_tls_keeps_the_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn vsftpd_that_wants_sessions_and_knows_only_list_keeps_the_contract() {
     let Some(server) = Vsftpd::start(&options(TlsMode::Explicit)) else { return };
-    keeps_the_contract(&server, FtpTls::Explicit).await;
+    // On a busy machine vsftpd now and then leaves one transfer of thousands unanswered for good. Nobody uses it bare.
+    let wrap = |bare| -> Arc<dyn Destination> { Arc::new(Retry::new(bare, Patience::default())) };
+    keeps_the_contract_as(&server, FtpTls::Explicit, wrap).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,6 +218,7 @@ async fn in_a_process_of_its_own() {
         path: "b".into(),
         tls: FtpTls::Explicit,
         pinned_certificate: None,
+        passive: FtpPassive::Auto,
         ignore_pasv_address: false,
         connections: 2,
     };
@@ -472,6 +493,24 @@ async fn a_server_that_hung_up_meanwhile_is_met_again() {
     assert_eq!(nas.get(&key("k"), None).await.unwrap(), "x", "the next call connects anew");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_tells_a_dropped_connection_at_once() {
+    let Some(server) = Proftpd::start(&proxied(TlsMode::None)) else { return };
+    let proxies = Proxies::before(&server).await.unwrap();
+    let place = Place::Ftp(behind(&proxies, place(&server, FtpTls::None, "b")));
+    let nas = open_once("nas", &place, Opening { login: login(), ..Opening::default() }).await.unwrap();
+    proxies.control.set(|faults| faults.refuse = true);
+    proxies.control.cut_now();
+    let before = proxies.control.connections();
+    let probed = probe(&place, &*nas, &|_| {}).await;
+    let told: Vec<_> = probed.steps.iter().filter(|step| !step.note).map(|step| (&*step.title, step.ok)).collect();
+    assert_eq!(told, [("List what is there", false)]);
+    assert!(proxies.control.connections() <= before + 1, "nothing is tried again");
+    proxies.control.set(|faults| faults.refuse = false);
+    let probed = probe(&place, &*nas, &|_| {}).await;
+    assert!(probed.steps.iter().all(|step| step.ok || step.note), "{:#?}", probed.steps);
+}
+
 /// A server of a few lines, for what real ones do not do here.
 async fn scripted(replies: &'static [(&'static str, &'static str)]) -> u16 {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -486,6 +525,10 @@ async fn scripted(replies: &'static [(&'static str, &'static str)]) -> u16 {
                     let known = replies.iter().find(|(verb, _)| line.starts_with(verb));
                     let reply = known.map_or("500 what?", |(_, reply)| reply);
                     let _ = writer.write_all(format!("{reply}\r\n").as_bytes()).await;
+                    if reply.starts_with("234") {
+                        // TLS would begin now; it hangs up.
+                        break;
+                    }
                 }
             });
         }
@@ -496,14 +539,18 @@ async fn scripted(replies: &'static [(&'static str, &'static str)]) -> u16 {
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_servers_are_named() {
     async fn error_of(replies: &'static [(&'static str, &'static str)]) -> backstay_core::Error {
+        error_with(FtpTls::None, replies).await
+    }
+    async fn error_with(tls: FtpTls, replies: &'static [(&'static str, &'static str)]) -> backstay_core::Error {
         let port = scripted(replies).await;
         let place = FtpPlace {
             host: "127.0.0.1".into(),
             port,
             user: "u".into(),
             path: "b".into(),
-            tls: FtpTls::None,
+            tls,
             pinned_certificate: None,
+            passive: FtpPassive::Auto,
             ignore_pasv_address: false,
             connections: 1,
         };
@@ -523,4 +570,9 @@ async fn odd_servers_are_named() {
     assert!(session.message.contains("TLS session") && session.hint.unwrap().contains("require_ssl_reuse=NO"));
     let account = error_of(&[("USER", "331 go on"), ("PASS", "332 account?")]).await;
     assert_eq!(account.class, ErrorClass::Refused, "{account}");
+    // A line that breaks just then is no server that wants another TLS: another try may help.
+    let cut = error_with(FtpTls::Explicit, &[("AUTH", "234 go on")]).await;
+    assert_eq!(cut.class, ErrorClass::Offline, "{cut}");
+    let plain = error_with(FtpTls::Explicit, &[("AUTH", "500 what?")]).await;
+    assert_eq!(plain.class, ErrorClass::Unsupported, "{plain}");
 }

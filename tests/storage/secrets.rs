@@ -1,11 +1,15 @@
 //! Secrets: the sealed file and its faults, a real keyring unlocked, locked and absent; and a real notification.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "secrets/safe.rs"]
+mod safe;
+
 use backstay_core::ErrorClass;
 use backstay_core::secret::{Secret, SecretName, SecretStore};
 use backstay_platform::secrets::{Backend, Keyring, Secrets, State};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 fn name(text: &str) -> SecretName {
     SecretName(text.to_owned())
@@ -169,6 +173,65 @@ fn a_forged_head_cannot_take_all_memory() {
     assert_eq!(class(without_keyring(temp.path()).unlock(&secret(PASSPHRASE))), ErrorClass::Corrupt);
 }
 
+#[test]
+fn a_keyring_that_was_locked_can_be_tried_again() {
+    let (temp, safe) = (tempfile::tempdir().unwrap(), Arc::new(safe::Safe::default()));
+    let open = || Secrets::open_with(temp.path(), Keyring::with_store(safe.clone()));
+    safe.lock(true);
+    let never = open();
+    assert_eq!((never.status().state, never.status().keyring_used), (State::KeyringClosed, false));
+    assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0, "one that never opened leaves nothing behind");
+
+    safe.lock(false);
+    let first = open();
+    first.set(&name("vault"), &secret("key")).unwrap();
+    safe.lock(true);
+    let later = open();
+    let status = later.status();
+    assert_eq!((status.backend, status.state, status.keyring_used), (Backend::Keyring, State::KeyringClosed, true));
+    assert_eq!(status.reason.as_deref(), Some("The keyring is locked and was not unlocked"));
+    assert_eq!(class(later.get(&name("vault"))), ErrorClass::Locked);
+    assert_eq!(class(later.try_keyring()), ErrorClass::Locked);
+    safe.lock(false);
+    assert_eq!(class(later.get(&name("vault"))), ErrorClass::Locked, "no prompt before the user asks for one");
+    later.try_keyring().unwrap();
+    assert_eq!((later.status().backend, later.status().state), (Backend::Keyring, State::Ready));
+    assert_eq!(later.get(&name("vault")).unwrap(), Some(secret("key")));
+}
+
+#[test]
+fn what_a_sealed_file_lacks_is_looked_up_in_the_keyring_before_it() {
+    let (temp, safe) = (tempfile::tempdir().unwrap(), Arc::new(safe::Safe::default()));
+    let open = || Secrets::open_with(temp.path(), Keyring::with_store(safe.clone()));
+    let first = open();
+    for key in ["vault", "server", "gone"] {
+        first.set(&name(key), &secret("from the keyring")).unwrap();
+    }
+    safe.lock(true);
+    let secrets = open();
+    secrets.create_file(&secret(PASSPHRASE)).unwrap();
+    assert_eq!((secrets.status().state, secrets.status().keyring_used), (State::Ready, true));
+    let error = secrets.get(&name("vault")).unwrap_err();
+    assert_eq!(error.class, ErrorClass::Missing);
+    let text = "it is not in the sealed file, and the keyring used before it cannot be asked: the keyring is locked";
+    assert!(error.message.contains(text), "{error}");
+    secrets.set(&name("server"), &secret("given anew")).unwrap();
+    assert_eq!(secrets.get(&name("server")).unwrap(), Some(secret("given anew")));
+
+    safe.lock(false);
+    secrets.try_keyring().unwrap();
+    assert_eq!(secrets.get(&name("vault")).unwrap(), Some(secret("from the keyring")));
+    assert_eq!(secrets.get(&name("server")).unwrap(), Some(secret("given anew")), "the file goes first");
+    assert_eq!(secrets.get(&name("never")).unwrap(), None);
+    secrets.delete(&name("gone")).unwrap();
+    assert_eq!(secrets.get(&name("gone")).unwrap(), None, "what was removed does not come back");
+    // A home that never had a keyring is told plainly that nothing is there.
+    let plain = tempfile::tempdir().unwrap();
+    let secrets = without_keyring(plain.path());
+    secrets.create_file(&secret(PASSPHRASE)).unwrap();
+    assert_eq!((secrets.get(&name("vault")).unwrap(), secrets.status().keyring_used), (None, false));
+}
+
 /// Runs one test of this file again, alone, as a child of `wrapper`; `None`, saying so, where a program is missing.
 fn child(wrapper: &[&str], test: &str, environment: &[(&str, &Path)]) -> Option<Output> {
     let me = std::env::current_exe().unwrap();
@@ -249,8 +312,8 @@ fn in_a_session() {
     let home = PathBuf::from(std::env::var_os("BACKSTAY_TEST_HOME").unwrap());
     match mode.as_str() {
         "works" => keyring_works(&home),
-        "locked" => keyring_fails(&home, "The keyring is locked and was not unlocked"),
-        "absent" => keyring_fails(&home, "No keyring runs in this session"),
+        "locked" => keyring_fails(&home, State::KeyringClosed, "The keyring is locked and was not unlocked"),
+        "absent" => keyring_fails(&home, State::NotSetUp, "No keyring runs in this session"),
         "notify" => shows_a_notification(),
         other => panic!("{other}"),
     }
@@ -282,10 +345,10 @@ fn keyring_works(temp: &Path) {
     assert_eq!(first.get(&name("x")).unwrap(), Some(secret("in the file")));
 }
 
-fn keyring_fails(home: &Path, reason: &str) {
+fn keyring_fails(home: &Path, state: State, reason: &str) {
     let secrets = Secrets::open(&home.join("a"));
     let status = secrets.status();
-    assert_eq!((status.backend, status.state), (Backend::None, State::NotSetUp));
+    assert_eq!((status.backend, status.state, status.keyring_used), (Backend::None, state, false));
     assert_eq!(status.reason.as_deref(), Some(reason));
     assert_eq!(class(secrets.set(&name("a"), &secret("x"))), ErrorClass::Locked);
     secrets.create_file(&secret("p")).unwrap();

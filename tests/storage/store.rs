@@ -62,6 +62,7 @@ fn plan(id: &str, name: &str, server: &str, destinations: &[&str]) -> Plan {
         items: vec![item],
         destinations: destinations.iter().map(|id| DestinationId::from(*id)).collect(),
         layout: PlanLayout::default(),
+        kit_confirmed: id.ends_with('2'),
         created: at(2),
     }
 }
@@ -339,6 +340,11 @@ fn what_a_transfer_needs_is_kept_until_it_is_over() {
     store.put_transfer("up/1", "{\"id\":1}").unwrap();
     store.put_transfer("up/1", "{\"id\":2}").unwrap();
     assert_eq!(store.transfer("up/1").unwrap().as_deref(), Some("{\"id\":2}"));
+    for name in ["up/2", "uploads", "UP/3", "down/1"] {
+        store.put_transfer(name, name).unwrap();
+    }
+    let kept = store.transfers("up/").unwrap();
+    assert_eq!(kept, [("up/1".into(), "{\"id\":2}".into()), ("up/2".into(), "up/2".to_owned())]);
     store.delete_transfer("up/1").unwrap();
     store.delete_transfer("up/1").unwrap();
     assert_eq!(store.transfer("up/1").unwrap(), None);

@@ -61,6 +61,7 @@ impl Progress for Watch {
     fn log(&self, line: &str) {
         self.lines.lock().unwrap().push(line.to_owned());
     }
+    fn alive(&self) {}
 }
 
 pub fn watched() -> (RunContext, Arc<Watch>) {
@@ -94,7 +95,9 @@ async fn a_stream_of_any_length_becomes_an_object() {
         let (ctx, watch) = watched();
         let done =
             transfer::upload_stream(&memory, &key("a"), stream(&content), None, WriteMode::CreateNew, &ctx).await;
-        assert_eq!(done.unwrap(), Uploaded { size: length as u64, sha256: Sha256Sum::of(&content) });
+        let done = done.unwrap();
+        assert_eq!((done.size, done.sha256), (length as u64, Sha256Sum::of(&content)));
+        assert!(done.crc64.is_some());
         assert!(memory.object("a").unwrap() == content);
         assert_eq!(watch.bytes.load(Ordering::Relaxed), length as u64);
         assert_eq!(memory.open_uploads(), 0);
@@ -181,7 +184,7 @@ async fn the_store_is_asked_what_it_has_before_going_on() {
     memory.fail_operation(Operation::Part, 8, ErrorClass::Offline);
     go().await.unwrap_err();
     // The store lost all of it meanwhile, as one whose lifecycle rule ends old uploads.
-    memory.sweep(Duration::ZERO).await.unwrap();
+    memory.sweep(Duration::ZERO, &[]).await.unwrap();
     memory.forget_calls();
     go().await.unwrap();
     assert_eq!(memory.count(Operation::Part), 10, "all of it is sent again");
@@ -191,8 +194,9 @@ async fn the_store_is_asked_what_it_has_before_going_on() {
     memory.delete(&key("a")).await.unwrap();
     memory.fail_operation(Operation::Part, 8, ErrorClass::Offline);
     go().await.unwrap_err();
-    let token: serde_json::Value = serde_json::from_str(&journal.load("n").unwrap().unwrap()).unwrap();
-    let upload = memory.resume_upload(&key("a"), None, token["token"].as_str().unwrap()).await.unwrap();
+    let token = transfer::upload_token(&journal.load("n").unwrap().unwrap()).unwrap();
+    assert_eq!(transfer::upload_token("{}"), None);
+    let upload = memory.resume_upload(&key("a"), None, &token).await.unwrap();
     upload.put_part(2, 262_144, noise(99, 262_144)).await.unwrap();
     go().await.unwrap();
     assert!(memory.object("a").unwrap() == content, "the foreign part was replaced");
@@ -258,21 +262,28 @@ async fn damage_behind_our_back_is_found() {
     let memory = MemoryDestination::new();
     let done = upload(&memory, &content).await.unwrap();
     let ctx = RunContext::silent();
-    let confirm = async || transfer::confirm(&memory, &key("a"), done.size, &done.sha256, &ctx).await;
-    assert_eq!(confirm().await.unwrap(), Proof::ReadBack);
+    // By the checksum of what was sent just now, and by the hash that a record keeps.
+    let recorded = Uploaded::recorded(done.size, done.sha256.as_str());
     let mut flipped = content.to_vec();
     flipped[2_999_999] ^= 0x80;
-    for (damage, class) in [
-        (Some(content.slice(..2_999_999)), ErrorClass::Corrupt),
-        (Some(flipped.into()), ErrorClass::Corrupt),
-        (Some(Bytes::new()), ErrorClass::Corrupt),
-        (None, ErrorClass::Missing),
-    ] {
-        memory.tamper("a", damage);
-        let error = confirm().await.unwrap_err();
-        assert_eq!(error.class, class);
-        assert!(error.message.contains('a'), "it is named: {}", error.message);
+    let flipped = Bytes::from(flipped);
+    for written in [&done, &recorded] {
+        memory.tamper("a", Some(content.clone()));
+        let confirm = async || transfer::confirm(&memory, &key("a"), written, &ctx).await;
+        assert_eq!(confirm().await.unwrap(), Proof::ReadBack);
+        for (damage, class) in [
+            (Some(content.slice(..2_999_999)), ErrorClass::Corrupt),
+            (Some(flipped.clone()), ErrorClass::Corrupt),
+            (Some(Bytes::new()), ErrorClass::Corrupt),
+            (None, ErrorClass::Missing),
+        ] {
+            memory.tamper("a", damage);
+            let error = confirm().await.unwrap_err();
+            assert_eq!(error.class, class);
+            assert!(error.message.contains('a'), "it is named: {}", error.message);
+        }
     }
+    let confirm = async || transfer::confirm(&memory, &key("a"), &done, &ctx).await;
     // A store that checks what it takes is believed; its size is looked at all the same.
     memory.set_capabilities(backstay_core::destination::DestinationCapabilities {
         checks_hash: true,

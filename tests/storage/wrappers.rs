@@ -100,7 +100,7 @@ async fn each_call_is_tried_again() {
     fail();
     destination.space().await.unwrap();
     fail();
-    destination.sweep(MINUTE).await.unwrap();
+    destination.sweep(MINUTE, &[]).await.unwrap();
     fail();
     let upload = destination.begin_upload(&key("u"), None).await.unwrap();
     fail();

@@ -9,7 +9,7 @@ const PLACES = [
   ['/overview', ''], ['/overview', 'empty'], ['/overview', 'locked'], ['/overview', 'broken'], ['/servers', ''], ['/servers/s1', ''], ['/servers', 'broken'],
   ['/servers/new', ''], ['/servers/s6/edit', ''], ['/activity', ''], ['/activity', 'empty'], ['/activity/r2', ''], ['/activity/r91', ''], ['/activity/live1', ''],
   ['/settings', ''], ['/settings?part=appearance', ''], ['/settings?part=notifications', ''], ['/settings?part=kits', ''],
-  ['/settings?part=secrets', 'locked'], ['/settings?part=secrets', 'not_set_up'], ['/settings?part=audit', ''], ['/settings?part=about', ''],
+  ['/settings?part=secrets', 'locked'], ['/settings?part=secrets', 'keyring_closed'], ['/settings?part=secrets', 'not_set_up'], ['/settings?part=audit', ''], ['/settings?part=about', ''],
   ['/nowhere', ''],
 ];
 

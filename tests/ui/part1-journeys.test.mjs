@@ -45,13 +45,24 @@ journey('a server is added by its address, its key compared, and a plan follows'
   await page.waitForFunction(() => window.location.hash.startsWith('#/plans/new?server=s-new-'));
 });
 
-journey('a changed host key stops everything', '/servers/new', {}, async (page) => {
+journey('a changed host key stops everything until its server is named', '/servers/new', {}, async (page) => {
   await page.getByRole('textbox', { name: 'Address' }).fill('changed.example.org');
   await button(page, 'Continue').click();
   await button(page, 'Continue').click();
   await page.getByText('Backstay does not connect.').waitFor();
   assert.equal(await button(page, 'They are equal: accept').count(), 0);
   assert.equal(await button(page, 'Continue').count(), 0);
+  await page.getByRole('img', { name: /Fingerprint expected: SHA256:cccc/ }).waitFor();
+  await page.getByRole('img', { name: /Fingerprint now: SHA256:3rKkHcPq/ }).waitFor();
+  assert.deepEqual(await violations(page), []);
+  await button(page, 'The new key is right…').click();
+  const accept = button(page, 'Accept the new key');
+  await page.getByRole('textbox', { name: 'Type changed to confirm' }).fill('something else');
+  assert.equal(await accept.isDisabled(), true);
+  await page.getByRole('textbox', { name: 'Type changed to confirm' }).fill('changed');
+  await accept.click();
+  await page.getByText('Check its host key').waitFor();
+  await button(page, 'Continue').waitFor();
 });
 
 journey('a server that cannot be reached says so, and can be tried again', '/servers/new', {}, async (page) => {
@@ -104,6 +115,14 @@ journey('lists are walked by keyboard: filter, arrows, Enter, Esc', '/servers', 
   await page.waitForFunction(() => window.location.hash === '#/servers');
   await page.keyboard.press('n');
   await heading(page, 'Add a server').waitFor();
+});
+
+journey('a server is looked at again', '/servers/s1', {}, async (page) => {
+  await page.getByRole('tab', { name: 'Facts' }).click();
+  await button(page, 'Look again').click();
+  await page.getByText('Looking what is on web-1').waitFor();
+  await page.getByText('Looking what is on web-1').waitFor({ state: 'detached' });
+  assert.deepEqual(await violations(page), []);
 });
 
 journey("a row's menu opens by keyboard", '/servers', {}, async (page) => {
@@ -198,6 +217,17 @@ journey('locked secrets are unlocked', '/overview', { scene: 'locked' }, async (
   await page.getByText('Cannot unlock the secrets: the passphrase does not open them').waitFor();
   await page.locator('input[type="password"]').fill('right');
   await button(page, 'Unlock').click();
+  await page.getByText('Ready', { exact: true }).waitFor();
+});
+
+journey('a keyring that was locked is tried again before anything is begun anew', '/overview', { scene: 'keyring_closed' }, async (page) => {
+  await page.getByText('The keyring does not open.').waitFor();
+  await button(page, 'More…').click();
+  assert.equal(await page.locator('input[type="password"]').count(), 0, 'no sealed file is offered at first');
+  await button(page, 'Make a sealed file instead…').click();
+  await page.getByText('A sealed file begins empty.').waitFor();
+  assert.deepEqual(await violations(page), []);
+  await button(page, 'Try again').click();
   await page.getByText('Ready', { exact: true }).waitFor();
 });
 

@@ -33,7 +33,7 @@ const SCREENS = {
   'one backup': ['/backups', '', openFirstBackup],
   'one backup, changes': ['/backups', '', async (page) => { await openFirstBackup(page); await page.getByRole('tab', { name: 'Since before' }).click(); await page.getByRole('grid', { name: /^Changes/ }).waitFor(); }],
   'one backup, problems': ['/backups?state=problems', '', async (page) => { await openFirstBackup(page); await page.getByRole('tab', { name: /problem/ }).click(); await page.getByRole('list', { name: 'Log' }).waitFor(); }],
-  'download': ['/backups', '', async (page) => { await openFirstBackup(page); await press(page, 'Download…'); await dialog(page); }],
+  'download': ['/backups', '', async (page) => { await openFirstBackup(page); await press(page, 'Download…'); await dialog(page); await page.getByRole('button', { name: 'Download', exact: true, disabled: false }).waitFor(); }],
   'restore, what': ['/backups', '', async (page) => { await goToRestore(page); await page.getByRole('radio', { name: /^Parts of it/ }).check(); }],
   'restore, where': ['/backups', '', async (page) => { await goToRestore(page); await press(page, 'Continue'); await page.getByRole('radio', { name: /^Into another folder/ }).check(); await page.getByRole('tree').waitFor(); }],
   'restore, preview': ['/backups', '', async (page) => { await goToRestore(page); await goToPreview(page, /^Replace/); }],

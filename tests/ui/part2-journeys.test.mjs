@@ -121,6 +121,22 @@ journey('backups are filtered by text and server, and the filters are cleared', 
   await page.getByText('10,000 backups', { exact: true }).waitFor();
 });
 
+journey('a window made narrower keeps the dialog that was opened from the details', '/backups', async (page) => {
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.locator('.dt-body-row').first().click();
+  const panel = page.locator('aside.panel');
+  await panel.getByRole('button', { name: 'Download…' }).click();
+  const dialog = page.getByRole('dialog', { name: /^Download/ });
+  await dialog.waitFor();
+  await page.setViewportSize({ width: 900, height: 600 });
+  await panel.waitFor({ state: 'hidden' });
+  assert.ok(await dialog.isVisible());
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await panel.waitFor();
+});
+
 journey('sorting by size puts the biggest first and drops the day groups', '/backups', async (page) => {
   await page.getByText('Today', { exact: true }).waitFor();
   await press(page, 'Size');

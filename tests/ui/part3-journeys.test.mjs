@@ -29,8 +29,8 @@ journey('a bucket is tested step by step, and becomes a vault with its kit', '/d
   await page.getByText('Find the bucket').waitFor();
   assert.equal(await page.getByRole('button', { name: 'Test again' }).count(), 0);
   await page.getByRole('button', { name: 'Test again' }).waitFor();
-  await page.getByRole('row', { name: /Locks files against deletion Yes/ }).waitFor();
-  await page.getByRole('row', { name: /Tells how much room is free No/ }).waitFor();
+  await page.getByRole('row', { name: /^Locks files against deletion .*Yes$/ }).waitFor();
+  await page.getByRole('row', { name: /^Tells how much room is free .*No$/ }).waitFor();
   await page.getByText('billed for 90 days, so that').first().waitFor();
   await press(page, 'Continue');
   assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Wasabi acme-backups');
@@ -180,10 +180,17 @@ journey('existing backups are opened with the words of their kit, and their plan
   await page.getByRole('heading', { level: 1, name: 'Change old-web' }).waitFor();
 });
 
+journey('a bucket gets its clean-up rule, and what it says then is shown', '/destinations/d4', async (page) => {
+  await press(page, 'Set the clean-up rule…');
+  await page.getByText('other rules of the bucket stay as they are').waitFor();
+  await press(page, 'Set the rule');
+  await page.getByText('Unfinished uploads go after 7 days, old versions after 30 days').waitFor();
+});
+
 journey('a key that opens nothing is said, and an empty folder is not opened', '/destinations/open', async (page) => {
   await page.getByLabel('Folder', { exact: true }).fill('/mnt/vault');
   await press(page, 'Look there');
-  await page.getByText('6 of 6').waitFor();
+  await page.getByText('5 of 5').waitFor();
   await page.getByRole('radio', { name: /^A password or passphrase/ }).check();
   await page.getByRole('textbox', { name: 'Key' }).fill('wrong');
   await press(page, 'Open it');
@@ -208,7 +215,7 @@ journey('a destination is changed: its place stays, its secrets are kept when le
   await page.getByText('There is a destination named nas already').first().waitFor();
   await page.getByLabel('Name', { exact: true }).fill('b2 cellar');
   await press(page, 'Test it');
-  await page.getByRole('row', { name: /Keeps old versions Yes/ }).waitFor();
+  await page.getByRole('row', { name: /^Keeps old versions .*Yes$/ }).waitFor();
   await press(page, 'Save');
   await page.getByRole('complementary', { name: 'b2 cellar' }).waitFor();
 });
@@ -268,6 +275,32 @@ journey('archives get a name by fields, shown as it would be now, and a key with
   await page.getByText('The kit is confirmed').waitFor();
   await press(page, 'Show the plan');
   await page.getByRole('complementary', { name: 'web-1 files and databases' }).getByText('Archives: zip, sealed').waitFor();
+});
+
+journey('the kit of a plan is asked for on the first screen until a word of it is typed back', '/plans/new?server=s1', async (page) => {
+  const name = 'web-1 files and databases';
+  await planWhere(page);
+  await page.getByRole('radio', { name: /^As archives/ }).check();
+  await press(page, 'Continue');
+  await press(page, 'Make the plan');
+  await page.getByRole('heading', { level: 1, name: `Recovery kit of ${name}` }).waitFor();
+  await press(page, 'Later');
+  const panel = page.getByRole('complementary', { name });
+  await panel.getByText('Kit not confirmed').waitFor();
+  await page.getByRole('link', { name: 'Overview' }).first().click();
+  await press(page, `Confirm the kit…: ${name}`);
+  await press(page, 'Recovery kit…');
+  const dialog = page.getByRole('dialog', { name: `Recovery kit of ${name}` });
+  const field = dialog.getByLabel(/^Word \d+ of the kit/);
+  await field.waitFor();
+  const label = await field.evaluate((input) => document.querySelector(`label[for="${input.id}"]`).textContent);
+  await field.fill(await dialog.locator('.kit-words b').nth(Number(/\d+/.exec(label)[0]) - 1).innerText());
+  await press(page, 'Confirm the kit');
+  await page.getByText(`The recovery kit of ${name} is confirmed.`).waitFor();
+  await panel.getByText('Kit not confirmed').waitFor({ state: 'detached' });
+  await page.getByRole('link', { name: 'Overview' }).first().click();
+  await page.getByRole('heading', { name: 'Needs you' }).waitFor();
+  assert.equal(await page.getByRole('button', { name: `Confirm the kit…: ${name}` }).count(), 0);
 });
 
 journey('a passphrase is typed twice, a key has 64 hex digits, no seal is warned of', '/plans/new?server=s1', async (page) => {

@@ -16,12 +16,27 @@ export function withBrowser() {
   });
 }
 
+/** Moves the page's clock: what happened "today" must not depend on when the tests run. */
+function startAtNoon(shift) {
+  const Real = Date;
+  window.Date = class extends Real {
+    constructor(...given) {
+      if (given.length > 0) super(...given);
+      else super(Real.now() + shift);
+    }
+    static now() {
+      return Real.now() + shift;
+    }
+  };
+}
+
 /**
  * Opens the window at a place. `scene` is one of the made-up worlds of ui/src/ipc/mock.
  * `faults` collects what the page complained about; a test ends by looking that it is empty.
  */
 export async function openWindow(place, { scene = '', theme = 'light', width = 1280, height = 800 } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, reducedMotion: 'reduce' });
+  await context.addInitScript(startAtNoon, new Date().setHours(12, 0, 0, 0) - Date.now());
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const faults = [];

@@ -44,6 +44,7 @@ impl backstay_core::context::Progress for Problems {
         self.0.lock().unwrap().push(problem);
     }
     fn log(&self, _: &str) {}
+    fn alive(&self) {}
 }
 
 #[tokio::test(flavor = "multi_thread")]

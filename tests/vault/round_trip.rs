@@ -53,6 +53,28 @@ async fn an_unchanged_tree_is_not_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_the_same_second_is_seen_where_only_the_time_is_known() {
+    let vault = open(&new_vault().await).await;
+    // As over SFTP: whole seconds, neither ctime nor inode. The file was written in the very second the backup began.
+    let (at, (mut entry, _)) = file("srv/a", b"before");
+    (entry.mtime, entry.ctime) = (TimeNs::from_parts(moment(1).timestamp(), 0), TimeNs::default());
+    let with = |content: &[u8]| Files::from([(at.clone(), (entry.clone(), content.to_vec()))]);
+    backup_at(&vault, &with(b"before"), 1).await.unwrap();
+    // Changed after it was read: same size, same second.
+    let (second, opened) = backup_at(&vault, &with(b"after!"), 2).await.unwrap();
+    assert_eq!(opened, 1);
+    assert_same(&with(b"after!"), &read(&vault, &second.id).await.unwrap());
+    // The next one has no doubt: an hour has passed.
+    assert_eq!(backup_at(&vault, &with(b"after!"), 3).await.unwrap().1, 0);
+    // Where the ctime is known it tells, however young the file is.
+    let (at, (mut entry, content)) = file("srv/b", b"words");
+    (entry.mtime, entry.ctime) = (TimeNs::from_parts(moment(4).timestamp(), 5), TimeNs(7));
+    let files = Files::from([(at, (entry, content))]);
+    assert_eq!(backup_at(&vault, &files, 4).await.unwrap().1, 1);
+    assert_eq!(backup_at(&vault, &files, 5).await.unwrap().1, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_changed_field_makes_a_file_be_read_again() {
     let vault = open(&new_vault().await).await;
     let (at, (mut entry, content)) = file("srv/a", b"words");

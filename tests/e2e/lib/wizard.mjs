@@ -1,8 +1,23 @@
 // The wizards' steps that several journeys take.
 import { waitFor } from './webdriver.mjs';
 
-/** Goes to a page by the sidebar. */
-export const go = (session, page) => session.click('link', new RegExp(`^${page}`));
+/**
+ * Goes to a page by the sidebar, and waits until it is there. The window hears of a new place only a moment after the
+ * click, and the page before may have rows of the same names.
+ */
+export async function go(session, page) {
+  const name = new RegExp(`^${page}`);
+  await session.click('link', name);
+  await waitFor(`the page ${page}`, async () => {
+    const [link] = await session.all('link', name);
+    const there = (element) => element.hash === location.hash.split('?')[0] && element.getAttribute('aria-current') === 'page';
+    return link && (await session.run(there, link));
+  });
+  // From one page of a section to another the sidebar looks the same: what the window was told is drawn by the next frame.
+  await session.runAsync(async () => {
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+  });
+}
 
 /** Accepts `count` fingerprints, one after the other. */
 export async function acceptKeys(session, count) {
@@ -44,9 +59,9 @@ export async function backUpNow(session, nth = 1) {
 }
 
 /** Waits until the `nth` run of a kind has ended, and returns its row. */
-export async function endOf(session, kind, nth = 1) {
+export async function endOf(session, kind, nth = 1, timeoutMs = 60_000) {
   return waitFor(`${kind} number ${nth} to end`, async () => {
     const { rows, total } = await session.invoke('runs', { filter: { kind, limit: 1 } });
     return total === nth && !['waiting', 'running'].includes(rows[0].state) ? rows[0] : null;
-  }, 60_000);
+  }, timeoutMs);
 }

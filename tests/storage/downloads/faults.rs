@@ -1,12 +1,14 @@
 //! What must not happen to a download, and what is left when it does.
 
-use super::{FORMATS, Source, context, export, file, left_in, program, tree, unpack};
+use super::{FORMATS, Source, context, export, file, left_in, no_marks, program, tree, unpack};
 use backstay_core::layout::{ArchiveFormat, ExportReport, Exporter};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{ErrorClass, Result};
 use backstay_lab::destination_contract::noise;
 use backstay_layouts::ArchiveExporter;
 use std::path::{Path, PathBuf};
+
+const EXPORTER: ArchiveExporter = ArchiveExporter::marking_every(256 << 20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_ever_overwritten() {
@@ -34,7 +36,8 @@ async fn a_file_that_appears_meanwhile_is_not_overwritten() {
     slow.hangs = true;
     slow.entry.size_bytes = 2;
     let mut source = Source::new([slow]);
-    let exporting = ArchiveExporter.export(&ctx, &mut source, ArchiveFormat::TarGz, &archive);
+    let mut keep = no_marks;
+    let exporting = EXPORTER.export(&ctx, &mut source, ArchiveFormat::TarGz, &archive, None, &mut keep);
     tokio::pin!(exporting);
     wait_for_part(&mut exporting, temp.path()).await;
     // A second download into the same file is refused while the first lives.
@@ -68,7 +71,8 @@ async fn cancelled_half_way_or_dropped_it_leaves_nothing() {
         };
         let (ctx, _) = context();
         let mut source = hanging();
-        let exporting = ArchiveExporter.export(&ctx, &mut source, format, &archive);
+        let mut keep = no_marks;
+        let exporting = EXPORTER.export(&ctx, &mut source, format, &archive, None, &mut keep);
         tokio::pin!(exporting);
         wait_for_part(&mut exporting, temp.path()).await;
         ctx.cancel.cancel();
@@ -78,7 +82,8 @@ async fn cancelled_half_way_or_dropped_it_leaves_nothing() {
         let (ctx, _) = context();
         let mut source = hanging();
         {
-            let exporting = ArchiveExporter.export(&ctx, &mut source, format, &archive);
+            let mut keep = no_marks;
+            let exporting = EXPORTER.export(&ctx, &mut source, format, &archive, None, &mut keep);
             tokio::pin!(exporting);
             wait_for_part(&mut exporting, temp.path()).await;
         }

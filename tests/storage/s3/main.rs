@@ -7,6 +7,7 @@ mod links;
 mod listing;
 mod outside;
 mod probing;
+mod providers;
 mod refusals;
 mod secrets;
 mod support;

@@ -1,11 +1,12 @@
 //! The test of a bucket finds out what a store does, and leaves nothing behind.
 
 use crate::support::open;
-use backstay_core::config::S3Place;
-use backstay_core::destination::Destination;
+use backstay_core::config::{Place, S3Place};
+use backstay_core::destination::{Destination, Key, WriteMode};
 use backstay_destinations::s3::probe;
-use backstay_destinations::{ProbeStep, Probed};
+use backstay_destinations::{ProbeStep, Probed, look};
 use backstay_lab::s3::{Does, Reply, S3Server};
+use bytes::Bytes;
 use std::sync::Mutex;
 
 async fn test(server: &S3Server, change: impl FnOnce(&mut S3Place)) -> Probed {
@@ -43,6 +44,7 @@ async fn a_good_store_passes_and_settles() {
             "Refuse a wrong sum",
             "Read it back",
             "Read a part of it",
+            "Open a temporary link",
             "Try newer checksums",
             "Never overwrite by accident",
             "Upload in parts",
@@ -53,7 +55,9 @@ async fn a_good_store_passes_and_settles() {
     let settled = probed.settled.clone().unwrap();
     assert!(settled.conditional_writes && settled.checks_md5 && settled.path_style && !settled.list_v1);
     assert!(!settled.checksums, "off unless asked for");
-    for (id, wanted) in [("conditional_writes", "yes"), ("ranges", "yes"), ("resume", "yes"), ("versioning", "no")] {
+    for (id, wanted) in
+        [("conditional_writes", "yes"), ("ranges", "yes"), ("resume", "yes"), ("versioning", "no"), ("links", "yes")]
+    {
         assert_eq!(state(&probed, id), wanted, "{id}");
     }
     assert!(step(&probed, "Reach the bucket").note, "http is worth a note");
@@ -111,6 +115,60 @@ async fn each_lacking_right_fails_its_own_step() {
         let failed = step(&probed, title);
         assert!(!failed.ok && failed.text.contains("this key may not"), "{call}: {failed:?}");
     }
+}
+
+#[tokio::test]
+async fn old_versions_that_cannot_be_seen_do_not_pass_for_none() {
+    const ENABLED: &str = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+                           <Status>Enabled</Status></VersioningConfiguration>";
+    let server = S3Server::start().await;
+    server.fault(u32::MAX, Does::Says(Reply::xml(ENABLED)), |seen| seen.call == "GetBucketVersioning");
+    server.refuse(u32::MAX, "ListObjectVersions", 403, "AccessDenied");
+    let probed = test(&server, |_| {}).await;
+    let delete = step(&probed, "Delete it");
+    assert!(delete.ok && delete.note && delete.text.contains("cannot see"), "{delete:?}");
+    assert!(delete.hint.as_ref().unwrap().contains("s3:ListBucketVersions"), "{delete:?}");
+    let [note] = probed.cost_notes.as_slice() else { panic!("{:?}", probed.cost_notes) };
+    assert!(note.contains("only hides what it deletes"), "{note}");
+    // A bucket that never kept versions has none, whoever asks.
+    let server = S3Server::start().await;
+    server.refuse(u32::MAX, "ListObjectVersions", 403, "AccessDenied");
+    let probed = test(&server, |_| {}).await;
+    assert!(!step(&probed, "Delete it").note, "{probed:?}");
+}
+
+#[tokio::test]
+async fn links_are_tried_and_not_believed() {
+    let server = S3Server::start().await;
+    let denied = Does::Says(Reply::error(403, "AccessDenied", "no"));
+    server.fault(u32::MAX, denied, |seen| seen.query.contains_key("X-Amz-Signature"));
+    let probed = test(&server, |_| {}).await;
+    let link = step(&probed, "Open a temporary link");
+    assert!(link.ok && link.note, "it hinders no backup: {link:?}");
+    assert_eq!(state(&probed, "links"), "no");
+    let server = S3Server::start().await;
+    test(&server, |_| {}).await;
+    let opened = server.seen().into_iter().find(|seen| seen.query.contains_key("X-Amz-Signature")).unwrap();
+    assert!(opened.call == "GetObject" && !opened.headers.contains_key("authorization"), "{opened:?}");
+}
+
+#[tokio::test]
+async fn a_look_reads_and_writes_nothing() {
+    let server = S3Server::start().await;
+    let s3 = open(&server);
+    s3.put(&Key::new("config").unwrap(), Bytes::from(vec![7; 300]), WriteMode::CreateNew).await.unwrap();
+    server.forget();
+    let denied = Does::Says(Reply::error(403, "AccessDenied", "no"));
+    server.fault(u32::MAX, denied, |seen| seen.method != "GET" && seen.method != "HEAD");
+    let place = Place::S3(server.place());
+    let looked = look(&place, &s3, &|_| {}).await;
+    assert!(looked.steps.iter().all(|step| step.ok), "{:#?}", looked.steps);
+    assert_eq!(step(&looked, "Read a file").text, "300 bytes read");
+    assert!(step(&looked, "Read a part of it").ok && looked.settled.unwrap().path_style);
+    assert!(server.seen().iter().all(|seen| seen.method == "GET" || seen.method == "HEAD"), "{:?}", server.seen());
+    server.refuse(u32::MAX, "GetObject", 403, "AccessDenied");
+    let looked = look(&place, &s3, &|_| {}).await;
+    assert!(!step(&looked, "Read a file").ok, "{:#?}", looked.steps);
 }
 
 #[tokio::test]

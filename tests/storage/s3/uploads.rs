@@ -1,10 +1,12 @@
 //! Uploads in parts: going on in another process, ending, clearing away.
 
 use crate::support::{MIB, key, open, open_with, until};
-use backstay_core::ErrorClass;
 use backstay_core::destination::{Destination, PartUpload, StoredPart, WriteMode};
+use backstay_core::entry::ByteStream;
+use backstay_core::{ErrorClass, RunContext};
 use backstay_lab::destination_contract::noise;
 use backstay_lab::s3::{Does, Reply, S3Server};
+use backstay_transfer::{Uploaded, read_back, upload_stream};
 use bytes::Bytes;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -138,16 +140,18 @@ async fn sweeping_ends_our_old_uploads_and_nobody_else_s() {
     for name in ["archives/web/old.tar.zst", "data/ab/abcd"] {
         ours.begin_upload(&key(name), None).await.unwrap();
     }
+    let kept = ours.begin_upload(&key("archives/web/kept.tar.zst"), None).await.unwrap();
     ours.begin_upload(&key("holiday/film.mp4"), None).await.unwrap();
     others.begin_upload(&key("archives/web/old.tar.zst"), None).await.unwrap();
-    let young = ours.sweep(Duration::from_secs(3600)).await.unwrap();
-    assert_eq!((young.removed, young.left), (0, 3));
-    let swept = ours.sweep(Duration::ZERO).await.unwrap();
-    assert_eq!((swept.removed, swept.left), (2, 1), "what is not named as we name things is left");
-    assert_eq!(server.unfinished(), 2);
+    let young = ours.sweep(Duration::from_secs(3600), &[]).await.unwrap();
+    assert_eq!((young.removed, young.left), (0, 4));
+    let swept = ours.sweep(Duration::ZERO, &[kept.token()]).await.unwrap();
+    assert_eq!((swept.removed, swept.left), (2, 2), "what is not named as we name things, and what is spared, is left");
+    assert_eq!(kept.stored().await.unwrap(), []);
+    assert_eq!(server.unfinished(), 3);
     // A store that cannot list uploads says so, and nothing is pretended.
     server.refuse(1, "ListMultipartUploads", 501, "NotImplemented");
-    assert_eq!(ours.sweep(Duration::ZERO).await.unwrap_err().class, ErrorClass::Unsupported);
+    assert_eq!(ours.sweep(Duration::ZERO, &[]).await.unwrap_err().class, ErrorClass::Unsupported);
 }
 
 #[tokio::test]
@@ -188,7 +192,10 @@ async fn archives_get_their_class_and_lock_and_nothing_else_does() {
     }
 }
 
-/// The most memory this process ever held, in MiB.
+/// The large objects go one after the other: one of them is about the memory of the whole process.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// The most memory this process held since `forget_most_memory`, in MiB.
 #[cfg(target_os = "linux")]
 fn most_memory_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -196,11 +203,19 @@ fn most_memory_mib() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
+/// Begins to count anew; see clear_refs in proc(5).
+#[cfg(target_os = "linux")]
+fn forget_most_memory() {
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "slow: npm run test:extended"]
 async fn twenty_gigabytes_of_unknown_length_fit_into_300_mib() {
     const BYTES: u64 = 20_000_000_000;
+    let _alone = ALONE.lock().await;
+    forget_most_memory();
     let server = S3Server::start().await;
     // Parts are taken in and forgotten: it is our side that is measured.
     let part = Reply { status: 200, headers: vec![("etag".into(), "\"t\"".into())], body: Bytes::new() };
@@ -219,4 +234,43 @@ async fn twenty_gigabytes_of_unknown_length_fit_into_300_mib() {
     assert_eq!(sent, BYTES);
     let most = most_memory_mib();
     assert!(most < 300, "{most} MiB were held");
+}
+
+/// Blocks of noise, each with its number in it, so that no two are the same.
+fn numbered_blocks(bytes: u64) -> impl Iterator<Item = Bytes> + Send {
+    const BLOCK: u64 = MIB as u64;
+    let block = noise(5, MIB);
+    (0..bytes.div_ceil(BLOCK)).map(move |number| {
+        let mut block = block.to_vec();
+        block[..8].copy_from_slice(&number.to_le_bytes());
+        block.truncate((bytes - number * BLOCK).min(BLOCK) as usize);
+        block.into()
+    })
+}
+
+/// More than one request may carry or copy in S3 (5 GiB), and more than 32 bits can count.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "slow: npm run test:extended"]
+async fn an_object_of_more_than_five_gibibytes_comes_back_whole() {
+    const BYTES: u64 = (5 << 30) + 3 * MIB as u64 + 12_345;
+    let _alone = ALONE.lock().await;
+    let server = S3Server::start().await;
+    let s3 = open(&server);
+    let (name, ctx) = (key("archives/large"), RunContext::silent());
+    let stream = || -> ByteStream {
+        let blocks = numbered_blocks(BYTES).map(std::io::Result::Ok);
+        Box::new(tokio_util::io::StreamReader::new(futures::stream::iter(blocks)))
+    };
+    let uploaded = upload_stream(&s3, &name, stream(), Some(BYTES), WriteMode::CreateNew, &ctx).await.unwrap();
+    assert_eq!(uploaded.size, BYTES);
+    assert_eq!(s3.head(&name).await.unwrap().size_bytes, BYTES);
+    // All of it, by checksum and by hash.
+    read_back(&s3, &name, &uploaded, &ctx).await.unwrap();
+    read_back(&s3, &name, &Uploaded::recorded(BYTES, uploaded.sha256.as_str()), &ctx).await.unwrap();
+    // A range behind 5 GiB, across two blocks and up to the end.
+    let from = (5 << 30) + 2 * MIB as u64 - 100;
+    let expected: Vec<u8> = numbered_blocks(BYTES).skip(5 * 1024 + 1).flat_map(Vec::from).collect();
+    let expected = &expected[MIB - 100..];
+    assert!(s3.get(&name, Some(from..BYTES)).await.unwrap() == expected);
+    s3.delete(&name).await.unwrap();
 }

@@ -38,7 +38,7 @@ impl Place {
     }
     /// The same store, where only one stream at a time makes sense.
     fn one_stream(self) -> Self {
-        let capabilities = DestinationCapabilities { ranges: false, ..self.memory.capabilities() };
+        let capabilities = DestinationCapabilities { parallel_ranges: 1, ..self.memory.capabilities() };
         self.memory.set_capabilities(capabilities);
         self
     }

@@ -4,7 +4,7 @@ import {
 import { useQuery } from '@tanstack/react-query';
 import { api, type Counts, type IpcError, type Overview } from '../ipc';
 import { formatCount } from '../shared/format';
-import { keys, useActiveRuns } from '../shared/query';
+import { keys, useActiveRuns, useRunsElsewhere } from '../shared/query';
 import { Link } from '../shared/router';
 import { ProgressMini } from '../shared/ui';
 
@@ -40,6 +40,7 @@ function NavLink({ entry, path, count }: { entry: Entry; path: string; count: nu
 export function Sidebar({ path }: { path: string }) {
   const overview = useQuery<Overview, IpcError>({ queryKey: keys.overview, queryFn: api.overview });
   const active = useActiveRuns();
+  useRunsElsewhere(active.data?.rows);
   return (
     <div className="sidebar">
       <nav aria-label="Pages">

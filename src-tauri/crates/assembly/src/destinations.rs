@@ -47,6 +47,15 @@ impl LimitedTraffic for SharedLimit {
 
 /// Opens a place with what the engine found out about the way there.
 pub(crate) async fn open(label: &str, place: &Place, access: DestinationAccess) -> Result<Arc<dyn Destination>> {
+    backstay_destinations::open(label, place, opening(access)).await
+}
+
+/// Opens a place to test it: nothing is tried again.
+pub(crate) async fn open_once(label: &str, place: &Place, access: DestinationAccess) -> Result<Arc<dyn Destination>> {
+    backstay_destinations::open_once(label, place, opening(access)).await
+}
+
+fn opening(access: DestinationAccess) -> Opening {
     let ssh = access.ssh.map(|way: SshWay| {
         let secrets = HostSecrets {
             password: way.login.password,
@@ -56,9 +65,7 @@ pub(crate) async fn open(label: &str, place: &Place, access: DestinationAccess) 
         let options = ConnectOptions::default();
         backstay_hosts::remote_files_source(&way.name, &way.connection, secrets, way.pins, options, SFTP_CHANNELS)
     });
-    let opening =
-        Opening { login: access.login, traffic: access.traffic, ssh, on_retry: access.on_retry, ..Opening::default() };
-    backstay_destinations::open(label, place, opening).await
+    Opening { login: access.login, traffic: access.traffic, ssh, on_retry: access.on_retry, ..Opening::default() }
 }
 
 fn step_of(step: ProbeStep) -> ProbedStep {
@@ -68,7 +75,16 @@ fn step_of(step: ProbeStep) -> ProbedStep {
 /// Tests a place step by step.
 pub(crate) async fn probe(place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
     let told = |step: ProbeStep| on_step(step_of(step));
-    let probed = backstay_destinations::probe(place, destination, &told).await;
+    probed_of(backstay_destinations::probe(place, destination, &told).await)
+}
+
+/// Looks at a place with backups step by step.
+pub(crate) async fn look(place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
+    let told = |step: ProbeStep| on_step(step_of(step));
+    probed_of(backstay_destinations::look(place, destination, &told).await)
+}
+
+fn probed_of(probed: backstay_destinations::Probed) -> Probed {
     let ability = |ability: backstay_destinations::Ability| ProbedAbility {
         can: match ability.state.as_str() {
             "yes" => Some(true),

@@ -13,6 +13,12 @@ use std::sync::Arc;
 pub use backstay_platform::notify::notify;
 pub use backstay_platform::paths::{data_dir, user_home};
 
+/// Blocks are filled on one thread and dropped on another. The system's allocator keeps what each thread freed for that
+/// thread: a first backup held twice the memory that it used.
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What differs between those who start Backstay.
 #[derive(Clone, Debug)]
 pub struct AssemblyOptions {
@@ -46,7 +52,9 @@ pub async fn open(home: PathBuf, options: AssemblyOptions) -> Result<Backstay> {
                 match secrets.status().state {
                     State::Ready => {}
                     State::Locked => secrets.unlock(passphrase)?,
-                    State::NotSetUp => secrets.create_file(passphrase)?,
+                    // A file begun here would hide what lies in the keyring: only the user may want that.
+                    State::KeyringClosed if secrets.status().keyring_used => {}
+                    State::KeyringClosed | State::NotSetUp => secrets.create_file(passphrase)?,
                 }
             }
             Ok((store, secrets))

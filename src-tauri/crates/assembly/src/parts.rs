@@ -14,8 +14,8 @@ use backstay_core::secret::{Secret, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Result, RunContext};
 use backstay_engine::{
-    DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed,
-    ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
+    CleanupDays, DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts,
+    Probed, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
 };
 use backstay_hosts::{ConnectOptions, HostKeyState, HostSecrets};
 use backstay_layouts::{ArchiveExporter, Archives, Vault};
@@ -57,7 +57,11 @@ impl Parts for Concrete {
             state: status.state.as_str().into(),
             reason: status.reason,
             file: Some(status.file.display().to_string()),
+            keyring_used: status.keyring_used,
         }
+    }
+    fn secrets_try_keyring(&self) -> Result<()> {
+        self.secrets.try_keyring()
     }
     fn secrets_unlock(&self, passphrase: &Secret) -> Result<()> {
         self.secrets.unlock(passphrase)
@@ -69,7 +73,7 @@ impl Parts for Concrete {
         self.kinds.clone()
     }
     fn exporter(&self) -> Arc<dyn Exporter> {
-        Arc::new(ArchiveExporter)
+        Arc::new(ArchiveExporter::default())
     }
     fn notify(&self, title: &str, body: &str) -> Result<()> {
         if self.notifications { notify::notify(title, body) } else { Ok(()) }
@@ -134,14 +138,29 @@ impl Parts for Concrete {
     ) -> Result<Arc<dyn Destination>> {
         destinations::open(label, place, access).await
     }
+    async fn open_destination_once(
+        &self,
+        label: &str,
+        place: &Place,
+        access: DestinationAccess,
+    ) -> Result<Arc<dyn Destination>> {
+        destinations::open_once(label, place, access).await
+    }
     async fn probe_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
         destinations::probe(place, destination, on_step).await
+    }
+    async fn look_at_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed {
+        destinations::look(place, destination, on_step).await
     }
     async fn untrusted_certificate(&self, place: &Place) -> Result<Option<ProbedCertificate>> {
         destinations::untrusted_certificate(place).await
     }
     async fn make_bucket(&self, place: &S3Place, login: &DestinationLogin, on_step: OnStep<'_>) -> Vec<ProbedStep> {
         destinations::make_bucket(place, login, on_step).await
+    }
+    async fn set_cleanup_rule(&self, destination: &dyn Destination) -> Result<CleanupDays> {
+        let settings = backstay_destinations::s3::set_cleanup_rule(destination).await?;
+        Ok(CleanupDays { uploads: settings.upload_days, versions: settings.version_days })
     }
     fn s3_providers(&self) -> Vec<S3Provider> {
         destinations::s3_providers()

@@ -28,7 +28,7 @@ pub async fn list(session: &Session, args: BackupsArgs) -> Result<Exit> {
             None => None,
         },
         destination: match &args.destination {
-            Some(name) => Some(session.destination(name).await?.id),
+            Some(name) => Some(session.destination_id(name)?),
             None => None,
         },
         kind: args.kind,
@@ -105,7 +105,8 @@ pub async fn show(session: &Session, backup: &str) -> Result<Exit> {
         let file = copy.file.as_ref().map(|file| format!(" {file}, {}", size_text(copy.file_bytes.unwrap_or(0))));
         let note = copy.cost_note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
         let (name, state) = (&copy.destination_name, &copy.state);
-        output::text(&format!("  copy at {name}: {state}{}{note}", file.unwrap_or_default()))?;
+        let lock = copy.locked_until.map(|until| format!(", locked until {}", time(until))).unwrap_or_default();
+        output::text(&format!("  copy at {name}: {state}{}{lock}{note}", file.unwrap_or_default()))?;
     }
     for problem in &detail.problem_list {
         output::text(&format!("  {} {}: {}", problem.kind, problem.subject, problem.reason))?;
@@ -179,7 +180,7 @@ pub async fn download(session: &Session, args: DownloadArgs) -> Result<Exit> {
                 backups.push(session.backup(backup).await?);
             }
             let destination = match &args.from {
-                Some(name) => Some(session.destination(name).await?.id),
+                Some(name) => Some(session.destination_id(name)?),
                 None => None,
             };
             let request = DownloadRequest {
@@ -219,7 +220,7 @@ pub async fn verify(session: &Session, args: VerifyArgs) -> Result<Exit> {
     let events;
     let run = match (&args.backup, &args.destination) {
         (_, Some(name)) => {
-            let destination = session.destination(name).await?.id;
+            let destination = session.destination_id(name)?;
             events = session.begin();
             session.backstay.start_verify_destination(&destination, args.read_data).await?
         }

@@ -1,5 +1,6 @@
 //! What all verbs share: the session, and names looked up.
 
+use crate::ask;
 use crate::options::ProgressForm;
 use crate::output::{self, Exit};
 use crate::watch::Stops;
@@ -25,12 +26,14 @@ impl Session {
             .find(|row| row.name == name || row.id == name)
             .ok_or_else(|| missing("server", name, "backstay server list"))
     }
-    /// Finds a destination by name or id.
+    /// Finds a destination's id by its name or id. No destination is asked: another one may be offline.
+    pub fn destination_id(&self, name: &str) -> Result<String> {
+        let found = self.backstay.destination_id(name)?;
+        found.ok_or_else(|| missing("destination", name, "backstay destination list"))
+    }
+    /// Finds a destination by name or id, and looks how it stands.
     pub async fn destination(&self, name: &str) -> Result<DestinationRow> {
-        let rows = self.backstay.destinations().await?;
-        rows.into_iter()
-            .find(|row| row.name == name || row.id == name)
-            .ok_or_else(|| missing("destination", name, "backstay destination list"))
+        self.backstay.destination_row(&self.destination_id(name)?).await
     }
     /// Finds a plan by name or id.
     pub async fn plan(&self, name: &str) -> Result<PlanRow> {
@@ -101,4 +104,16 @@ pub async fn save_kit(session: &Session, id: &str, file: &Path, opens: &str) -> 
         output::text(&format!("Wrote {file}: whoever has it can read {opens}, so print it and keep it safe"))?;
     }
     Ok(Exit::Done)
+}
+
+/// Confirms that the recovery kit of a destination or plan is kept, by one of its words.
+pub async fn confirm_kit(session: &Session, id: &str, word: u32) -> Result<Exit> {
+    let typed = ask::secret(&format!("word {word} of the recovery kit"))?;
+    let ok = session.backstay.confirm_recovery_kit(id, word, &typed).await?;
+    if session.json {
+        output::object(&serde_json::json!({ "confirmed": ok }))?;
+    } else {
+        output::text(if ok { "Confirmed" } else { "That is not the word on the recovery kit" })?;
+    }
+    Ok(if ok { Exit::Done } else { Exit::Failed })
 }

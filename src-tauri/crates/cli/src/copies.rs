@@ -9,18 +9,23 @@ use backstay_engine::size_text;
 
 /// Makes good what a destination lacks.
 pub async fn sync(session: &Session, destination: &str) -> Result<Exit> {
-    let destination = session.destination(destination).await?;
+    let destination = session.destination_id(destination)?;
     let events = session.begin();
-    let run = session.backstay.start_sync(&destination.id).await?;
+    let run = session.backstay.start_sync(&destination).await?;
     let detail = session.watch(&run, events).await?;
     session.report(&detail).await
 }
 
 /// Frees room in a vault.
 pub async fn prune(session: &Session, destination: &str) -> Result<Exit> {
-    let destination = session.destination(destination).await?;
+    let destination = session.destination_id(destination)?;
+    if !session.json
+        && let Some(note) = session.backstay.early_note(&destination)?
+    {
+        output::text(&format!("{note}."))?;
+    }
     let events = session.begin();
-    let run = session.backstay.start_prune(&destination.id).await?;
+    let run = session.backstay.start_prune(&destination).await?;
     let detail = session.watch(&run, events).await?;
     session.report(&detail).await
 }
@@ -30,7 +35,7 @@ pub async fn delete(session: &Session, args: DeleteArgs) -> Result<Exit> {
     let backup = session.backup(&args.backup).await?;
     let mut destinations = Vec::new();
     for name in &args.at {
-        destinations.push(session.destination(name).await?.id);
+        destinations.push(session.destination_id(name)?);
     }
     let preview = session.backstay.delete_preview(&backup, destinations.clone()).await?;
     if args.preview && session.json {
@@ -83,8 +88,8 @@ fn unasked() -> Error {
 /// Makes a link.
 pub async fn link(session: &Session, backup: &str, at: &str, minutes: u32) -> Result<Exit> {
     let backup = session.backup(backup).await?;
-    let destination = session.destination(at).await?;
-    let link = session.backstay.make_link(&backup, &destination.id, minutes).await?;
+    let destination = session.destination_id(at)?;
+    let link = session.backstay.make_link(&backup, &destination, minutes).await?;
     if session.json {
         output::object(&link)?;
         return Ok(Exit::Done);
@@ -98,8 +103,8 @@ pub async fn link(session: &Session, backup: &str, at: &str, minutes: u32) -> Re
 /// Asks a cold class for an archive.
 pub async fn thaw(session: &Session, backup: &str, at: &str, days: u32) -> Result<Exit> {
     let backup = session.backup(backup).await?;
-    let destination = session.destination(at).await?;
-    let copy = session.backstay.thaw_backup(&backup, &destination.id, days).await?;
+    let destination = session.destination_id(at)?;
+    let copy = session.backstay.thaw_backup(&backup, &destination, days).await?;
     if session.json {
         output::object(&copy)?;
         return Ok(Exit::Done);

@@ -8,7 +8,7 @@ use crate::common::{self, Session};
 use crate::options::{DestinationAddArgs, DestinationChangeArgs, DestinationOpenArgs, DestinationVerb, S3Args};
 use crate::output::{self, Exit, cells, time};
 use backstay_contract::{Adopted, DestinationDraft, DestinationRow, TestStep};
-use backstay_core::Result;
+use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::size_text;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
         DestinationVerb::Add(args) => add(session, &args).await,
         DestinationVerb::Open(args) => open(session, &args).await,
         DestinationVerb::Adopt { name, configuration } => {
-            let id = session.destination(&name).await?.id;
+            let id = session.destination_id(&name)?;
             let adopted = session.backstay.adopt_configuration(&id, &configuration).await?;
             if session.json {
                 output::object(&adopted)?
@@ -30,12 +30,13 @@ pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
         DestinationVerb::List => list(session).await,
         DestinationVerb::Providers { provider } => providers(session, provider.as_deref()).await,
         DestinationVerb::MakeBucket(args) => make_bucket(session, &args).await,
+        DestinationVerb::CleanUpRule { name, yes } => clean_up_rule(session, &name, yes).await,
         DestinationVerb::Change(args) => change(session, &args).await,
         DestinationVerb::Limits(args) => limits::run(session, &args).await,
         DestinationVerb::Test { name } => test(session, &name).await,
         DestinationVerb::Usage { name } => usage(session, &name).await,
         DestinationVerb::Refresh { name } => {
-            let count = session.backstay.refresh_destination(&session.destination(&name).await?.id).await?;
+            let count = session.backstay.refresh_destination(&session.destination_id(&name)?).await?;
             if session.json {
                 output::object(&serde_json::json!({ "backups": count }))?;
             } else {
@@ -44,9 +45,11 @@ pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
             Ok(Exit::Done)
         }
         DestinationVerb::Kit { name, out } => kit(session, &name, out.as_deref()).await,
-        DestinationVerb::Confirm { name, word } => confirm(session, &name, word).await,
+        DestinationVerb::Confirm { name, word } => {
+            common::confirm_kit(session, &session.destination_id(&name)?, word).await
+        }
         DestinationVerb::Remove { name } => {
-            session.backstay.remove_destination(&session.destination(&name).await?.id).await?;
+            session.backstay.remove_destination(&session.destination_id(&name)?).await?;
             if session.json {
                 output::object(&serde_json::json!({ "removed": name }))?
             }
@@ -163,8 +166,27 @@ async fn make_bucket(session: &Session, args: &S3Args) -> Result<Exit> {
     Ok(if made.ok { Exit::Done } else { Exit::Failed })
 }
 
+async fn clean_up_rule(session: &Session, name: &str, yes: bool) -> Result<Exit> {
+    let id = session.destination_id(name)?;
+    let question = format!(
+        "Let the bucket of {name} remove unfinished uploads after 7 days and old versions after 30 days by itself?"
+    );
+    let unasked =
+        || Error::new(ErrorClass::Invalid, "Nobody can be asked whether the rule may be set").hint("Give --yes");
+    if !yes && !ask::yes(&question).ok_or_else(unasked)? {
+        return Ok(Exit::Cancelled);
+    }
+    let rule = session.backstay.set_cleanup_rule(&id).await?;
+    if session.json {
+        output::object(&rule)?;
+    } else {
+        output::text(&format!("The bucket of {name} says: {}", rule.text))?;
+    }
+    Ok(Exit::Done)
+}
+
 async fn change(session: &Session, args: &DestinationChangeArgs) -> Result<Exit> {
-    let mut draft = session.backstay.destination(&session.destination(&args.name).await?.id).await?;
+    let mut draft = session.backstay.destination(&session.destination_id(&args.name)?).await?;
     if let Some(name) = &args.rename {
         draft.name.clone_from(name);
     }
@@ -267,21 +289,9 @@ async fn known_use(session: &Session, mut row: DestinationRow) -> Result<Destina
 }
 
 async fn kit(session: &Session, name: &str, out: Option<&Path>) -> Result<Exit> {
-    let id = session.destination(name).await?.id;
+    let id = session.destination_id(name)?;
     match out {
         Some(file) => common::save_kit(session, &id, file, "every backup").await,
         None => common::print_kit(session, &session.backstay.recovery_kit(&id).await?),
     }
-}
-
-async fn confirm(session: &Session, name: &str, word: u32) -> Result<Exit> {
-    let id = session.destination(name).await?.id;
-    let typed = ask::secret(&format!("word {word} of the recovery kit"))?;
-    let ok = session.backstay.confirm_recovery_kit(&id, word, &typed).await?;
-    if session.json {
-        output::object(&serde_json::json!({ "confirmed": ok }))?;
-    } else {
-        output::text(if ok { "Confirmed" } else { "That is not the word on the recovery kit" })?;
-    }
-    Ok(if ok { Exit::Done } else { Exit::Failed })
 }

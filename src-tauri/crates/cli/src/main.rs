@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // clap itself ends with 2 on a usage error and 0 for --help.
-    let options = Options::parse();
+    let options = Options::parse_from(options::mark(std::env::args_os().collect()));
     start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -26,6 +26,7 @@ pub async fn run(session: &Session, verb: PlanVerb) -> Result<Exit> {
             Ok(Exit::Done)
         }
         PlanVerb::Kit { name, out } => kit(session, &name, out.as_deref()).await,
+        PlanVerb::Confirm { name, word } => common::confirm_kit(session, &session.plan(&name).await?.id, word).await,
         PlanVerb::Remove { name } => {
             session.backstay.remove_plan(&session.plan(&name).await?.id).await?;
             if session.json {
@@ -44,7 +45,7 @@ async fn add(session: &Session, args: &PlanAddArgs) -> Result<Exit> {
         ..PlanDraft::default()
     };
     for name in &args.to {
-        draft.destinations.push(session.destination(name).await?.id);
+        draft.destinations.push(session.destination_id(name)?);
     }
     for name in &args.item_password_stdin {
         let item = draft.items.iter_mut().find(|item| item_name(item) == *name);
@@ -84,7 +85,7 @@ async fn change(session: &Session, name: &str, to: &[String], rename: Option<Str
         draft.destinations.clear();
     }
     for name in to {
-        draft.destinations.push(session.destination(name).await?.id);
+        draft.destinations.push(session.destination_id(name)?);
     }
     if let Some(name) = rename {
         draft.name = name;

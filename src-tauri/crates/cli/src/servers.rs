@@ -2,7 +2,7 @@
 
 use crate::ask;
 use crate::common::{Session, absolute, path_text};
-use crate::options::{ServerAddArgs, ServerVerb};
+use crate::options::{ReachArgs, ServerAddArgs, ServerChangeArgs, ServerVerb};
 use crate::output::{self, Exit, cells, time_or_never};
 use backstay_contract::{ConnectionTest, HostKeyView, JumpDraft, ServerDraft};
 use backstay_core::{Error, ErrorClass, Result};
@@ -12,6 +12,7 @@ use backstay_engine::size_text;
 pub async fn run(session: &Session, verb: ServerVerb) -> Result<Exit> {
     match verb {
         ServerVerb::Add(args) => add(session, &args).await,
+        ServerVerb::Change(args) => change(session, &args).await,
         ServerVerb::List => list(session).await,
         ServerVerb::Show { name } => show(session, &name).await,
         ServerVerb::Test { name } => {
@@ -37,11 +38,37 @@ pub async fn run(session: &Session, verb: ServerVerb) -> Result<Exit> {
 }
 
 async fn add(session: &Session, args: &ServerAddArgs) -> Result<Exit> {
-    let mut draft = draft_of(args)?;
-    if !draft.local {
-        accept_keys(session, args, &mut draft).await?;
+    let mut draft = new_draft(&args.name, args.local);
+    apply(&args.reach, &mut draft)?;
+    keep(session, &args.reach, draft, args.no_test).await
+}
+
+async fn change(session: &Session, args: &ServerChangeArgs) -> Result<Exit> {
+    let mut draft = session.backstay.server(&session.server(&args.name).await?.id).await?.draft;
+    if args.no_jump {
+        draft.jumps.clear();
     }
-    if !args.no_test {
+    if args.no_sudo {
+        draft.sudo = "none".into();
+    }
+    if draft.local && (args.reach.ssh.is_some() || !args.reach.jump.is_empty()) {
+        return Err(Error::new(
+            ErrorClass::Invalid,
+            format!("Cannot reach {} over SSH: it is this computer", args.name),
+        )
+        .hint("Add a server instead: backstay server add"));
+    }
+    apply(&args.reach, &mut draft)?;
+    keep(session, &args.reach, draft, args.no_test).await
+}
+
+/// Checks the host keys on the way, logs in, and stores the server.
+async fn keep(session: &Session, reach: &ReachArgs, mut draft: ServerDraft, no_test: bool) -> Result<Exit> {
+    let done = if draft.id.is_some() { "Changed" } else { "Added" };
+    if !draft.local {
+        accept_keys(session, reach, &mut draft).await?;
+    }
+    if !no_test {
         let test = session.backstay.test_server(draft.clone()).await?;
         if !test.ok {
             if !session.json {
@@ -50,7 +77,7 @@ async fn add(session: &Session, args: &ServerAddArgs) -> Result<Exit> {
             let failed = test.steps.iter().find(|step| step.state == "failed");
             let error = Error::new(
                 ErrorClass::Refused,
-                failed.map_or_else(|| format!("Cannot use {}", args.name), |step| step.text.clone()),
+                failed.map_or_else(|| format!("Cannot use {}", draft.name), |step| step.text.clone()),
             );
             let hint = failed.and_then(|step| step.hint.clone());
             return Err(match hint {
@@ -63,18 +90,28 @@ async fn add(session: &Session, args: &ServerAddArgs) -> Result<Exit> {
     if session.json {
         output::object(&row)?;
     } else {
-        output::text(&format!("Added {} ({})", row.name, row.address))?;
+        output::text(&format!("{done} {} ({})", row.name, row.address))?;
     }
     Ok(Exit::Done)
 }
 
-/// Reads a server; secrets come from standard input.
-pub fn draft_of(args: &ServerAddArgs) -> Result<ServerDraft> {
-    let mut draft = ServerDraft { name: args.name.clone(), local: args.local, port: 22, ..ServerDraft::default() };
+/// Returns a server nothing is known of yet.
+pub fn new_draft(name: &str, local: bool) -> ServerDraft {
+    ServerDraft { name: name.into(), local, port: 22, sudo: "none".into(), ..ServerDraft::default() }
+}
+
+/// Brings what was named into a server; what was not stays. Secrets come from standard input.
+pub fn apply(args: &ReachArgs, draft: &mut ServerDraft) -> Result<()> {
     if let Some(text) = &args.ssh {
-        (draft.user, draft.host, draft.port) = address(text)?;
+        let (user, host, port) = address(text)?;
+        if (&host, port) != (&draft.host, draft.port) {
+            // It belongs to the address before.
+            draft.fingerprint = None;
+        }
+        (draft.user, draft.host, draft.port) = (user, host, port);
+    }
+    if args.agent {
         draft.auth = "agent".into();
-        draft.fingerprint = args.fingerprint.clone();
     }
     if let Some(key) = &args.key {
         draft.auth = "key".into();
@@ -90,17 +127,41 @@ pub fn draft_of(args: &ServerAddArgs) -> Result<ServerDraft> {
     if args.sudo_password_stdin {
         draft.sudo_password = Some(ask::secret("the sudo password")?);
     }
-    draft.sudo = match (args.sudo, args.sudo_password_stdin || args.sudo_same_password) {
-        (false, _) => "none",
-        (true, false) => "without_password",
-        (true, true) => "with_password",
+    if args.sudo {
+        let asks = args.sudo_password_stdin || args.sudo_same_password;
+        draft.sudo = if asks { "with_password" } else { "without_password" }.into();
     }
-    .into();
-    for text in &args.jump {
-        let (user, host, port) = address(text)?;
-        draft.jumps.push(JumpDraft { host, port, user, auth: "same".into(), ..JumpDraft::default() });
+    if !args.jump.is_empty() {
+        draft.jumps = args.jump.iter().map(|text| jump(text, &draft.jumps)).collect::<Result<_>>()?;
     }
-    Ok(draft)
+    if let Some(fingerprint) = &args.fingerprint {
+        draft.fingerprint = Some(fingerprint.clone());
+    }
+    if args.jump_fingerprint.len() > draft.jumps.len() {
+        return Err(Error::new(
+            ErrorClass::Invalid,
+            format!(
+                "Cannot use {} --jump-fingerprint: there are {} jump hosts",
+                args.jump_fingerprint.len(),
+                draft.jumps.len()
+            ),
+        )
+        .hint("Give one for each jump host, in their order"));
+    }
+    for (jump, fingerprint) in draft.jumps.iter_mut().zip(&args.jump_fingerprint) {
+        jump.fingerprint = Some(fingerprint.clone());
+    }
+    Ok(())
+}
+
+/// Reads a jump host; what was known of it stays.
+fn jump(text: &str, known: &[JumpDraft]) -> Result<JumpDraft> {
+    let (user, host, port) = address(text)?;
+    let before = known.iter().find(|jump| (&jump.host, jump.port) == (&host, port)).cloned();
+    Ok(match before {
+        Some(before) => JumpDraft { user, ..before },
+        None => JumpDraft { host, port, user, auth: "same".into(), ..JumpDraft::default() },
+    })
 }
 
 /// Reads `USER@HOST[:PORT]`; an IPv6 address stands in brackets.
@@ -123,13 +184,12 @@ fn address(text: &str) -> Result<(String, String, u16)> {
 }
 
 /// Looks at the host keys on the way, and accepts what the user allowed to accept.
-pub async fn accept_keys(session: &Session, args: &ServerAddArgs, draft: &mut ServerDraft) -> Result<()> {
+pub async fn accept_keys(session: &Session, args: &ReachArgs, draft: &mut ServerDraft) -> Result<()> {
     // One hop more is seen after each that is accepted.
     for _ in 0..=draft.jumps.len() {
         let keys = session.backstay.probe_host_key(draft.clone()).await?.keys;
         let mut accepted = false;
         for (at, key) in keys.iter().enumerate() {
-            let is_server = at == draft.jumps.len();
             match key.state.as_str() {
                 "pinned" | "known_hosts" => {}
                 "unknown" if args.trust_first_use => {
@@ -138,16 +198,13 @@ pub async fn accept_keys(session: &Session, args: &ServerAddArgs, draft: &mut Se
                     }
                     accepted = true;
                 }
-                _ => return Err(refused(key, args.fingerprint.as_deref().filter(|_| is_server))),
+                _ => return Err(refused(&keys[..=at], draft.jumps.len())),
             }
-            let place = if is_server {
-                Some(&mut draft.fingerprint)
-            } else {
-                draft.jumps.get_mut(at).map(|j| &mut j.fingerprint)
+            let place = match draft.jumps.get_mut(at) {
+                Some(jump) => &mut jump.fingerprint,
+                None => &mut draft.fingerprint,
             };
-            if let Some(place) = place {
-                *place = Some(key.fingerprint.clone());
-            }
+            *place = Some(key.fingerprint.clone());
         }
         if !accepted || keys.len() > draft.jumps.len() {
             return Ok(());
@@ -156,23 +213,42 @@ pub async fn accept_keys(session: &Session, args: &ServerAddArgs, draft: &mut Se
     Ok(())
 }
 
-fn refused(key: &HostKeyView, wanted: Option<&str>) -> Error {
+/// Says why the last of these keys stops everything, and which options accept it once it was compared.
+fn refused(keys: &[HostKeyView], jumps: usize) -> Error {
+    let Some((key, before)) = keys.split_last() else {
+        return Error::new(ErrorClass::HostKeyUnknown, "No host key was shown");
+    };
+    let option = if before.len() < jumps {
+        // They go by the order of the jump hosts: those before are named too.
+        keys.iter().map(|key| format!("--jump-fingerprint {}", key.fingerprint)).collect::<Vec<_>>().join(" ")
+    } else {
+        format!("--fingerprint {}", key.fingerprint)
+    };
     match key.state.as_str() {
-        "changed" => Error::new(
-            ErrorClass::HostKeyChanged,
-            format!(
-                "The host key of {} is not the expected one: expected {}, got {}",
-                key.host,
-                key.expected.as_deref().or(wanted).unwrap_or("another"),
-                key.fingerprint
-            ),
-        )
-        .hint("Find out why before you go on: the server was set up anew, or someone is in between"),
+        "changed" => {
+            let expected = key.expected.as_deref().unwrap_or("another");
+            let revoked = !expected.starts_with("SHA256:");
+            Error::new(
+                ErrorClass::HostKeyChanged,
+                format!(
+                    "The host key of {} is not the expected one: expected {expected}, got {}",
+                    key.host, key.fingerprint
+                ),
+            )
+            .hint(if revoked {
+                "Find out why before you go on: a revoked key is never accepted".to_owned()
+            } else {
+                format!(
+                    "Find out why before you go on: the server was set up anew, or someone is in between. If the new key \
+                     is the one shown on the server itself, add {option}"
+                )
+            })
+        }
         _ => Error::new(
             ErrorClass::HostKeyUnknown,
             format!("The host key of {} is not known: {} {}", key.host, key.algorithm, key.fingerprint),
         )
-        .hint(format!("Compare it on the server, then add --fingerprint {} (or --trust-first-use)", key.fingerprint)),
+        .hint(format!("Compare it on the server, then add {option} (or --trust-first-use)")),
     }
 }
 

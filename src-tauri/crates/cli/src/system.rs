@@ -26,7 +26,7 @@ pub async fn status(session: &Session) -> Result<Exit> {
     }
     output::table(&lines)?;
     for run in &overview.active {
-        output::text(&format!("Running: {} ({})", run.title, run.state))?;
+        output::text(&format!("Running: {} {} ({})", run.kind, run.title, run.state))?;
     }
     if overview.needs.is_empty() {
         output::text("Nothing needs you")?;
@@ -168,6 +168,12 @@ async fn create_file(session: &Session, from_stdin: bool) -> Result<SecretsStatu
     // BACKSTAY_PASSPHRASE has made or opened the file when the program started.
     if status.backend == "file" && status.state == "ready" && !from_stdin {
         return Ok(status);
+    }
+    if status.backend != "file" && status.keyring_used {
+        eprintln!(
+            "Secrets of this home rest in the keyring. The sealed file begins without them: what it lacks is looked up in \
+             the keyring while that can be opened, and has to be given anew where it cannot."
+        );
     }
     let passphrase = ask::secret("the passphrase of the sealed file")?;
     session.backstay.secrets_create_file(&passphrase).await

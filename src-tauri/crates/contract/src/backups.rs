@@ -154,6 +154,8 @@ pub struct CopyView {
     pub links: bool,
     /// What the provider bills for deleting it now: "Billed until 12 February: Wasabi keeps charging for 90 days".
     pub cost_note: Option<String>,
+    /// Until when nobody can delete it there, Unix milliseconds; `None` where it is not locked, or that is not known.
+    pub locked_until: Option<i64>,
 }
 
 /// What deleting a backup would do, to be confirmed.

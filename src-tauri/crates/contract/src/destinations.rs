@@ -22,6 +22,8 @@ pub struct DestinationRow {
     pub copies_of: Vec<String>,
     /// Backups that plans made which are not here yet: Sync makes them good.
     pub missing: u64,
+    /// Objects and backups a check found damaged here, and which nobody mended yet: Sync writes them anew.
+    pub damaged: u64,
     /// How fast bytes may go to and from it.
     pub bandwidth: BandwidthView,
     /// Bytes used by the vault; `None` while unknown or out of reach.
@@ -34,6 +36,8 @@ pub struct DestinationRow {
     pub backups: u64,
     /// Plans that write to it.
     pub plans: u64,
+    /// What the provider bills for whatever is removed too early, a sentence; `None` where it bills nothing for it.
+    pub early_note: Option<String>,
     /// "ok", "offline", "locked" (its key cannot be read), "kit_not_confirmed".
     pub state: String,
     /// Why, in words.
@@ -133,6 +137,8 @@ pub struct FtpDraft {
     pub tls: String,
     /// The accepted certificate's SHA-256, for one no authority vouches for.
     pub pinned_certificate: Option<String>,
+    /// How data connections are asked for: "auto", "epsv" or "pasv"; empty is "auto".
+    pub passive: String,
     /// Connect data connections to the control connection's address.
     pub ignore_pasv_address: bool,
     /// Connections at the same time; 0 takes 4.
@@ -313,6 +319,17 @@ pub struct BucketMade {
     pub steps: Vec<crate::TestStep>,
     /// Whether the bucket can be used.
     pub ok: bool,
+}
+
+/// What a bucket clears away by itself, as it says.
+#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+pub struct CleanupRule {
+    /// Unfinished uploads go after so many days.
+    pub upload_days: u32,
+    /// Old versions of what was deleted or replaced go after so many days; `None` where they stay.
+    pub version_days: Option<u32>,
+    /// In words.
+    pub text: String,
 }
 
 /// What adding a destination gave.

@@ -12,7 +12,7 @@
 //! | --- | --- | --- |
 //! | `app_info` | | [`AppInfo`] |
 //! | `settings` / `save_settings` | / [`Settings`] | [`Settings`] |
-//! | `secrets_status` | | [`SecretsStatus`] |
+//! | `secrets_status` / `secrets_try_keyring` | | [`SecretsStatus`] |
 //! | `secrets_unlock` / `secrets_create_file` | `passphrase` | [`SecretsStatus`] |
 //! | `overview` | | [`Overview`] |
 //! | `servers` | | `Vec<ServerRow>` |
@@ -28,9 +28,11 @@
 //! | `s3_providers` | | `Vec<S3Provider>` |
 //! | `destination` | `id` | [`DestinationDraft`] (without secrets, to be changed) |
 //! | `test_destination` | [`DestinationDraft`], `test` (a name for its steps' events) | [`DestinationTest`] |
+//! | `look_at_destination` | [`DestinationDraft`], `test` | [`DestinationTest`] (of what lies there; nothing is written) |
 //! | `make_bucket` | [`DestinationDraft`] | [`BucketMade`] (private, versioned, encrypted, stray uploads swept) |
 //! | `add_destination` | [`DestinationDraft`] | [`DestinationAdded`] (makes or opens the vault) |
 //! | `change_destination` | [`DestinationDraft`] | [`DestinationRow`] (name, log-in, limits; never another place) |
+//! | `set_cleanup_rule` | `destination` | [`CleanupRule`] (as the bucket then tells it) |
 //! | `open_existing` | [`DestinationDraft`], `key` (vault password, archive key or passphrase) | [`ExistingFound`] |
 //! | `adopt_configuration` | `destination`, `configuration` | [`Adopted`] |
 //! | `limits` / `save_limits` | / [`Limits`] | [`Limits`] (holds at once, in runs that go on too) |
@@ -39,7 +41,7 @@
 //! | `remove_destination` | `id` | |
 //! | `recovery_kit` | `id` | [`RecoveryKit`] |
 //! | `save_recovery_kit` | `id`, `file`, `format` ("html" or "txt") | |
-//! | `confirm_recovery_kit` | `id`, `word_number` (1-based), `word` | `bool` |
+//! | `confirm_recovery_kit` | `id` (a destination's or a plan's), `word_number` (1-based), `word` | `bool` |
 //! | `refresh_destination` | `id` | `u64` backups found (reads the destination anew) |
 //! | `plans` | | `Vec<PlanRow>` |
 //! | `plan` | `id` | [`PlanView`] |

@@ -22,6 +22,8 @@ pub struct PlanRow {
     pub destinations: Vec<String>,
     /// How its backups lie there, in words: "vault", "tar.zst, sealed".
     pub layout: String,
+    /// Whether the recovery kit of its archive key was confirmed; `None` where nothing is sealed with a key of its own.
+    pub kit_confirmed: Option<bool>,
     /// Copies its destinations lack: Sync makes them good.
     pub missing_copies: u64,
     /// When it last ran, whatever came of it.

@@ -75,8 +75,11 @@ pub struct RunRow {
     pub bytes_added: u64,
     /// Where a download went, or a sentence on what came of it.
     pub result: Option<String>,
-    /// Live progress, while it goes on.
+    /// Live progress, while it goes on in this process.
     pub progress: Option<ProgressView>,
+    /// Whether it goes on, or waits, in another process of this home, such as the command line's; how far it is, is not
+    /// known here.
+    pub elsewhere: bool,
     /// Whether `resume_download` can go on with it.
     pub resumable: bool,
 }

@@ -40,7 +40,7 @@ pub struct Settings {
     pub theme: String,
     /// Notify when a run ends: "never", "problems" or "always".
     pub notify: String,
-    /// A run without any progress for so many minutes fails; 0 means never.
+    /// A run without any sign of life for so many minutes fails; 0 means never.
     pub stall_minutes: u32,
     /// A server without a good backup for so many days is stale.
     pub stale_days: u32,
@@ -57,12 +57,15 @@ impl Default for Settings {
 pub struct SecretsStatus {
     /// "keyring", "file" or "none".
     pub backend: String,
-    /// "ready", "locked" (give the passphrase), "not_set_up" (no keyring: make a sealed file).
+    /// "ready", "locked" (give the passphrase), "keyring_closed" (it is there, or was in use before, and does not open: try
+    /// again), "not_set_up" (no keyring: make a sealed file).
     pub state: String,
     /// Why the keyring is not used, in words.
     pub reason: Option<String>,
     /// The sealed file's path, where one is used or would be.
     pub file: Option<String>,
+    /// Secrets of this home were kept in a keyring at some time: a sealed file begins without them.
+    pub keyring_used: bool,
 }
 
 /// The first screen.
@@ -115,7 +118,7 @@ pub struct FirstSteps {
 /// One thing that needs the user.
 #[derive(Clone, Debug, Serialize, Deserialize, Type)]
 pub struct Need {
-    /// "no_backup", "failed", "problems", "interrupted", "kit_not_confirmed", "secrets_locked".
+    /// "no_backup", "failed", "problems", "interrupted", "kit_not_confirmed", "damaged", "secrets_locked".
     pub kind: String,
     /// The subject: a plan's, server's or destination's name.
     pub subject: String,

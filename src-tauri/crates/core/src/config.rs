@@ -165,7 +165,8 @@ impl Place {
             Self::Ftp(_) => "ftp",
         }
     }
-    /// Returns the place in words: "/mnt/backup", "s3://bucket/prefix", "sftp://u@nas/srv", "ftps://u@host/backup".
+    /// Returns the place in words: "/mnt/backup", "s3://bucket/prefix", "sftp://u@nas:2222/srv", "ftps://u@host/backup". A port is
+    /// named where it is not the usual one.
     pub fn text(&self) -> String {
         match self {
             Self::Local { path } => path.clone(),
@@ -175,15 +176,21 @@ impl Place {
                 let path = place.path.trim_start_matches('/');
                 match &place.via {
                     SftpVia::Server { server } => format!("sftp://{server}/{path}"),
-                    SftpVia::Own(ssh) => format!("sftp://{}@{}/{path}", ssh.user, ssh.host),
+                    SftpVia::Own(ssh) => format!("sftp://{}@{}{}/{path}", ssh.user, ssh.host, port_text(ssh.port, 22)),
                 }
             }
             Self::Ftp(place) => {
                 let scheme = if place.tls == FtpTls::None { "ftp" } else { "ftps" };
-                format!("{scheme}://{}@{}/{}", place.user, place.host, place.path.trim_start_matches('/'))
+                let port = port_text(place.port, if place.tls == FtpTls::Implicit { 990 } else { 21 });
+                format!("{scheme}://{}@{}{port}/{}", place.user, place.host, place.path.trim_start_matches('/'))
             }
         }
     }
+}
+
+/// Returns ":2222", or nothing for the usual port.
+fn port_text(port: u16, usual: u16) -> String {
+    if port == 0 || port == usual { String::new() } else { format!(":{port}") }
 }
 
 /// A bucket, or a part of one. The secret key lies in the secret store.
@@ -263,10 +270,27 @@ pub struct FtpPlace {
     pub tls: FtpTls,
     /// SHA-256 of the certificate the user accepted (64 hex digits), for one no authority vouches for.
     pub pinned_certificate: Option<String>,
-    /// Connect data connections to the control connection's address, whatever PASV answers (servers behind NAT).
+    /// How data connections are asked for.
+    #[serde(default)]
+    pub passive: FtpPassive,
+    /// Connect data connections to the control connection's address, whatever PASV answers (servers behind NAT). EPSV
+    /// tells no address.
     pub ignore_pasv_address: bool,
     /// Connections at the same time; servers cap them and answer 421.
     pub connections: u8,
+}
+
+/// How data connections are asked for over FTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FtpPassive {
+    /// By EPSV; by PASV where that is refused or its port cannot be reached.
+    #[default]
+    Auto,
+    /// By EPSV alone.
+    Epsv,
+    /// By PASV alone.
+    Pasv,
 }
 
 /// How an FTP connection is secured.
@@ -345,6 +369,9 @@ pub struct Plan {
     /// How its backups lie there.
     #[serde(default)]
     pub layout: PlanLayout,
+    /// Whether the recovery kit of the key its archives are sealed with was confirmed by typing a word of it back.
+    #[serde(default)]
+    pub kit_confirmed: bool,
     /// When it was made.
     pub created: DateTime<Utc>,
 }

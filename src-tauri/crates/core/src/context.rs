@@ -4,7 +4,15 @@ use crate::error::{Error, Result};
 use crate::run::{Phase, Problem};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// How often a silent command shows a sign of life: well within the shortest stall limit, a minute.
+const SIGN_EVERY: Duration = Duration::from_secs(15);
+/// A command that says nothing for so long is taken for one that hangs. Building the indexes of a very large database, or
+/// checking a very large file, takes hours; nothing we start is silent for a day.
+const SILENCE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Takes progress. Called often and from several threads: implementations must be cheap and throttle themselves.
 pub trait Progress: Send + Sync {
@@ -20,6 +28,8 @@ pub trait Progress: Send + Sync {
     fn problem(&self, problem: Problem);
     /// A line for the run's log.
     fn log(&self, line: &str);
+    /// A sign of life that is no progress: something is at work though nothing can be counted.
+    fn alive(&self);
 }
 
 /// Progress that goes nowhere.
@@ -33,6 +43,7 @@ impl Progress for SilentProgress {
     fn current(&self, _: &str) {}
     fn problem(&self, _: Problem) {}
     fn log(&self, _: &str) {}
+    fn alive(&self) {}
 }
 
 /// Tells the time. A test's clock may jump.
@@ -77,6 +88,28 @@ impl RunContext {
             biased;
             () = self.cancel.cancelled() => Err(Error::cancelled()),
             result = work => result,
+        }
+    }
+    /// Awaits what a command that was started says or does next, and shows signs of life meanwhile.
+    ///
+    /// A server that builds indexes or checks a file says nothing for hours, and that is healthy: as long as the command
+    /// has not ended and its connection is not lost, it is at work. Whether the connection is lost is the host's to find
+    /// out: SSH asks every few seconds (keepalive) and ends the command's streams with an error when no answer comes. So a
+    /// server that accepts and never answers ends `work` within a minute, and this with it. A command that hangs on a
+    /// living connection must end some day too: after a day without a word the signs stop, and then the run's own limit
+    /// counts. Not for waiting on anything else than a command: a destination that hangs must stay silent.
+    pub async fn while_it_runs<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        let began = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::time::sleep(SIGN_EVERY) => {}
+            }
+            if began.elapsed() < SILENCE_LIMIT {
+                self.progress.alive();
+            }
         }
     }
 }

@@ -51,8 +51,12 @@ impl fmt::Debug for Key {
 pub struct DestinationCapabilities {
     /// `WriteMode::CreateNew` is atomic: of two writers exactly one wins.
     pub atomic_create: bool,
-    /// Reads of a part of an object are cheap.
-    pub ranges: bool,
+    /// `WriteMode::Replace` is atomic. Elsewhere a reader may find nothing there for a moment, but never half of it; a kill
+    /// in that moment leaves the old object aside, and the next sweep gives it its name back.
+    pub atomic_replace: bool,
+    /// Ranges of one object that may be read at the same time; at least 1. It is 1 where a read that stops before the
+    /// object's end costs what the server sent ahead: a download is one stream there.
+    pub parallel_ranges: u8,
     /// Free room can be asked.
     pub space: bool,
     /// Parts of one upload that may be under way at the same time; at least 1.
@@ -100,7 +104,8 @@ impl Traffic for FreeTraffic {
 pub enum WriteMode {
     /// Fails with `Exists` when the key is taken.
     CreateNew,
-    /// Replaces what is there, atomically: a reader sees the old or the new, never half.
+    /// Replaces what is there: a reader sees the old or the new, never half. See
+    /// [`DestinationCapabilities::atomic_replace`].
     Replace,
 }
 
@@ -167,6 +172,8 @@ pub enum Availability {
 pub enum Proof {
     /// The store checked the hash when it took the object, and has the right size.
     StoreChecked,
+    /// The server hashed what lies there itself.
+    HashedThere,
     /// All of it was read back and hashed.
     ReadBack,
 }
@@ -176,8 +183,10 @@ pub enum Proof {
 pub struct Swept {
     /// Uploads or temporary files removed.
     pub removed: u64,
-    /// Those left because they are too young or not ours.
+    /// Those left because they are too young, spared or not ours.
     pub left: u64,
+    /// Objects that got their name back: their replacement was cut off half way.
+    pub restored: u64,
 }
 
 /// A place where objects lie.
@@ -211,6 +220,12 @@ pub trait Destination: Send + Sync {
     async fn get_stream(&self, key: &Key, offset: u64) -> Result<ByteStream>;
     /// Returns what is known of an object.
     async fn head(&self, key: &Key) -> Result<ObjectInfo>;
+    /// Returns the SHA-256 of an object, 64 hex digits, as the server computes it from what lies there now, without sending
+    /// it; `None` where it cannot: then whoever wants a proof reads the object back. It may take as long as reading the
+    /// object from the server's disk, and no bytes move meanwhile.
+    async fn sha256_there(&self, _key: &Key) -> Result<Option<String>> {
+        Ok(None)
+    }
     /// Lists all objects whose key starts with `prefix` (empty: all), in any order. Half-written ones are never listed.
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>>;
     /// Removes an object, with all its versions where the store keeps any and lets us.
@@ -230,8 +245,20 @@ pub trait Destination: Send + Sync {
         Err(Error::new(ErrorClass::Unsupported, format!("{} cannot make links", self.label()))
             .hint("Temporary links need an S3 destination; download the backup instead"))
     }
-    /// Removes what interrupted uploads of ours left, if older than `older_than`. Never touches anything else.
-    async fn sweep(&self, _older_than: Duration) -> Result<Swept> {
+    /// Returns until when nobody can delete an object, Unix seconds; `None` where it has no lock. A lock that is over is
+    /// told all the same, where the store does.
+    async fn locked_until(&self, _key: &Key) -> Result<Option<i64>> {
+        Ok(None)
+    }
+    /// Locks an object that has a lock already, or had one, until this time, Unix seconds, unless it is locked for longer.
+    /// Returns until when it is locked then; `None` where there is no lock to be extended.
+    async fn extend_lock(&self, _key: &Key, _until: i64) -> Result<Option<i64>> {
+        Ok(None)
+    }
+    /// Removes what interrupted uploads of ours left, if nobody wrote to it for `older_than` and its token is not among
+    /// `spared`: those are still to be gone on with. Never touches anything else. An object whose replacement was cut off
+    /// gets its name back.
+    async fn sweep(&self, _older_than: Duration, _spared: &[String]) -> Result<Swept> {
         Ok(Swept::default())
     }
     /// Returns the backend itself, below its wrappers, for its own crate: a test of a bucket asks for more than this trait.

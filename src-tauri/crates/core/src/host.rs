@@ -144,6 +144,27 @@ pub struct Space {
     pub free_bytes: u64,
 }
 
+/// What a file has beside its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attribute {
+    /// User and group.
+    Owner,
+    /// Permission bits.
+    Mode,
+    /// When it was changed last.
+    Time,
+}
+
+impl std::fmt::Display for Attribute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Owner => "owner",
+            Self::Mode => "mode",
+            Self::Time => "time",
+        })
+    }
+}
+
 /// A place where commands run and bytes stream.
 ///
 /// All calls may run at the same time. A lost connection is `Offline`; the next call may reconnect by itself, a running
@@ -170,9 +191,15 @@ pub trait Host: Send + Sync {
     async fn write(&self, path: &RawPath, mode: u32, content: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64>;
     /// Makes a folder and those above it; one that is there already is fine.
     async fn make_dir(&self, path: &RawPath) -> Result<()>;
+    /// Makes a symbolic link, in the place of a file or link of that name. A folder of that name is `Exists`.
+    async fn make_link(&self, path: &RawPath, target: &[u8]) -> Result<()>;
+    /// Gives each path the owner, mode and time of its entry, links not followed and their mode left alone. Where the host
+    /// is a shell, an owner's name counts before its number. Times may be set to whole seconds. Returns what could not be set.
+    async fn set_attributes(&self, entries: &[Entry]) -> Result<Vec<(RawPath, Attribute)>>;
     /// Removes a file, a link or an empty folder.
     async fn remove(&self, path: &RawPath) -> Result<()>;
-    /// Returns the room of the file system `path` lies on; `Unsupported` where the host cannot tell.
+    /// Returns the room of the file system `path` lies on, or would lie on: of one that is not there, that of the nearest
+    /// folder above it. `Unsupported` where the host cannot tell.
     async fn space(&self, path: &RawPath) -> Result<Space>;
     /// Ends the connection. Later calls may open a new one.
     async fn close(&self);

@@ -1,7 +1,7 @@
 //! A layout: how backups lie at a destination. Entries in, entries out.
 
 use crate::context::RunContext;
-use crate::destination::Destination;
+use crate::destination::{Destination, Key};
 use crate::entry::{Entry, EntrySink, EntrySource};
 use crate::error::Result;
 use crate::ids::{BackupId, PlanId, ServerId};
@@ -11,7 +11,7 @@ use crate::run::{Problem, RunCounts};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -222,6 +222,40 @@ pub struct LayoutCheck {
     pub bytes: u64,
     /// Faults in words: subject and reason.
     pub faults: Vec<(String, String)>,
+    /// The keys of objects that are not what they should be, as far as they are known: what [`Layout::mend`] is told.
+    pub damaged: Vec<String>,
+}
+
+/// What at a destination may be damaged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspects {
+    /// Objects, by their keys.
+    pub objects: BTreeSet<String>,
+    /// Backups: everything they are made of.
+    pub backups: BTreeSet<BackupId>,
+}
+
+impl Suspects {
+    /// Tells whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.backups.is_empty()
+    }
+    /// Adds others.
+    pub fn extend(&mut self, more: Self) {
+        self.objects.extend(more.objects);
+        self.backups.extend(more.backups);
+    }
+}
+
+/// What mending did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mended {
+    /// Objects written anew.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is damaged and could not be had whole from here.
+    pub left: Suspects,
 }
 
 /// How backups lie at one destination. Opened with its key; an unopened one has no methods.
@@ -242,6 +276,10 @@ pub trait Layout: Send + Sync {
     /// Removes one backup, manifest or snapshot first, so that a kill leaves no backup that cannot be read. Bytes a vault
     /// shares between backups stay until it is pruned.
     async fn delete(&self, ctx: &RunContext, id: &BackupId) -> Result<Deleted>;
+    /// Returns the objects that belong to one backup alone, so that they can be locked with it. None in a vault.
+    fn own_objects(&self, _record: &BackupRecord) -> Result<Vec<Key>> {
+        Ok(Vec::new())
+    }
     /// Copies what another destination lacks of these backups (empty: of all), data first, what makes it a backup last;
     /// each object is checked by its hash on the way. Goes on where an earlier copying was cut off.
     async fn sync_to(
@@ -264,6 +302,11 @@ pub trait Layout: Send + Sync {
     /// something else lies.
     async fn make_copy(&self, _other: Arc<dyn Destination>) -> Result<()> {
         Ok(())
+    }
+    /// Reads what is suspected at another destination, and writes anew what is damaged there: each object is proven before
+    /// it takes the place of what lies there, and read back after. What is whole stays as it is.
+    async fn mend(&self, _: &RunContext, _other: Arc<dyn Destination>, suspects: &Suspects) -> Result<Mended> {
+        Ok(Mended { left: suspects.clone(), ..Mended::default() })
     }
     /// Tells whether everything backups here are made of lies at another destination too, so that a new one written to
     /// both is whole at both. `Locked` while somebody holds the other for themselves.
@@ -373,16 +416,54 @@ pub struct ExportReport {
     pub sha256: String,
 }
 
+/// How far an export came: at the end of an entry, with all before it durable in the part. Another process can go on there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportMark {
+    /// So many entries of the source are done.
+    pub entries: u64,
+    /// The last of them, in text form: a source in another order is noticed by it.
+    pub last: String,
+    /// Files written so far.
+    pub files: u64,
+    /// Content bytes so far, before compression.
+    pub bytes: u64,
+    /// How long the part was then.
+    pub part_bytes: u64,
+    /// The state of the part's SHA-256.
+    pub sum: String,
+    /// What was told of the entries so far: it is true of the whole file. (What was told of the copies read is not: another
+    /// run may read others.)
+    pub problems: Vec<Problem>,
+}
+
+/// Where an export goes on.
+#[derive(Clone, Debug)]
+pub struct ExportFrom {
+    /// The mark that was kept.
+    pub mark: ExportMark,
+    /// The entries done by then, which the source does not give again: further names of hard links refer to them.
+    pub before: Vec<Entry>,
+}
+
 /// Packs entries into one file on this computer.
 #[async_trait]
 pub trait Exporter: Send + Sync {
+    /// Tells whether the part of `file` still holds what it held at a mark, as far as its length shows.
+    fn can_go_on(&self, file: &Path, mark: &ExportMark) -> bool;
+
     /// Packs all entries of `source` into `file`: written as `file` + `.part`, synced, read back, then renamed. A file
-    /// that is there already is never overwritten (`Exists`). Cancelled or failed: the part is removed.
+    /// that is there already is never overwritten (`Exists`).
+    ///
+    /// Now and then `keep` is given a mark, to be kept where it outlives this process; formats that cannot go on (zip) give
+    /// none. Failed or cancelled before the first mark, or for a reason that will not pass: the part is removed. Else it
+    /// stays for whoever goes on.
     async fn export(
         &self,
         ctx: &RunContext,
         source: &mut dyn EntrySource,
         format: ArchiveFormat,
         file: &Path,
+        from: Option<ExportFrom>,
+        keep: &mut (dyn FnMut(ExportMark) -> Result<()> + Send),
     ) -> Result<ExportReport>;
 }

@@ -84,6 +84,10 @@ impl RawPath {
         }
         self.0.rsplit(|b| *b == b'/').next()
     }
+    /// Returns the path itself and the folders above it, the nearest first.
+    pub fn and_above(&self) -> impl Iterator<Item = Self> + use<> {
+        std::iter::successors(Some(self.clone()), Self::parent)
+    }
     /// Returns the path without its last part, or `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         if self.is_root() {

@@ -111,6 +111,9 @@ pub trait RemoteFiles: Send + Sync {
     async fn hard_link(&self, from: &RawPath, to: &RawPath) -> Result<()>;
     /// Removes a file.
     async fn remove(&self, path: &RawPath) -> Result<()>;
+    /// Returns the SHA-256 of a file, 64 hex digits, computed by a command of the server; `None` where the account runs no
+    /// commands, or has none that hashes, or the file cannot be read by one. It takes as long as reading it there.
+    async fn sha256(&self, path: &RawPath) -> Result<Option<String>>;
     /// Returns the room of the file system a path lies on; `Unsupported` where the server cannot tell.
     async fn space(&self, path: &RawPath) -> Result<Space>;
 }

@@ -108,6 +108,8 @@ pub trait Store: Send + Sync {
 
     /// What was kept of a transfer under a name, see [`crate::layout::TransferJournal`].
     fn transfer(&self, name: &str) -> Result<Option<String>>;
+    /// Returns all that is kept under names that begin so: name and text.
+    fn transfers(&self, prefix: &str) -> Result<Vec<(String, String)>>;
     /// Keeps what a transfer needs to go on.
     fn put_transfer(&self, name: &str, state: &str) -> Result<()>;
     /// Forgets a transfer.

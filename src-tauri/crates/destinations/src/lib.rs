@@ -2,6 +2,7 @@
 
 pub mod ftp;
 pub mod local;
+mod look;
 pub mod mirror;
 mod open;
 mod probe;
@@ -11,5 +12,6 @@ pub mod sftp;
 pub mod wrap;
 
 pub use local::Local;
-pub use open::{Opening, open, open_bare};
-pub use probe::{Ability, ProbeStep, Probed, probe, probe_place};
+pub use look::look;
+pub use open::{Opening, open, open_bare, open_once};
+pub use probe::{Ability, ProbeStep, Probed, probe};

@@ -57,7 +57,20 @@ pub async fn open(label: &str, place: &Place, opening: Opening) -> Result<Arc<dy
     })
 }
 
-/// Opens the backend alone, without wrappers: for tests of a place, which must not wait.
+/// Opens the destination at a place without another try: for its test (see [`crate::probe`]), where what fails must show
+/// at once. Silence ends, on the way there too.
+pub async fn open_once(label: &str, place: &Place, opening: Opening) -> Result<Arc<dyn Destination>> {
+    let meter = Meter::new(Arc::clone(&opening.traffic));
+    let traffic: Arc<dyn Traffic> = Arc::<Meter>::clone(&meter);
+    let opened = tokio::time::timeout(opening.silence, open_bare(label, place, &opening, traffic)).await;
+    let late = |_| {
+        Err(Error::new(ErrorClass::TimedOut, format!("Cannot reach {label}: it does not answer"))
+            .hint("See whether the address is right and a firewall is in the way"))
+    };
+    Ok(Arc::new(Quiet::new(opened.unwrap_or_else(late)?, meter, opening.silence)))
+}
+
+/// Opens the backend alone, without wrappers.
 pub async fn open_bare(
     label: &str,
     place: &Place,

@@ -1,14 +1,12 @@
 //! The test of a destination, offered to the user: the contract in a mild form, step by step.
 
-use crate::open::{Opening, open_bare};
+use crate::look::count_text;
 use crate::s3;
-use crate::wrap::{Meter, Quiet};
 use backstay_core::config::{FtpPlace, FtpTls, Place, S3Place};
-use backstay_core::destination::{Destination, Key, Traffic, WriteMode};
+use backstay_core::destination::{Destination, Key, WriteMode};
 use backstay_core::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use rand::RngExt;
-use std::sync::Arc;
 
 /// One step of a destination's test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +56,7 @@ const CONTENT_BYTES: usize = 64 * 1024;
 /// Tests a destination; each step is told as it ends. Leaves nothing behind. Never fails itself: what failed is a step.
 /// A bucket is also asked for its settings, and what works best with it is found out.
 ///
-/// `destination` should be without the retry wrapper, so that what fails shows at once (see [`probe_place`]).
+/// `destination` should be without the retry wrapper, so that what fails shows at once (see [`crate::open_once`]).
 pub async fn probe(
     place: &Place,
     destination: &dyn Destination,
@@ -78,34 +76,6 @@ pub async fn probe(
         probed.steps.push(open);
     }
     probed
-}
-
-/// Opens a place and tests it (see [`probe`]). What fails on the way there is a step too. Nothing is tried again.
-pub async fn probe_place(
-    label: &str,
-    place: &Place,
-    opening: &Opening,
-    on_step: &(dyn Fn(ProbeStep) + Send + Sync),
-) -> Probed {
-    if let Place::S3(bucket) = place {
-        return s3::probe(label, bucket, &opening.login, on_step).await;
-    }
-    // A test must not hang where nothing answers.
-    let meter = Meter::new(Arc::clone(&opening.traffic));
-    let traffic: Arc<dyn Traffic> = Arc::<Meter>::clone(&meter);
-    let opened = tokio::time::timeout(opening.silence, open_bare(label, place, opening, traffic)).await;
-    let late = |_| {
-        Err(Error::new(ErrorClass::TimedOut, format!("Cannot reach {label}: it does not answer"))
-            .hint("See whether the address is right and a firewall is in the way"))
-    };
-    match opened.unwrap_or_else(late) {
-        Ok(bare) => probe(place, &Quiet::new(bare, meter, opening.silence), on_step).await,
-        Err(error) => {
-            let step = failed("Reach it", &error);
-            on_step(step.clone());
-            Probed { steps: vec![step], ..Probed::default() }
-        }
-    }
 }
 
 /// The test of any destination: list, room, write, read back, read a part, refuse to overwrite, replace, go on with an
@@ -139,14 +109,7 @@ impl Test<'_> {
 
     async fn run(&mut self) {
         match self.destination.list("").await {
-            Ok(objects) => self.told(passed(
-                "List what is there",
-                match objects.len() {
-                    0 => "Nothing is there yet".to_owned(),
-                    1 => "1 file".to_owned(),
-                    count => format!("{count} files"),
-                },
-            )),
+            Ok(objects) => self.told(passed("List what is there", count_text(objects.len()))),
             Err(error) => return self.told(failed("List what is there", &error)),
         }
         let room = room(self.destination).await;
@@ -191,13 +154,11 @@ impl Test<'_> {
             Ok(_) => differs("Read a part of it"),
             Err(error) => failed("Read a part of it", &error),
         });
-        let ranges = ranges.map(|works| works && self.destination.capabilities().ranges);
-        self.can(
-            "ranges",
-            "Gives parts of a file",
-            ranges,
-            "Single files are restored without reading all; downloads use several streams",
-        );
+        let use_of_it = match self.destination.capabilities().parallel_ranges {
+            0 | 1 => "Single files are restored without reading all; a download is one stream",
+            _ => "Single files are restored without reading all; downloads use several streams",
+        };
+        self.can("ranges", "Gives parts of a file", ranges, use_of_it);
         self.overwrite(key).await;
         self.upload(key, content).await;
         self.any_name(awkward).await;
@@ -340,15 +301,15 @@ async fn room(destination: &dyn Destination) -> ProbeStep {
     }
 }
 
-fn passed(title: &str, text: String) -> ProbeStep {
+pub(crate) fn passed(title: &str, text: String) -> ProbeStep {
     ProbeStep { title: title.to_owned(), ok: true, note: false, text, hint: None }
 }
 
-fn failed(title: &str, error: &Error) -> ProbeStep {
+pub(crate) fn failed(title: &str, error: &Error) -> ProbeStep {
     ProbeStep { ok: false, hint: error.hint.clone(), ..passed(title, error.message.clone()) }
 }
 
-fn differs(title: &str) -> ProbeStep {
+pub(crate) fn differs(title: &str) -> ProbeStep {
     ProbeStep {
         ok: false,
         hint: Some("Do not use this destination: check its disk or cable".to_owned()),
@@ -356,7 +317,7 @@ fn differs(title: &str) -> ProbeStep {
     }
 }
 
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;
     let mut unit = 0;

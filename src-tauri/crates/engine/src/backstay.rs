@@ -163,6 +163,14 @@ impl Inner {
     pub async fn secret(&self, name: SecretName) -> Result<Option<Secret>> {
         self.on_secrets(move |parts| parts.secrets().get(&name)).await
     }
+    /// Returns a secret that need not be there: many keys have no passphrase, many databases no password. One that may lie
+    /// in a keyring that does not open counts as not there.
+    pub async fn optional_secret(&self, name: SecretName) -> Result<Option<Secret>> {
+        match self.secret(name).await {
+            Err(error) if error.class == ErrorClass::Missing => Ok(None),
+            other => other,
+        }
+    }
     /// Stores a secret and reads it back: what cannot be read back must not be relied on.
     pub async fn put_secret(&self, name: SecretName, secret: Secret) -> Result<()> {
         self.on_secrets(move |parts| {

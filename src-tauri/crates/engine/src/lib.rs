@@ -7,6 +7,7 @@ mod backstay;
 mod backups;
 mod destinations;
 mod overview;
+mod own_folders;
 mod parts;
 mod plans;
 mod restore;
@@ -17,7 +18,8 @@ mod words;
 
 pub use backstay::Backstay;
 pub use parts::{
-    DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnRetry, OnStep, OpenVault, Parts, Probed,
-    ProbedAbility, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, SshWay, VaultPresence, Watch,
+    CleanupDays, DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnRetry, OnStep, OpenVault,
+    Parts, Probed, ProbedAbility, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, SshWay, VaultPresence,
+    Watch,
 };
 pub use words::{count_text, grouped, ipc_error, size_text};

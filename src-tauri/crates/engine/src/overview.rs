@@ -1,7 +1,7 @@
 //! The first screen: how protected each server is, and what needs the user.
 
 use crate::backstay::{Backstay, Inner, locked};
-use crate::plans::run_words;
+use crate::plans::{run_words, seals};
 use crate::servers::address_of;
 use crate::words::{count_text, millis};
 use backstay_contract::{Counts, FirstSteps, Need, Overview, ServerRow};
@@ -183,10 +183,10 @@ impl Inner {
         let mut needs = Vec::new();
         let status = self.with_secret_store(|parts| Ok(parts.secrets_status())).await?;
         if status.state != "ready" {
-            let text = if status.state == "locked" {
-                "Secrets are locked: backups cannot run until they are unlocked"
-            } else {
-                "There is no keyring here: make a sealed file with a passphrase to keep secrets in"
+            let text = match status.state.as_str() {
+                "locked" => "Secrets are locked: backups cannot run until they are unlocked",
+                "keyring_closed" => "The keyring does not open: backups that need a password or key cannot run",
+                _ => "There is no keyring here: make a sealed file with a passphrase to keep secrets in",
             };
             needs.push(need("secrets_locked", "Secrets", text.into()));
         }
@@ -223,13 +223,27 @@ impl Inner {
             let text = server.state_text.clone();
             needs.push(Need { server: Some(server.id.clone()), ..need("no_backup", &server.name, text) });
         }
-        for config in self.store.destinations()?.iter().filter(|config| !config.kit_confirmed) {
+        let destinations = self.store.destinations()?;
+        for config in &destinations {
+            let damaged = self.damaged_at(&config.id)?;
+            if damaged > 0 {
+                let what = count_text(damaged, "damaged thing was", "damaged things were");
+                let text = format!("{what} found there: Sync writes anew what another destination has whole");
+                let destination = Some(config.id.to_string());
+                needs.push(Need { destination, ..need("damaged", &config.name, text) });
+            }
+        }
+        for config in destinations.iter().filter(|config| !config.kit_confirmed) {
             let text =
                 "Its recovery kit is not confirmed: without it, losing this computer means losing the backups".into();
             needs.push(Need {
                 destination: Some(config.id.to_string()),
                 ..need("kit_not_confirmed", &config.name, text)
             });
+        }
+        for plan in plans.iter().filter(|plan| seals(&plan.layout) && !plan.kit_confirmed) {
+            let text = "The recovery kit of its key is not confirmed: without it, losing this computer means losing its archives";
+            needs.push(Need { plan: Some(plan.id.to_string()), ..need("kit_not_confirmed", &plan.name, text.into()) });
         }
         needs.append(&mut later);
         Ok(needs)

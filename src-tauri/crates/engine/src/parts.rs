@@ -96,6 +96,15 @@ pub struct Probed {
     pub settled: Option<S3Place>,
 }
 
+/// What a bucket clears away by itself, and after how many days; `None` where it does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CleanupDays {
+    /// Unfinished uploads.
+    pub uploads: Option<u32>,
+    /// Old versions of what was deleted or replaced.
+    pub versions: Option<u32>,
+}
+
 /// Hears of each step of a test as it ends.
 pub type OnStep<'a> = &'a (dyn Fn(ProbedStep) + Send + Sync);
 
@@ -207,14 +216,16 @@ pub trait Parts: Send + Sync {
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(SystemClock)
     }
-    /// How long one minute of the stall limit lasts; a test has less patience.
-    fn stall_minute(&self) -> Duration {
+    /// How long a minute of waiting lasts: for a run that stalls, for a cold archive. A test has less patience.
+    fn minute(&self) -> Duration {
         Duration::from_secs(60)
     }
     /// Where secrets rest.
     fn secrets(&self) -> Arc<dyn SecretStore>;
     /// Whether secrets can be read now.
     fn secrets_status(&self) -> SecretsStatus;
+    /// Tries a keyring anew that could not be used.
+    fn secrets_try_keyring(&self) -> Result<()>;
     /// Opens the sealed file.
     fn secrets_unlock(&self, passphrase: &Secret) -> Result<()>;
     /// Makes a sealed file.
@@ -257,12 +268,23 @@ pub trait Parts: Send + Sync {
         place: &Place,
         access: DestinationAccess,
     ) -> Result<Arc<dyn Destination>>;
+    /// Opens a destination to test it: what fails is not tried again, so that it shows at once.
+    async fn open_destination_once(
+        &self,
+        label: &str,
+        place: &Place,
+        access: DestinationAccess,
+    ) -> Result<Arc<dyn Destination>>;
     /// Tests a destination step by step.
     async fn probe_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed;
+    /// Looks at a destination with backups step by step; nothing there is changed.
+    async fn look_at_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed;
     /// Looks at the certificate of an FTPS server; `None` if it is trusted, or pinned, or there is none.
     async fn untrusted_certificate(&self, place: &Place) -> Result<Option<ProbedCertificate>>;
     /// Makes a bucket fit for backups; the steps tell what was done.
     async fn make_bucket(&self, place: &S3Place, login: &DestinationLogin, on_step: OnStep<'_>) -> Vec<ProbedStep>;
+    /// Sets the clean-up rule of an open bucket, and reads back what it does by itself.
+    async fn set_cleanup_rule(&self, destination: &dyn Destination) -> Result<CleanupDays>;
     /// The providers of S3-compatible storage we know.
     fn s3_providers(&self) -> Vec<S3Provider>;
     /// Makes traffic held back by a limit.

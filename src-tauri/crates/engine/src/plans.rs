@@ -12,6 +12,7 @@ use backstay_core::run::{Run, RunKind, RunState};
 use backstay_core::secret::{Secret, SecretName};
 use backstay_core::store::RunQuery;
 use backstay_core::{Error, ErrorClass, PlanId, RawPath, Result, ServerId};
+pub(crate) use layout::seals;
 use layout::{draft_of_layout, layout_of, layout_words};
 
 impl Backstay {
@@ -123,7 +124,9 @@ impl Inner {
         }
         let created = known.as_ref().map_or_else(|| self.clock.now(), |plan| plan.created);
         let destinations = destinations.into_iter().map(|config| config.id).collect();
-        let plan = Plan { id, name, server: server.id, items, destinations, layout, created };
+        // A new key is in no kit that was confirmed before.
+        let kit_confirmed = known.as_ref().is_some_and(|plan| plan.kit_confirmed) && !new_key;
+        let plan = Plan { id, name, server: server.id, items, destinations, layout, kit_confirmed, created };
         self.store.put_plan(&plan)?;
         let gone =
             known.iter().flat_map(|known| &known.items).filter(|old| !plan.items.iter().any(|i| i.name == old.name));
@@ -182,6 +185,7 @@ impl Inner {
             kinds,
             destinations: names.collect(),
             layout: layout_words(&plan.layout),
+            kit_confirmed: seals(&plan.layout).then_some(plan.kit_confirmed),
             missing_copies,
             last_run: last.as_ref().map(|run| millis(run.started.unwrap_or(run.created))),
             last_run_id: last.as_ref().map(|run| run.id.to_string()),

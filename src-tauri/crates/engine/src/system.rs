@@ -51,6 +51,14 @@ impl Backstay {
         self.inner.with_secret_store(|parts| Ok(parts.secrets_status())).await
     }
 
+    /// Tries a keyring anew that could not be used. One that still cannot is no error: the status says why.
+    pub async fn secrets_try_keyring(&self) -> Result<SecretsStatus> {
+        let opened = self.inner.with_secret_store(|parts| Ok(parts.secrets_try_keyring().is_ok())).await?;
+        self.inner.audit("secrets.try_keyring", "keyring", if opened { "ok" } else { "closed" })?;
+        self.inner.changed("secrets");
+        self.secrets_status().await
+    }
+
     /// Opens the sealed file of secrets.
     pub async fn secrets_unlock(&self, passphrase: &str) -> Result<SecretsStatus> {
         let passphrase = Secret::new(passphrase);

@@ -9,6 +9,7 @@ mod facts;
 mod local;
 mod reader;
 mod sftp;
+mod shell_attributes;
 mod shell_files;
 mod ssh;
 mod sudo;

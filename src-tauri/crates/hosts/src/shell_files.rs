@@ -198,20 +198,20 @@ pub async fn remove(host: &dyn Host, path: &RawPath) -> Result<()> {
     script(host, REMOVE, &[path.as_bytes()], tried(host, "remove", path)).await.map(drop)
 }
 
-/// Returns the room of the file system a path lies on.
+/// Returns the room of the file system a path lies on, or would lie on. `df` is asked for the folders above in the same
+/// breath, passes over what is not there, and answers in the order it was asked.
 pub async fn space(host: &dyn Host, path: &RawPath) -> Result<Space> {
     absolute(host, "measure the room at", path)?;
     let tried = tried(host, "measure the room at", path);
-    let output = run(host, Command::new("df").arg("-Pk").arg(path.as_bytes()), b"").await?;
-    if !output.status.success() {
-        return Err(from_output(tried, &output));
-    }
+    let asked: Vec<RawPath> = path.and_above().collect();
+    let command = Command::new("df").arg("-Pk").args(asked.iter().map(RawPath::as_bytes));
+    let output = run(host, command, b"").await?;
     let text = output.text();
-    text.lines()
-        .skip(1)
-        .find_map(df_line)
-        .map(|(_, _, space)| space)
-        .ok_or_else(|| Error::new(ErrorClass::Unsupported, format!("{tried}: df said nothing usable")).detail(text))
+    match text.lines().skip(1).find_map(df_line) {
+        Some((_, _, space)) => Ok(space),
+        None if !output.status.success() => Err(from_output(tried, &output)),
+        None => Err(Error::new(ErrorClass::Unsupported, format!("{tried}: df said nothing usable")).detail(text)),
+    }
 }
 
 /// Reads a line of `df -Pk`: device, mount point, room. Device and mount point may hold blanks; the capacity in per

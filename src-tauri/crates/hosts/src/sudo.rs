@@ -1,9 +1,9 @@
 //! Any host as root, by sudo.
 
-use crate::shell_files;
+use crate::{shell_attributes, shell_files};
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry};
-use backstay_core::host::{Command, Host, HostCapabilities, Output, Process, Space, run};
+use backstay_core::host::{Attribute, Command, Host, HostCapabilities, Output, Process, Space, run};
 use backstay_core::{Error, ErrorClass, RawPath, Result, Secret};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWriteExt};
@@ -126,6 +126,12 @@ impl Host for SudoHost {
     }
     async fn make_dir(&self, path: &RawPath) -> Result<()> {
         shell_files::make_dir(self, path).await
+    }
+    async fn make_link(&self, path: &RawPath, target: &[u8]) -> Result<()> {
+        shell_attributes::make_link(self, path, target).await
+    }
+    async fn set_attributes(&self, entries: &[Entry]) -> Result<Vec<(RawPath, Attribute)>> {
+        shell_attributes::set_attributes(self, entries).await
     }
     async fn remove(&self, path: &RawPath) -> Result<()> {
         shell_files::remove(self, path).await

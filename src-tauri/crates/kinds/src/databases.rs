@@ -29,6 +29,15 @@ impl Target {
     }
 }
 
+/// Returns the name of a database beside `name`, where `name`'s is loaded or kept for a while. Names have 63 bytes at most.
+pub(crate) fn beside(name: &str, what: &str) -> String {
+    let mut length = name.len().min(48);
+    while !name.is_char_boundary(length) {
+        length -= 1;
+    }
+    format!("{}_backstay_{what}", &name[..length])
+}
+
 /// Compares the dumps of a listing with the databases that are there.
 pub(crate) fn plan(
     input: &ItemInput,
@@ -59,7 +68,8 @@ pub(crate) fn plan(
             plan.warnings.push(why);
         }
         if kind == ChangeKind::Overwrite && options.mode == RestoreMode::Replace {
-            plan.warnings.push(format!("The database {} is there: it is dropped and made anew", target.name));
+            let why = "it is replaced when the new one is whole; until then there must be room for both";
+            plan.warnings.push(format!("The database {} is there: {why}", target.name));
         }
         if target.name != target.original {
             plan.facts.push(format!("The database {} is restored as {}", target.original, target.name));

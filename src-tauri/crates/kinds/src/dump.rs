@@ -148,7 +148,7 @@ impl Dump {
         loop {
             ctx.check()?;
             let mut piece = vec![0; PIECE];
-            let read = stdout.read(&mut piece).await.map_err(|e| Error::io(&tried, e))?;
+            let read = ctx.while_it_runs(stdout.read(&mut piece)).await.map_err(|e| Error::io(&tried, e))?;
             if read == 0 {
                 break;
             }
@@ -160,7 +160,7 @@ impl Dump {
                 return Ok(());
             }
         }
-        let status = control.wait().await?;
+        let status = ctx.while_it_runs(control.wait()).await?;
         let _ = feed.await;
         let said = errors.await.unwrap_or_default();
         length.store(edges.length, Ordering::Relaxed);
@@ -209,10 +209,11 @@ pub(crate) fn tool_error(tried: &str, tool: &str, status: &str, said: &str) -> E
     Error::new(class, format!("{tried}: {tool} ended with {status}{words}")).hint(hint).detail(said)
 }
 
-/// Returns the first line of a tool's words that says something.
+/// Returns the first line of a tool's words that says something, or names the error.
 pub(crate) fn first_line(text: &str) -> Option<&str> {
     let noise = |line: &&str| !line.trim().is_empty() && !line.contains("could not change directory");
-    text.lines().find(noise).map(str::trim)
+    // MariaDB's client shows the whole command before it says what is wrong with it.
+    text.lines().find(|line| line.starts_with("ERROR")).or_else(|| text.lines().find(noise)).map(str::trim)
 }
 
 /// Returns now by the run's clock.

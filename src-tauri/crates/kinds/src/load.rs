@@ -46,7 +46,7 @@ impl Load<'_> {
                 }
                 edges.push(&piece[..read]);
                 ctx.progress.advance(0, read as u64);
-                open = open && stdin.write_all(&piece[..read]).await.is_ok();
+                open = open && ctx.while_it_runs(stdin.write_all(&piece[..read])).await.is_ok();
                 if !open {
                     break;
                 }
@@ -79,9 +79,9 @@ impl Load<'_> {
         };
         let (said, _) = match heard {
             Some(words) => words,
-            None => watch.await,
+            None => ctx.while_it_runs(watch).await,
         };
-        let status = control.wait().await?;
+        let status = ctx.while_it_runs(control.wait()).await?;
         if !status.success() {
             return Err(tool_error(&tried, self.tool, &status.to_string(), &said));
         }

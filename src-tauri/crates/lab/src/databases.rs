@@ -339,6 +339,15 @@ impl Postgres {
         ask(self.client(database), sql)
     }
 
+    /// Logs in to a database and stays there; returns once it is there. The caller ends it.
+    pub fn session(&self, database: &str) -> io::Result<Child> {
+        let mut child = self.client(database).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        child.stdin.as_mut().ok_or_else(|| failed("no standard input"))?.write_all(b"select 1;\n")?;
+        let mut answer = [0; 2];
+        io::Read::read_exact(&mut child.stdout.as_mut().ok_or_else(|| failed("no standard output"))?, &mut answer)?;
+        Ok(child)
+    }
+
     /// Makes a database with views, triggers, functions, sequences, large objects and emoji in it.
     pub fn load_fixture(&self, database: &str) -> io::Result<()> {
         self.sql("postgres", &format!("create database \"{}\" template template0", database.replace('"', "\"\"")))?;

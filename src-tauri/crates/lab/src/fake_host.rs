@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry, EntryType, TimeNs};
-use backstay_core::host::{Command, ExitStatus, Host, HostCapabilities, Process, ProcessControl, Space};
+use backstay_core::host::{Attribute, Command, ExitStatus, Host, HostCapabilities, Process, ProcessControl, Space};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, Sleep};
 
 /// What a scripted command does.
 #[derive(Clone, Debug)]
@@ -20,20 +22,27 @@ pub struct Answer {
     pub stderr: Vec<u8>,
     /// Exit status; `None` is a connection lost after the output.
     pub status: Option<ExitStatus>,
+    /// How long it says nothing at first.
+    pub silence: Duration,
 }
 
 impl Answer {
     /// A command that prints this and ends well.
     pub fn ok(stdout: impl Into<Vec<u8>>) -> Self {
-        Self { stdout: stdout.into(), stderr: Vec::new(), status: Some(ExitStatus::Code(0)) }
+        Self { stdout: stdout.into(), stderr: Vec::new(), status: Some(ExitStatus::Code(0)), silence: Duration::ZERO }
     }
     /// A command that complains and fails.
     pub fn fail(code: u32, stderr: impl Into<Vec<u8>>) -> Self {
-        Self { stdout: Vec::new(), stderr: stderr.into(), status: Some(ExitStatus::Code(code)) }
+        Self { stderr: stderr.into(), status: Some(ExitStatus::Code(code)), ..Self::ok("") }
     }
     /// A command whose connection is lost after this output.
     pub fn lost(stdout: impl Into<Vec<u8>>) -> Self {
-        Self { stdout: stdout.into(), stderr: Vec::new(), status: None }
+        Self { status: None, ..Self::ok(stdout) }
+    }
+    /// The same after a silence, by tokio's clock.
+    #[must_use]
+    pub fn after(self, silence: Duration) -> Self {
+        Self { silence, ..self }
     }
 }
 
@@ -151,17 +160,18 @@ impl Host for FakeHost {
         all.push(started);
         let stdin = Recorder { all: self.started.clone(), at: all.len() - 1 };
         drop(all);
-        let lost = answer.status.is_none();
-        let stdout: ByteStream = if lost {
-            Box::new(Cursor::new(answer.stdout).chain(Broken))
+        let speaks = Instant::now() + answer.silence;
+        let silence = Silence(Box::pin(tokio::time::sleep_until(speaks)));
+        let stdout: ByteStream = if answer.status.is_none() {
+            Box::new(silence.chain(Cursor::new(answer.stdout)).chain(Broken))
         } else {
-            Box::new(Cursor::new(answer.stdout))
+            Box::new(silence.chain(Cursor::new(answer.stdout)))
         };
         Ok(Process {
             stdin: Box::new(stdin),
             stdout,
             stderr: Box::new(Cursor::new(answer.stderr)),
-            control: Box::new(Scripted(answer.status)),
+            control: Box::new(Scripted { status: answer.status, speaks }),
         })
     }
     async fn list(&self, dir: &RawPath) -> Result<Vec<Entry>> {
@@ -187,6 +197,23 @@ impl Host for FakeHost {
         self.put(Entry::plain(path.clone(), EntryType::Dir, 0o755, TimeNs::default()), Vec::new());
         Ok(())
     }
+    async fn make_link(&self, path: &RawPath, target: &[u8]) -> Result<()> {
+        if self.find(path).is_ok_and(|(there, _)| there.is_dir()) {
+            return Err(Error::new(ErrorClass::Exists, "Cannot make a link on fake: a folder is there"));
+        }
+        let kind = EntryType::Symlink(target.to_vec());
+        self.put(Entry::plain(path.clone(), kind, 0o777, TimeNs::default()), Vec::new());
+        Ok(())
+    }
+    async fn set_attributes(&self, entries: &[Entry]) -> Result<Vec<(RawPath, Attribute)>> {
+        let mut files = lock(&self.files);
+        for entry in entries {
+            if let Some((there, _)) = files.get_mut(&entry.path) {
+                (there.mode, there.mtime, there.uid, there.gid) = (entry.mode, entry.mtime, entry.uid, entry.gid);
+            }
+        }
+        Ok(Vec::new())
+    }
     async fn remove(&self, path: &RawPath) -> Result<()> {
         self.find(path)?;
         lock(&self.files).remove(path);
@@ -198,15 +225,34 @@ impl Host for FakeHost {
     async fn close(&self) {}
 }
 
-struct Scripted(Option<ExitStatus>);
+struct Scripted {
+    status: Option<ExitStatus>,
+    speaks: Instant,
+}
 
 #[async_trait]
 impl ProcessControl for Scripted {
     async fn wait(&mut self) -> Result<ExitStatus> {
-        self.0.ok_or_else(|| Error::new(ErrorClass::Offline, "Cannot run a command on fake: the connection was lost"))
+        tokio::time::sleep_until(self.speaks).await;
+        self.status
+            .ok_or_else(|| Error::new(ErrorClass::Offline, "Cannot run a command on fake: the connection was lost"))
     }
     async fn kill(&mut self) {
-        self.0 = Some(ExitStatus::Signal);
+        self.status = Some(ExitStatus::Signal);
+        self.speaks = Instant::now();
+    }
+}
+
+/// A stream that ends when its time has come.
+struct Silence(Pin<Box<Sleep>>);
+
+impl AsyncRead for Silence {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        self.0.as_mut().poll(cx).map(Ok)
     }
 }
 

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use backstay_core::entry::EntryType;
-use backstay_core::host::{Command, ExitStatus, Host, run};
+use backstay_core::entry::{Entry, EntryType, TimeNs};
+use backstay_core::host::{Attribute, Command, ExitStatus, Host, run};
 use backstay_core::{ErrorClass, RawPath, Secret};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -22,6 +22,7 @@ async fn step<T>(name: &str, work: impl Future<Output = T>) -> T {
 pub async fn all(host: &dyn Host, dir: &RawPath) {
     step("files", files(host, dir)).await;
     step("hostile names", hostile_names(host, dir)).await;
+    step("links and attributes", links_and_attributes(host, dir)).await;
     step("missing", missing(host, dir)).await;
     step("large files", large_file(host, dir)).await;
     if !host.capabilities().commands {
@@ -37,6 +38,44 @@ pub async fn all(host: &dyn Host, dir: &RawPath) {
     step("kill", kill(host)).await;
     step("many at once", many_at_once(host)).await;
     step("early end", early_end(host)).await;
+}
+
+/// Links are made, never followed; owner, mode and time are set, and what cannot be set is told.
+pub async fn links_and_attributes(host: &dyn Host, dir: &RawPath) {
+    let at = |name: &[u8]| dir.join(name).unwrap();
+    let (file, folder, link) = (at(b"a file's\n"), at(b"a folder"), at(b"a link"));
+    host.make_dir(&folder).await.unwrap();
+    host.write(&file, 0o600, &mut &b"x"[..]).await.unwrap();
+    for target in [&b"a folder"[..], b"a file's\n", b"../ \xff$x"] {
+        host.make_link(&link, target).await.unwrap();
+        assert_eq!(host.stat(&link).await.unwrap().kind, EntryType::Symlink(target.to_vec()));
+    }
+    assert_eq!(host.make_link(&folder, b"x").await.unwrap_err().class, ErrorClass::Exists);
+    host.make_link(&link, b"a file's\n").await.unwrap();
+    let mut want = Vec::new();
+    for (path, mode, seconds) in [(&file, 0o4750, 1_500_000_000), (&folder, 0o1755, 1_500_000_001), (&link, 0, 9)] {
+        let mut entry = host.stat(path).await.unwrap();
+        (entry.mode, entry.mtime) = (mode, TimeNs::from_parts(seconds, 0));
+        want.push(entry);
+    }
+    assert_eq!(host.set_attributes(&want).await.unwrap(), []);
+    for entry in &want[..2] {
+        let there = host.stat(&entry.path).await.unwrap();
+        assert_eq!((there.mode, there.mtime), (entry.mode, entry.mtime), "{}", entry.path);
+    }
+    assert_eq!(host.stat(&link).await.unwrap().mtime, want[2].mtime);
+    // Another's it can be made by root only; the rest is set all the same.
+    let foreign = Entry { uid: want[0].uid + 1, user: None, mode: 0o640, ..want[0].clone() };
+    let unset = host.set_attributes(std::slice::from_ref(&foreign)).await.unwrap();
+    let there = host.stat(&file).await.unwrap();
+    assert_eq!((there.mode, there.mtime), (0o640, foreign.mtime));
+    match unset.as_slice() {
+        [] => assert_eq!(there.uid, foreign.uid),
+        unset => assert_eq!(unset, [(file.clone(), Attribute::Owner)]),
+    }
+    for path in [&file, &folder, &link] {
+        host.remove(path).await.unwrap();
+    }
 }
 
 /// Arguments arrive byte for byte, whatever a shell would make of them.
@@ -175,6 +214,12 @@ pub async fn files(host: &dyn Host, dir: &RawPath) {
     assert!(host.list(&dir.join("a").unwrap()).await.unwrap().is_empty());
     let space = host.space(dir).await.unwrap();
     assert!(space.total_bytes >= space.free_bytes && space.total_bytes > 0);
+    let not_there = dir.join("not/there/yet").unwrap();
+    assert_eq!(
+        host.space(&not_there).await.unwrap().total_bytes,
+        space.total_bytes,
+        "that of the nearest folder above"
+    );
 }
 
 /// Names are bytes: not UTF-8, line breaks, leading dashes, quotes.

@@ -9,9 +9,11 @@ pub mod ftp;
 pub mod host_contract;
 pub mod memory_destination;
 pub mod proxy;
+pub mod restic;
 #[cfg(feature = "s3")]
 pub mod s3;
 #[cfg(unix)]
 pub mod ssh;
+pub mod trees;
 
 pub use memory_destination::MemoryDestination;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use backstay_core::destination::{
-    Destination, DestinationCapabilities, Direction, FreeTraffic, Key, ObjectInfo, PIECE, PartUpload, StoredPart,
-    Swept, Traffic, WriteMode,
+    Availability, Destination, DestinationCapabilities, Direction, FreeTraffic, Key, ObjectInfo, PIECE, PartUpload,
+    StoredPart, Swept, Traffic, WriteMode,
 };
 use backstay_core::entry::ByteStream;
 use backstay_core::host::Space;
@@ -43,6 +43,8 @@ pub enum Operation {
     Abort,
     /// `sweep`.
     Sweep,
+    /// `extend_lock`.
+    Lock,
 }
 
 /// One call, as it was recorded.
@@ -87,6 +89,9 @@ struct State {
     bytes_per_second: Option<u64>,
     cut_streams_after: Option<u64>,
     capabilities: Option<DestinationCapabilities>,
+    read_only: bool,
+    cold: BTreeMap<String, Availability>,
+    locks: BTreeMap<String, i64>,
 }
 
 /// A destination in memory. Clones share their objects, as two computers share one cloud.
@@ -158,6 +163,22 @@ impl MemoryDestination {
     /// Makes every stream read from it break off after so many bytes; `None`: none does.
     pub fn cut_streams_after(&self, bytes: Option<u64>) {
         self.state().cut_streams_after = bytes;
+    }
+    /// Refuses everything but reading, or ends that.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.state().read_only = read_only;
+    }
+    /// Locks an object until then, Unix seconds.
+    pub fn set_lock(&self, key: &str, until: i64) {
+        self.state().locks.insert(key.to_owned(), until);
+    }
+    /// Returns until when an object is locked.
+    pub fn lock_of(&self, key: &str) -> Option<i64> {
+        self.state().locks.get(key).copied()
+    }
+    /// Puts an object into a cold class, frozen or on its way out of it; `Ready` takes it out.
+    pub fn set_cold(&self, key: &str, state: Availability) {
+        self.state().cold.insert(key.to_owned(), state);
     }
     /// Makes it tell other capabilities than its own.
     pub fn set_capabilities(&self, capabilities: DestinationCapabilities) {
@@ -260,12 +281,26 @@ impl MemoryDestination {
     }
 
     fn load(&self, key: &Key) -> Result<Bytes> {
+        if self.state().stands(key) != Availability::Ready {
+            return Err(Error::new(
+                ErrorClass::Refused,
+                format!("Cannot read {key} on memory: it lies in a cold storage class"),
+            ));
+        }
+        self.peek(key)
+    }
+
+    fn peek(&self, key: &Key) -> Result<Bytes> {
         let found = self.state().objects.get(key.as_str()).cloned();
         found.ok_or_else(|| Error::new(ErrorClass::Missing, format!("Cannot read {key} on memory: it is not there")))
     }
 }
 
 impl State {
+    fn stands(&self, key: &Key) -> Availability {
+        self.cold.get(key.as_str()).copied().unwrap_or(Availability::Ready)
+    }
+
     fn used_bytes(&self) -> u64 {
         let parts = self.uploads.values().flat_map(|upload| upload.parts.values());
         let parts: u64 = parts.map(|(_, content)| content.len() as u64).sum();
@@ -275,6 +310,10 @@ impl State {
     fn next_fault(&mut self, operation: Operation) -> Option<(ErrorClass, bool)> {
         if self.offline {
             return Some((ErrorClass::Offline, false));
+        }
+        use Operation as O;
+        if self.read_only && matches!(operation, O::Put | O::Delete | O::Begin | O::Part | O::Complete | O::Abort) {
+            return Some((ErrorClass::Refused, false));
         }
         let mut hit = None;
         self.faults.retain_mut(|fault| {
@@ -314,7 +353,8 @@ impl Destination for MemoryDestination {
     fn capabilities(&self) -> DestinationCapabilities {
         self.state().capabilities.unwrap_or(DestinationCapabilities {
             atomic_create: true,
-            ranges: true,
+            atomic_replace: true,
+            parallel_ranges: 4,
             space: true,
             parallel_parts: 4,
             parallel_objects: 8,
@@ -397,7 +437,21 @@ impl Destination for MemoryDestination {
 
     async fn head(&self, key: &Key) -> Result<ObjectInfo> {
         let lost = self.enter(Operation::Head, key.as_str()).await?;
-        answer(lost, info(key, &self.load(key)?))
+        answer(lost, info(key, &self.peek(key)?))
+    }
+
+    async fn availability(&self, key: &Key) -> Result<Availability> {
+        self.head(key).await?;
+        Ok(self.state().stands(key))
+    }
+
+    async fn thaw(&self, key: &Key, _: u32) -> Result<Availability> {
+        self.head(key).await?;
+        let mut state = self.state();
+        if state.stands(key) == Availability::Frozen {
+            state.cold.insert(key.as_str().to_owned(), Availability::Thawing);
+        }
+        Ok(state.stands(key))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
@@ -421,16 +475,33 @@ impl Destination for MemoryDestination {
         answer(lost, Space { total_bytes, free_bytes: total_bytes.saturating_sub(state.used_bytes()) })
     }
 
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
+    async fn locked_until(&self, key: &Key) -> Result<Option<i64>> {
+        self.head(key).await?;
+        Ok(self.lock_of(key.as_str()))
+    }
+
+    async fn extend_lock(&self, key: &Key, until: i64) -> Result<Option<i64>> {
+        let lost = self.enter(Operation::Lock, key.as_str()).await?;
+        self.peek(key)?;
+        let mut state = self.state();
+        let locked = state.locks.get_mut(key.as_str()).map(|lock| {
+            *lock = until.max(*lock);
+            *lock
+        });
+        answer(lost, locked)
+    }
+
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
         let lost = self.enter(Operation::Sweep, "").await?;
         let mut state = self.state();
         let open = state.uploads.len() as u64;
         // Nothing ages here: everything is old enough only when no age is asked for.
         if !older_than.is_zero() {
-            return answer(lost, Swept { removed: 0, left: open });
+            return answer(lost, Swept { left: open, ..Swept::default() });
         }
-        state.uploads.clear();
-        answer(lost, Swept { removed: open, left: 0 })
+        state.uploads.retain(|id, _| spared.iter().any(|token| token == id));
+        let left = state.uploads.len() as u64;
+        answer(lost, Swept { removed: open - left, left, restored: 0 })
     }
 }
 

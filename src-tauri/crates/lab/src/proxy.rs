@@ -37,6 +37,7 @@ pub struct FaultProxy {
     faults: Arc<watch::Sender<Faults>>,
     cut: watch::Sender<CancellationToken>,
     passed: Arc<AtomicU64>,
+    sent: Arc<AtomicU64>,
     connections: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
@@ -61,8 +62,9 @@ impl FaultProxy {
         let faults = Arc::new(watch::channel(Faults::default()).0);
         let (cut, cut_seen) = watch::channel(CancellationToken::new());
         let passed = Arc::new(AtomicU64::new(0));
+        let sent = Arc::new(AtomicU64::new(0));
         let connections = Arc::new(AtomicU64::new(0));
-        let shared = Shared { faults: faults.clone(), passed: passed.clone() };
+        let shared = Shared { faults: faults.clone(), passed: passed.clone(), sent: sent.clone() };
         let counter = connections.clone();
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -74,7 +76,7 @@ impl FaultProxy {
                 tokio::spawn(connection(client, target, shared.clone(), token));
             }
         });
-        Ok(Self { port, faults, cut, passed, connections, task })
+        Ok(Self { port, faults, cut, passed, sent, connections, task })
     }
 
     /// Returns the port to connect to.
@@ -93,6 +95,10 @@ impl FaultProxy {
     pub fn passed_bytes(&self) -> u64 {
         self.passed.load(Ordering::Relaxed)
     }
+    /// Returns how many bytes went to the server so far.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
     /// Returns how many connections were made so far.
     pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
@@ -103,6 +109,7 @@ impl FaultProxy {
 struct Shared {
     faults: Arc<watch::Sender<Faults>>,
     passed: Arc<AtomicU64>,
+    sent: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -165,9 +172,8 @@ async fn pass(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, way: Way, share
             let room = usize::try_from(limit.saturating_sub(passed)).unwrap_or(usize::MAX).min(piece.len());
             let written = to.write_all(&piece[..room]).await;
             passed += room as u64;
-            if way == Way::ToClient {
-                shared.passed.fetch_add(room as u64, Ordering::Relaxed);
-            }
+            let counter = if way == Way::ToClient { &shared.passed } else { &shared.sent };
+            counter.fetch_add(room as u64, Ordering::Relaxed);
             if room < piece.len() || written.is_err() {
                 over.cancel();
                 return;

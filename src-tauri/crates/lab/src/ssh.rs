@@ -119,16 +119,7 @@ impl Sshd {
         };
         let config = dir.path().join("config");
         fs::write(&config, config_text(options, types, dir.path(), &chroot, port))?;
-        let log = fs::File::create(dir.path().join("log"))?;
-        let child = Command::new("/usr/sbin/sshd")
-            .arg("-D")
-            .arg("-e")
-            .arg("-f")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()?;
+        let child = spawn(dir.path())?;
         let server = Self { dir, chroot, port, child: Mutex::new(child), users: Mutex::default() };
         server.wait_until_up()?;
         Ok(server)
@@ -275,6 +266,19 @@ impl Sshd {
         }
     }
 
+    /// Sets the server up anew: the same address and users, another host key.
+    #[allow(clippy::expect_used)]
+    pub fn change_host_key(&self) {
+        self.stop();
+        let file = self.dir.path().join("host_ed25519");
+        for old in [file.clone(), file.with_extension("pub")] {
+            fs::remove_file(old).expect("the old host key");
+        }
+        keygen(&file, "ed25519", "").expect("a host key");
+        *lock(&self.child) = spawn(self.dir.path()).expect("sshd again");
+        self.wait_until_up().expect("the port again");
+    }
+
     /// Ends all sessions but keeps the server: a connection lost in the midst.
     pub fn drop_sessions(&self) {
         for pid in descendants(lock(&self.child).id()) {
@@ -359,6 +363,13 @@ fn config_text(options: &SshdOptions, types: &[&str], dir: &Path, chroot: &Path,
         chroot.display()
     ));
     text
+}
+
+fn spawn(dir: &Path) -> io::Result<Child> {
+    let log = fs::File::create(dir.join("log"))?;
+    let mut command = Command::new("/usr/sbin/sshd");
+    command.args(["-D", "-e", "-f"]).arg(dir.join("config"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()
 }
 
 /// Returns a port that was free a moment ago.

@@ -16,6 +16,7 @@ mod fetch;
 mod id;
 mod index;
 mod lock;
+mod mend;
 mod node;
 mod pack;
 mod parent;
@@ -33,8 +34,8 @@ mod writer;
 use async_trait::async_trait;
 use backstay_core::destination::{Destination, Key};
 use backstay_core::layout::{
-    BackupDiff, BackupReader, BackupRecord, BackupStart, BackupWriter, Deleted, Layout, LayoutCheck, Pruned, Synced,
-    TransferJournal,
+    BackupDiff, BackupReader, BackupRecord, BackupStart, BackupWriter, Deleted, Layout, LayoutCheck, Mended, Pruned,
+    Suspects, Synced, TransferJournal,
 };
 use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext, Secret};
 use repo::{Access, Repo};
@@ -252,6 +253,10 @@ impl Layout for Vault {
 
     async fn is_level_with(&self, ctx: &RunContext, other: Arc<dyn Destination>) -> Result<bool> {
         copy::is_level(&self.repo, ctx, other).await
+    }
+
+    async fn mend(&self, ctx: &RunContext, other: Arc<dyn Destination>, suspects: &Suspects) -> Result<Mended> {
+        mend::mend(&self.repo, ctx, other, suspects).await
     }
 
     async fn make_copy(&self, other: Arc<dyn Destination>) -> Result<()> {

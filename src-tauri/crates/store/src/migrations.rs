@@ -8,8 +8,11 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(crate) const APPLICATION_ID: i32 = 0x4261_636B;
 
 /// Each brings the schema from the number before to its own, counting from 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_everywhere.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_everywhere.sql"),
+    include_str!("migrations/0003_plan_kits.sql"),
+];
 
 /// The newest schema this version knows.
 pub(crate) const NEWEST: usize = MIGRATIONS.len();

@@ -6,7 +6,7 @@ use backstay_core::config::Plan;
 use backstay_core::{DestinationId, Error, ErrorClass, PlanId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-const COLUMNS: &str = "id, name, server, items, created_ns, layout";
+const COLUMNS: &str = "id, name, server, items, created_ns, layout, kit_confirmed";
 
 pub(crate) fn all(connection: &Connection) -> Query<Vec<Plan>> {
     let mut statement =
@@ -43,15 +43,16 @@ pub(crate) fn put(connection: &Connection, plan: &Plan) -> Query<()> {
     }
     let id = plan.id.as_str();
     connection.execute(
-        "INSERT INTO plans (id, name, server, items, created_ns, layout) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (id) DO UPDATE SET name = ?2, server = ?3, items = ?4, created_ns = ?5, layout = ?6",
+        "INSERT INTO plans (id, name, server, items, created_ns, layout, kit_confirmed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (id) DO UPDATE SET name = ?2, server = ?3, items = ?4, created_ns = ?5, layout = ?6, kit_confirmed = ?7",
         params![
             id,
             plan.name,
             plan.server.as_str(),
             to_json(&plan.items)?,
             nanos(plan.created),
-            to_json(&plan.layout)?
+            to_json(&plan.layout)?,
+            plan.kit_confirmed
         ],
     )?;
     connection.execute("DELETE FROM plan_destinations WHERE plan = ?1", [id])?;
@@ -105,6 +106,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Query<Plan> {
         name,
         server: server.into(),
         destinations,
+        kit_confirmed: row.get(6)?,
         created: time(row.get(4)?),
     })
 }

@@ -190,6 +190,9 @@ impl Store for SqliteStore {
     fn transfer(&self, name: &str) -> Result<Option<String>> {
         self.read("Cannot read how far a transfer came", |connection| transfers::one(connection, name))
     }
+    fn transfers(&self, prefix: &str) -> Result<Vec<(String, String)>> {
+        self.read("Cannot read which transfers are under way", |connection| transfers::all(connection, prefix))
+    }
     fn put_transfer(&self, name: &str, state: &str) -> Result<()> {
         self.write("Cannot save how far a transfer came", |connection| transfers::put(connection, name, state))
     }

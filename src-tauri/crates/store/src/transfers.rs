@@ -11,6 +11,14 @@ pub(crate) fn one(connection: &Connection, name: &str) -> Query<Option<String>> 
     Ok(state)
 }
 
+pub(crate) fn all(connection: &Connection, prefix: &str) -> Query<Vec<(String, String)>> {
+    let rows = connection
+        .prepare_cached("SELECT name, state FROM transfers WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name")?
+        .query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
+
 pub(crate) fn put(connection: &Connection, name: &str, state: &str) -> Query<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO transfers (name, state) VALUES (?1, ?2)")?

@@ -1,4 +1,4 @@
-//! An object into a file, by segments, going on where it was cut off.
+//! An object into a file, by segments, going on where it was cut off: several at the same time, or all in one stream.
 
 use super::Sha256Sum;
 use super::landing::Landing;
@@ -12,9 +12,6 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-/// Segments under way at the same time.
-const SEGMENTS_AT_ONCE: usize = 4;
 
 /// What a download did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,10 +101,9 @@ impl Job<'_> {
         let landing = Arc::clone(&self.landing);
         let mut hashing = JoinSet::new();
         hashing.spawn(async move { follow(&landing, whole_seen, size).await });
-        if self.destination.capabilities().ranges {
-            self.by_segments(map, &whole).await?;
-        } else {
-            self.in_one_stream(map, &whole).await?;
+        match self.destination.capabilities().parallel_ranges {
+            0 | 1 => self.in_one_stream(map, &whole).await?,
+            at_once => self.by_segments(map, usize::from(at_once), &whole).await?,
         }
         let hashed = async { hashing.join_next().await.transpose() };
         let sum = tokio::select! {
@@ -119,13 +115,13 @@ impl Job<'_> {
         sum.map_err(ended)?.unwrap_or_else(|| Err(Error::cancelled())).map(Sha256Sum::finish)
     }
 
-    async fn by_segments(&self, mut map: SegmentMap, whole: &watch::Sender<u64>) -> Result<()> {
+    async fn by_segments(&self, mut map: SegmentMap, at_once: usize, whole: &watch::Sender<u64>) -> Result<()> {
         let missing: Vec<u64> = (0..map.count()).filter(|segment| !map.is_done(*segment)).collect();
         let mut missing = missing.into_iter();
         let mut under_way = JoinSet::new();
         let mut first_gap = map.whole_from(0);
         loop {
-            while under_way.len() < SEGMENTS_AT_ONCE {
+            while under_way.len() < at_once {
                 let Some(segment) = missing.next() else { break };
                 let (destination, key) = (Arc::clone(&self.destination), self.key.clone());
                 let (landing, range) = (Arc::clone(&self.landing), map.range(segment));

@@ -1,6 +1,7 @@
 //! The file a download lands in: written at offsets, locked against a second download, named when it is whole.
 
 use super::Sha256Sum;
+use super::positioned::{read_at, write_all_at};
 use backstay_core::error::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use std::ffi::OsString;
@@ -173,36 +174,4 @@ fn sync_folder(target: &Path) {
     }
     #[cfg(not(unix))]
     let _ = target;
-}
-
-#[cfg(unix)]
-fn write_all_at(file: &File, content: &[u8], offset: u64) -> io::Result<()> {
-    use std::os::unix::fs::FileExt;
-    file.write_all_at(content, offset)
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    use std::os::unix::fs::FileExt;
-    file.read_at(buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    use std::os::windows::fs::FileExt;
-    file.seek_read(buffer, offset)
-}
-
-#[cfg(windows)]
-fn write_all_at(file: &File, mut content: &[u8], mut offset: u64) -> io::Result<()> {
-    use std::os::windows::fs::FileExt;
-    while !content.is_empty() {
-        let written = file.seek_write(content, offset)?;
-        if written == 0 {
-            return Err(ErrorKind::WriteZero.into());
-        }
-        content = &content[written..];
-        offset += written as u64;
-    }
-    Ok(())
 }

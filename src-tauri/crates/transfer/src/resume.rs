@@ -53,9 +53,10 @@ pub async fn upload_resumable(
     let kept = job.kept()?;
     if let Some(sha256) = kept.as_ref().and_then(|state| state.completing.as_deref()) {
         // The answer to the last step was lost: is the object there?
-        if read_back(destination, key, source.size(), sha256, ctx).await.is_ok() {
+        let there = Uploaded::recorded(source.size(), sha256);
+        if read_back(destination, key, &there, ctx).await.is_ok() {
             journal.clear(name)?;
-            return Ok(Uploaded { size: source.size(), sha256: sha256.to_owned() });
+            return Ok(there);
         }
     }
     let (upload, state, stored) = job.open(kept).await?;
@@ -71,7 +72,13 @@ pub async fn upload_resumable(
     result
 }
 
-fn is_worth_keeping(class: ErrorClass) -> bool {
+/// Returns the token of the upload a journal's text tells of; `None` where it tells of something else.
+pub fn upload_token(kept: &str) -> Option<String> {
+    serde_json::from_str::<UploadState>(kept).ok().map(|state| state.token)
+}
+
+/// Tells whether what came so far is kept after such an error: the reason may pass, and another try go on.
+pub fn is_worth_keeping(class: ErrorClass) -> bool {
     use ErrorClass as E;
     matches!(class, E::Offline | E::TimedOut | E::Throttled | E::Full | E::Refused | E::Locked | E::Cancelled)
 }
@@ -91,7 +98,7 @@ impl Job<'_> {
         let sha256 = Sha256Sum::new().finish();
         self.check_hash(&sha256)?;
         self.ctx.or_cancel(self.destination.put(self.key, Bytes::new(), self.mode)).await?;
-        Ok(Uploaded { size: 0, sha256 })
+        Ok(Uploaded::recorded(0, sha256))
     }
 
     /// Returns what was kept of this very upload. What cannot be read is as good as nothing.
@@ -171,7 +178,7 @@ impl Job<'_> {
         run.state.completing = Some(sha256.clone());
         self.save(&run.state)?;
         self.ctx.or_cancel(upload.complete(&parts, self.mode)).await?;
-        Ok(Uploaded { size: self.source.size(), sha256 })
+        Ok(Uploaded::recorded(self.source.size(), sha256))
     }
 
     /// Reads on from the last part that was kept, and sends; a part before it that the store lost is sent again.

@@ -2,7 +2,7 @@
 
 use super::progress::read_part;
 use super::sender::Sender;
-use super::{PARTS_AT_ONCE, Sha256Sum, Uploaded};
+use super::{Crc64Sum, PARTS_AT_ONCE, Sha256Sum, Uploaded};
 use backstay_core::context::RunContext;
 use backstay_core::destination::{Destination, Key, PartUpload, StoredPart, WriteMode};
 use backstay_core::entry::ByteStream;
@@ -66,12 +66,13 @@ async fn send_all(
     ctx: &RunContext,
 ) -> Result<(Uploaded, Vec<StoredPart>)> {
     let mut sender = Sender::new(Arc::clone(upload), at_once, ctx);
-    let mut sum = Sha256Sum::new();
+    let (mut sum, mut crc64) = (Sha256Sum::new(), Crc64Sum::default());
     let (mut number, mut size) = (1, 0);
     loop {
         let want = upload.part_bytes(number);
         sender.room_for(want).await?;
         let part = sender.during(read_part(stream, want, Some(&mut sum), tried, ctx)).await?;
+        crc64.update(&part);
         let read = part.len() as u64;
         if read > 0 {
             sender.send(number, size, part).await?;
@@ -85,7 +86,7 @@ async fn send_all(
     sender.all().await?;
     let mut parts = sender.arrived();
     parts.sort_by_key(|part| part.number);
-    Ok((Uploaded { size, sha256: sum.finish() }, parts))
+    Ok((Uploaded { size, sha256: sum.finish(), crc64: Some(crc64.finish()) }, parts))
 }
 
 /// Ends the upload when the future that sends it is dropped half way.

@@ -18,8 +18,8 @@ const KINDS = [
 const COLUMNS: Column<RunRow>[] = [
   { key: 'when', title: 'When', width: '84px', cell: (run) => <span className="mute" title={formatExact(run.created)}>{formatClock(run.started ?? run.created)}</span> },
   { key: 'kind', title: 'Kind', width: '96px', cell: (run) => kindWord(run.kind) },
-  { key: 'title', title: 'What', width: 'minmax(0, 2fr)', cell: (run) => <b>{run.title}</b> },
-  { key: 'server', title: 'Server', width: 'minmax(0, 1fr)', hideBelow: 640, cell: (run) => <span className="mute">{run.server_name ?? ''}</span> },
+  { key: 'title', title: 'What', width: 'minmax(0, 2fr)', cell: (run) => <b title={run.title}>{run.title}</b> },
+  { key: 'server', title: 'Server', width: 'minmax(0, 1fr)', hideBelow: 720, cell: (run) => <span className="mute">{run.server_name ?? ''}</span> },
   { key: 'state', title: 'Outcome', width: 'minmax(150px, 1.2fr)', cell: (run) => <StateBadge state={run.state} text={outcome(run)} title={run.error?.message} /> },
   { key: 'took', title: 'Took', width: '92px', right: true, cell: (run) => <span className="mute">{run.started === null || run.ended === null ? '' : formatDuration(took(run, run.ended) ?? 0)}</span> },
 ];

@@ -1,10 +1,10 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { api, type BackupDetail, type IpcError, type ProblemPage, type RunDetail, type RunPage } from '../../ipc';
-import { keys, runEnded, useAction } from '../../shared/query';
+import { api, type BackupDetail, type IpcError, type ProblemPage, type RunPage } from '../../ipc';
+import { keys, useAction } from '../../shared/query';
 import { showNote } from '../../shared/ui';
 
 const PAGE = 200;
-/** How often the log and the problems of a run that goes on are read anew; its progress comes by events. */
+/** How often the problems of a run that goes on are read anew. */
 const LIVE_MS = 3000;
 
 /** All runs, newest first, page by page. */
@@ -19,11 +19,6 @@ export function useRunHistory(kind: string | null) {
     },
     select: (data) => data.pages.flatMap((page) => page.rows),
   });
-}
-
-/** One run whole; read anew when its row changes. */
-export function useRun(id: string) {
-  return useQuery<RunDetail, IpcError>({ queryKey: keys.run(id), queryFn: () => api.run(id), refetchInterval: (query) => (query.state.data && !runEnded(query.state.data.row.state) ? LIVE_MS : false) });
 }
 
 /** A run's problems that match a text. */

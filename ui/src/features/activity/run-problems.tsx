@@ -9,9 +9,9 @@ import { useRunProblems } from './queries';
 import { canExclude, problemWord } from './words';
 
 const COLUMNS: Column<ProblemRow>[] = [
-  { key: 'kind', title: 'What', width: '150px', cell: (p) => problemWord(p.kind) },
-  { key: 'subject', title: 'Where', width: 'minmax(0, 2fr)', cell: (p) => <PathText path={p.subject} /> },
-  { key: 'reason', title: 'Why', width: 'minmax(0, 1.4fr)', cell: (p) => <span title={p.reason}>{p.reason}</span> },
+  { key: 'kind', title: 'What', width: '140px', cell: (p) => problemWord(p.kind) },
+  { key: 'subject', title: 'Where', width: 'minmax(0, 1fr)', cell: (p) => <PathText path={p.subject} /> },
+  { key: 'reason', title: 'Why', width: 'minmax(0, 2fr)', cell: (p) => <span title={p.reason}>{p.reason}</span> },
   { key: 'item', title: 'Item', width: '90px', hideBelow: 640, cell: (p) => <span className="mute">{p.item}</span> },
 ];
 
@@ -46,12 +46,12 @@ export function RunProblems({ run }: { run: RunRow }) {
         fill
         label="Problems"
         rows={rows}
-        columns={COLUMNS}
+        columns={rows?.some((p) => p.item !== '') ? COLUMNS : COLUMNS.filter((column) => column.key !== 'item')}
         rowKey={problemKey}
         rowName={(p) => p.subject}
         error={problems.error}
         onRetry={() => void problems.refetch()}
-        {...(excludable
+        {...(excludable && all.length > 0
           ? {
               picked,
               onPick: setPicked,

@@ -4,7 +4,7 @@ import { canExclude, outcome, runNumbers, took } from './words';
 
 const run = (part: Partial<RunRow>): RunRow => ({
   id: 'r', kind: 'backup', state: 'done', title: 't', plan: null, server: null, server_name: null, backup: null, created: 0, started: 1000, ended: 5000,
-  problems: 0, error: null, files: 0, bytes: 0, bytes_read: 0, bytes_added: 0, result: null, resumable: false, progress: null, ...part,
+  problems: 0, error: null, files: 0, bytes: 0, bytes_read: 0, bytes_added: 0, result: null, elsewhere: false, resumable: false, progress: null, ...part,
 });
 const none = { files_read: 0, files_new: 0, files_changed: 0, files_deleted: 0 };
 

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { api, type BackupDetail, type CopyView } from '../../ipc';
-import { formatBytes } from '../../shared/format';
+import { formatBytes, formatExact } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { Link } from '../../shared/router';
 import { PathText, StateBadge, showNote } from '../../shared/ui';
@@ -45,6 +45,7 @@ function Copy({ detail, copy, alone }: { detail: BackupDetail; copy: CopyView; a
       </div>
       {copy.file && <div className="row mute"><PathText path={copy.file} />{copy.file_bytes !== null && <span className="copy-size">{formatBytes(copy.file_bytes)}</span>}</div>}
       {STATES[copy.state] && <div className="mute small">{STATES[copy.state]}</div>}
+      {copy.locked_until !== null && <div className="mute small">Locked until {formatExact(copy.locked_until)}: nobody can delete it before. Each backup there extends the lock.</div>}
       {copy.cost_note && <div className="mute small">{copy.cost_note}</div>}
       <div className="row copy-actions">
         {copy.state === 'missing' && <Button size="compact-sm" loading={sync.busy} aria-label={`Sync now: ${name}`} onClick={() => sync.run()}>Sync now</Button>}

@@ -2,7 +2,7 @@ import { Button, Checkbox, Modal } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type BackupRow, type CopyView, type DeletePreview, type DeleteReport, type IpcError } from '../../ipc';
-import { formatBytes, formatExact } from '../../shared/format';
+import { formatBytes, formatExact, listText } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { Link } from '../../shared/router';
 import { ErrorNote, Note, showNote } from '../../shared/ui';
@@ -65,7 +65,7 @@ function Question({ backup, preview, what, whole, busy, error, onDelete, onClose
       }}
     >
       <p>
-        <b>{backup.plan_name}</b> of {formatExact(backup.started)}, {formatBytes(backup.bytes)} of {backup.server_name}, is deleted at <b>{places.join(' and ') || 'no place'}</b>. It cannot be brought back.
+        <b>{backup.plan_name}</b> of {formatExact(backup.started)}, {formatBytes(backup.bytes)} of {backup.server_name}, is deleted at <b>{listText(places) || 'no place'}</b>. It cannot be brought back.
         {!whole && ' Other copies stay.'}
       </p>
       {preview.notes.length > 0 && <ul className="delete-notes">{preview.notes.map((note) => <li key={note}>{note}</li>)}</ul>}
@@ -88,7 +88,7 @@ function Question({ backup, preview, what, whole, busy, error, onDelete, onClose
 function Report({ report, onClose }: { report: DeleteReport; onClose: () => void }) {
   return (
     <>
-      {report.removed.length > 0 && <p>Deleted at {report.removed.join(' and ')}{report.freed_bytes > 0 && `, ${formatBytes(report.freed_bytes)} freed`}.</p>}
+      {report.removed.length > 0 && <p>Deleted at {listText(report.removed)}{report.freed_bytes > 0 && `, ${formatBytes(report.freed_bytes)} freed`}.</p>}
       {report.failed.map((each) => <ErrorNote key={each.destination} error={each.error} />)}
       {report.prune_hint && <p className="mute">{report.prune_hint}: on the page of the <Link to="/destinations">destination</Link>, &quot;Free their room&quot;.</p>}
       <div className="row" style={{ justifyContent: 'flex-end' }}><Button onClick={onClose}>Close</Button></div>

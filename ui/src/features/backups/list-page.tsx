@@ -56,7 +56,7 @@ function BackupsList({ start, open }: { start: ListFilter; open: string | null }
       text={list.isPlaceholderData || text !== filter.text ? 'Looking…' : headline(rows && total, filter)}
       fill
       actions={<Filters filter={filter} onChange={(part) => setFilter((old) => ({ ...old, ...part }))} />}
-      panel={open && wide && <BackupPanel key={open} id={open} onClose={() => navigate(placeOf(start, null), { replace: true })} />}
+      panel={open && <Details key={open} id={open} shown={wide} onClose={() => navigate(placeOf(start, null), { replace: true })} />}
     >
       <Card className="list-card">
         <DataTable<BackupRow>
@@ -99,6 +99,15 @@ function BackupsList({ start, open }: { start: ListFilter; open: string | null }
   );
 }
 
+/** The panel of the open backup. In a window made too narrow for it, it goes out of sight, but a dialog opened from it stays. */
+function Details({ id, shown, onClose }: { id: string; shown: boolean; onClose: () => void }) {
+  return (
+    <div style={{ display: shown ? 'contents' : 'none' }}>
+      <BackupPanel id={id} onClose={onClose} />
+    </div>
+  );
+}
+
 function placeOf(filter: ListFilter, open: string | null): string {
   const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ''));
   if (open !== null) query.set('open', open);
@@ -108,7 +117,7 @@ function placeOf(filter: ListFilter, open: string | null): string {
 
 function headline(total: number | undefined, filter: ListFilter): string {
   if (total === undefined) return 'What can be brought back';
-  return isFiltered(filter) ? `${plural(total, 'backup')} match` : plural(total, 'backup');
+  return isFiltered(filter) ? `${plural(total, 'backup')} ${total === 1 ? 'matches' : 'match'}` : plural(total, 'backup');
 }
 
 const KINDS = [
@@ -175,10 +184,10 @@ function columns(now: number): Column<BackupRow>[] {
   return [
     { key: 'started', title: 'When', width: 'minmax(126px, 0.8fr)', sortValue: (row) => row.started, cell: (row) => <time dateTime={new Date(row.started).toISOString()} title={formatExact(row.started)}>{whenText(row.started, now)}</time> },
     { key: 'plan', title: 'Plan', width: 'minmax(90px, 1fr)', sortValue: (row) => row.plan_name, cell: (row) => <b>{row.plan_name}</b> },
-    { key: 'server', title: 'Server', width: 'minmax(64px, 0.7fr)', sortValue: (row) => row.server_name, cell: (row) => row.server_name },
+    { key: 'server', title: 'Server', width: 'minmax(64px, 0.7fr)', hideBelow: 620, sortValue: (row) => row.server_name, cell: (row) => row.server_name },
     { key: 'state', title: 'State', width: '126px', cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text || undefined} />; } },
     { key: 'size', title: 'Size', width: '84px', right: true, sortValue: (row) => row.bytes, cell: (row) => <Size bytes={row.bytes} /> },
-    { key: 'added', title: 'Added', width: '84px', right: true, hideBelow: 600, sortValue: (row) => row.added_bytes, cell: (row) => <span className="mute"><Size bytes={row.added_bytes} /></span> },
+    { key: 'added', title: 'Added', width: '84px', right: true, hideBelow: 700, sortValue: (row) => row.added_bytes, cell: (row) => <span className="mute"><Size bytes={row.added_bytes} /></span> },
     { key: 'files', title: 'Files', width: '84px', right: true, hideBelow: 940, cell: (row) => <span className="mute">{formatCount(row.files)}</span> },
     { key: 'where', title: 'Where', width: 'minmax(70px, 0.7fr)', hideBelow: 690, cell: (row) => <span className="mute" title={row.missing_at.length > 0 ? `Not yet at ${row.missing_at.join(', ')}` : undefined}>{row.destinations.join(' · ')}{row.missing_at.length > 0 && <span className="lacks"> +{row.missing_at.length} missing</span>}</span> },
   ];

@@ -35,7 +35,7 @@ export function AddedSide({ added, use }: { added: DestinationAdded; use: Use })
   if (confirmed || !added.kit) {
     return (
       <div className="card-pad stack">
-        <Tick state="done">{added.created ? 'The kit is confirmed' : `${name} is ready`}</Tick>
+        <Tick state="done">{added.created && added.kit ? 'The kit is confirmed' : `${name} is ready`}</Tick>
         {added.kit && <p className="mute">Keep the kit where neither a thief nor a fire finds both it and the backups.</p>}
         {use === 'copy' && <Button variant="filled" onClick={() => navigate('/plans')}>Choose a plan to write here too</Button>}
         <Button variant={use === 'copy' ? 'default' : 'filled'} onClick={() => navigate(`/plans/new?destination=${encodeURIComponent(id)}`)}>Make a plan that writes here</Button>

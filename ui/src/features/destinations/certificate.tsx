@@ -9,7 +9,8 @@ export function CertificateDialog({ host, sha256, text, onAccept, onClose }: Pro
   return (
     <Modal opened onClose={onClose} title={`Certificate of ${host}`} size="lg">
       <div className="stack">
-        {text && <p>{text}</p>}
+        {/* The fingerprint stands below, in groups that can be compared. */}
+        {text && <p>{text.replace(`, SHA-256 ${sha256}`, '')}</p>}
         <div>
           <div className="field-label">Its SHA-256 fingerprint</div>
           <div className="fingerprint mono certificate" role="img" aria-label={`Fingerprint: ${sha256}`}>

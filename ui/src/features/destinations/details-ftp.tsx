@@ -1,4 +1,4 @@
-import { Button, Checkbox, Collapse, NumberInput, PasswordInput, TextInput } from '@mantine/core';
+import { Button, Checkbox, Collapse, NumberInput, PasswordInput, Select, TextInput } from '@mantine/core';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useId, useState } from 'react';
 import { Card, Note } from '../../shared/ui';
@@ -54,10 +54,19 @@ function FtpAdvanced({ ftp, set, problem }: { ftp: Ftp; set: (part: Partial<Ftp>
     <Card>
       <div className="row card-pad fold-head">
         <Button variant="subtle" leftSection={unfolded ? <IconChevronDown size={16} /> : <IconChevronRight size={16} />} aria-expanded={unfolded} aria-controls={id} onClick={() => setOpen(!unfolded)}>Advanced</Button>
-        {!unfolded && <span className="mute small grow">{ftp.connections || 4} connections at once{ftp.ignore_pasv_address ? ', data to the same address' : ''}{ftp.pinned_certificate ? ', certificate pinned' : ''}</span>}
+        {!unfolded && <span className="mute small grow">{ftp.connections || 4} connections at once{ftp.passive === 'epsv' || ftp.passive === 'pasv' ? `, ${ftp.passive.toUpperCase()}` : ''}{ftp.ignore_pasv_address ? ', data to the same address' : ''}{ftp.pinned_certificate ? ', certificate pinned' : ''}</span>}
       </div>
       <Collapse expanded={unfolded} transitionDuration={0} id={id}>
         <div className="card-pad stack" style={{ gap: 16, paddingTop: 0 }}>
+          <Select
+            label="Data connections" description="Set it only if the test cannot make one, or takes long to" maw={420} allowDeselect={false}
+            data={[
+              { value: 'auto', label: 'Automatic: EPSV, and PASV where that does not work' },
+              { value: 'epsv', label: 'EPSV only' },
+              { value: 'pasv', label: 'PASV only' },
+            ]}
+            value={ftp.passive || 'auto'} onChange={(passive) => set({ passive: passive ?? 'auto' })}
+          />
           <Checkbox
             label="Send data to the same address as the log-in" description="For a server behind a router that answers PASV with an address only it can reach"
             checked={ftp.ignore_pasv_address} onChange={(event) => set({ ignore_pasv_address: event.currentTarget.checked })}

@@ -65,7 +65,7 @@ function OwnAddress({ draft, stored, shown, onLeave, onDraft, folder }: OwnProps
         <div className="stack">
         <div className="pairs">
           <TextInput
-            label="Address" description="u1234@u1234.storagebox.example:23 works too" disabled={stored} value={text} error={shown.host}
+            label="Address" description="user@host:port works too" disabled={stored} value={text} error={shown.host}
             onChange={(event) => { setText(event.currentTarget.value); onDraft(withAddress(draft, event.currentTarget.value)); }}
             onBlur={() => { setText(draft.host); onLeave('host'); }}
           />
@@ -77,7 +77,7 @@ function OwnAddress({ draft, stored, shown, onLeave, onDraft, folder }: OwnProps
       <LoginCard draft={draft} set={set} faults={shown} stored={stored} />
       <JumpCard draft={draft} set={set} faults={shown} />
       {draft.fingerprint && asking !== way ? (
-        <Note tone="good" icon={<IconShieldCheck size={18} aria-hidden />}>The fingerprint of {draft.host} is pinned: <span className="mono path-wrap">{draft.fingerprint}</span></Note>
+        <Note tone="good" icon={<IconShieldCheck size={18} aria-hidden />} action={<Button onClick={() => setAsking(way)}>Ask for it again</Button>}>The fingerprint of {draft.host} is pinned: <span className="mono path-wrap">{draft.fingerprint}</span></Note>
       ) : asking === way && draft.host.trim() !== '' ? (
         <HostKeyCheck key={way} draft={draft} onChange={onDraft} />
       ) : (

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DestinationRow, DestinationTest, S3Provider } from '../../ipc';
 import { emptyDraft as emptyServer } from '../../shared/ssh';
 import {
-  EMPTY, detailProblems, emptyDraft, endpointOf, folderOf, insideForm, kitWords, percentFull, placeText, placeWarning, purposeProblems, purposesFor, stepsOf, suggestName,
+  EMPTY, detailProblems, emptyDraft, endpointOf, folderOf, insideForm, kitCount, kitWords, percentFull, placeText, placeWarning, purposeProblems, purposesFor, stepsOf, suggestName,
   testBlocks, toDraft, type DestinationForm,
 } from './form';
 import { missingSecret } from './missing';
@@ -67,6 +67,8 @@ describe('where a destination lies', () => {
 
   it('says the place in one line', () => {
     expect(placeText(s3({ prefix: '/backstay/' }), provider)).toBe('s3://acme/backstay at Wasabi');
+    expect(placeText(s3({ endpoint: 'https://store.example.org:9000/' }), { ...provider, id: 'generic' })).toBe('s3://acme at store.example.org:9000');
+    expect(placeText(ftp({ path: '', port: 2121 }), undefined)).toBe('ftps://ftp.example.org:2121/');
     expect(placeText(ftp({ path: '/web', tls: 'none' }), undefined)).toBe('ftp://ftp.example.org/web');
     expect(placeText(at({ kind: 'sftp', sftp: { server: 's1', ssh: null, path: 'x' } }), undefined, 'web-1')).toBe('web-1:x');
   });
@@ -147,6 +149,7 @@ describe('words', () => {
     expect(folder('/')).toBe('backups');
     expect(suggestName(s3(), provider, [])).toBe('Wasabi acme');
     expect(suggestName(ftp(), undefined, [])).toBe('ftp');
+    expect(suggestName(s3(), { ...provider, id: 'generic', name: 'Other S3 storage' }, [])).toBe('acme');
   });
 
   it('reads the words of a kit however they are typed', () => {
@@ -154,6 +157,17 @@ describe('words', () => {
     expect(kitWords(' harbor-copper-lantern ')).toBe('harbor-copper-lantern');
     expect(kitWords('')).toBe('');
     expect(kitWords('00FF '.repeat(16))).toBe('00ff'.repeat(16));
+  });
+
+  it("reads the groups of a plan's key with the numbers they are printed with", () => {
+    const groups = ['9fe9178b', 'a5effb46', '3223a0f1', 'f1bf1c83', '02a6376a', 'efcf7307', 'f9bb803a', '4b2cc26f'];
+    const printed = groups.map((group, i) => `  ${i + 1}  ${group}`).join('\n');
+    expect(kitWords(printed)).toBe(groups.join(''));
+    expect(kitWords(groups.map((group, i) => `${i + 1}. ${group.toUpperCase()}`).join(', '))).toBe(groups.join(''));
+    expect(kitCount(printed)).toBe('The whole key');
+    expect(kitCount('1 9fe9178b 2 a5eff')).toBe('2 of 8 groups');
+    expect(kitCount('1 harbor 2 copper')).toBe('2 words');
+    expect(kitCount(' ')).toBe('');
   });
 
   it('leads from a missing password to where it is given', () => {

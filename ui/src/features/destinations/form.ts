@@ -29,7 +29,7 @@ export function emptyDraft(): DestinationDraft {
       storage_class: null, encryption: null, kms_key: null, lock_days: null, lock_mode: null,
     },
     sftp: { server: null, ssh: null, path: '' },
-    ftp: { host: '', port: 0, user: '', password: null, path: '', tls: 'explicit', pinned_certificate: null, ignore_pasv_address: false, connections: 0 },
+    ftp: { host: '', port: 0, user: '', password: null, path: '', tls: 'explicit', pinned_certificate: null, passive: 'auto', ignore_pasv_address: false, connections: 0 },
   };
 }
 
@@ -136,19 +136,31 @@ export function placeWarning(draft: DestinationDraft): string | null {
   return null;
 }
 
+/** Tells whether a store is known by its address rather than by who runs it. */
+function ownStore(provider: S3Provider | undefined): boolean {
+  return provider?.id === 'generic' || provider?.id === 'minio';
+}
+
+/** ":2222", or nothing for the usual port. */
+function portText(port: number, usual: number): string {
+  return port === 0 || port === usual ? '' : `:${port}`;
+}
+
 /** A draft's place in one line: "s3://bucket/folder at Wasabi". */
 export function placeText(form: DestinationForm, provider: S3Provider | undefined, serverName = ''): string {
   const { s3, sftp, ftp, kind, path } = form.draft;
   const trimmed = (text: string) => text.trim().replace(/^\/+|\/+$/g, '');
   if (kind === 's3') {
     if (s3.bucket.trim() === '') return provider?.name ?? '';
-    return `s3://${[s3.bucket.trim(), trimmed(s3.prefix)].filter(Boolean).join('/')}${provider ? ` at ${provider.name}` : ''}`;
+    const at = ownStore(provider) ? s3.endpoint.trim().replace(/^https?:\/\//i, '').replace(/\/.*$/, '') : provider?.name;
+    return `s3://${[s3.bucket.trim(), trimmed(s3.prefix)].filter(Boolean).join('/')}${at ? ` at ${at}` : ''}`;
   }
   if (kind === 'sftp') {
-    const host = form.ownAddress ? (sftp.ssh?.host.trim() ? `${sftp.ssh.user}@${sftp.ssh.host}` : '') : serverName;
-    return host === '' ? 'SFTP' : `${host}:${sftp.path.trim()}`;
+    if (!form.ownAddress) return serverName === '' ? 'SFTP' : `${serverName}:${sftp.path.trim()}`;
+    if (!sftp.ssh?.host.trim()) return 'SFTP';
+    return `${sftp.ssh.user}@${sftp.ssh.host}${portText(sftp.ssh.port, 22)}:${sftp.path.trim()}`;
   }
-  if (kind === 'ftp') return ftp.host.trim() === '' ? 'FTP' : `${ftp.tls === 'none' ? 'ftp' : 'ftps'}://${ftp.host.trim()}/${trimmed(ftp.path)}`;
+  if (kind === 'ftp') return ftp.host.trim() === '' ? 'FTP' : `${ftp.tls === 'none' ? 'ftp' : 'ftps'}://${ftp.host.trim()}${portText(ftp.port, ftp.tls === 'implicit' ? 990 : 21)}/${trimmed(ftp.path)}`;
   return path;
 }
 
@@ -217,7 +229,7 @@ function tidyS3({ s3 }: DestinationDraft): DestinationDraft['s3'] {
 export function suggestName(form: DestinationForm, provider: S3Provider | undefined, taken: readonly string[]): string {
   const { kind, path, s3, sftp, ftp } = form.draft;
   const host = (text: string) => (/^[\d.:]+$/.test(text) ? text : (text.split('.')[0] ?? text));
-  const base = kind === 's3' ? [provider?.name.replace(/ \(.*\)$/, '') ?? '', s3.bucket.trim()].filter(Boolean).join(' ')
+  const base = kind === 's3' ? [ownStore(provider) ? '' : (provider?.name.replace(/ \(.*\)$/, '') ?? ''), s3.bucket.trim()].filter(Boolean).join(' ')
     : kind === 'sftp' ? host(sftp.ssh?.host.trim() ?? '') || 'sftp'
       : kind === 'ftp' ? host(ftp.host.trim())
         : folderName(path);
@@ -255,11 +267,30 @@ export function folderOf({ draft }: DestinationForm): string {
   return draft.kind === 's3' ? draft.s3.prefix : draft.kind === 'sftp' ? draft.sftp.path : draft.kind === 'ftp' ? draft.ftp.path : draft.path;
 }
 
+/** A key of archives: 64 hex digits, printed as eight groups. */
+const KEY = /^[0-9a-f]{64}$/;
+
+/** What was typed, in parts: as it is, and without the numbers that stand before the words on a kit. */
+function kitParts(typed: string): { all: string[]; unnumbered: string[] } {
+  const all = typed.toLowerCase().split(/[\s,;.:()-]+/).filter(Boolean);
+  return { all, unnumbered: all.filter((part) => !/^\d{1,2}$/.test(part)) };
+}
+
 /** Reads a recovery kit's words as people type or paste them: with numbers, commas, new lines; the password joins them by "-", and the groups of a key by nothing. */
 export function kitWords(typed: string): string {
-  const hex = typed.replace(/[\s-]+/g, '');
-  if (/^[0-9a-f]{64}$/i.test(hex)) return hex.toLowerCase();
-  return typed.toLowerCase().split(/[^\p{L}]+/u).filter(Boolean).join('-');
+  const { all, unnumbered } = kitParts(typed);
+  const key = [all.join(''), unnumbered.join('')].find((joined) => KEY.test(joined));
+  return key ?? typed.toLowerCase().split(/[^\p{L}]+/u).filter(Boolean).join('-');
+}
+
+/** Says how much of a kit is typed: "11 words", "3 of 8 groups", "The whole key". */
+export function kitCount(typed: string): string {
+  const words = kitWords(typed);
+  if (KEY.test(words)) return 'The whole key';
+  const { unnumbered } = kitParts(typed);
+  if (unnumbered.some((part) => /\d/.test(part))) return `${unnumbered.length} of 8 groups`;
+  const count = words.split('-').filter(Boolean).length;
+  return count === 0 ? '' : `${count} ${count === 1 ? 'word' : 'words'}`;
 }
 
 /** Tells how full the place is, 0 to 100, where known. */

@@ -14,7 +14,7 @@ const COLUMNS: Column<DestinationRow>[] = [
   { key: 'name', title: 'Name', width: 'minmax(100px, 1fr)', sortValue: (row) => row.name, cell: (row) => <b>{row.name}</b> },
   { key: 'kind', title: 'Kind', width: 'minmax(90px, 0.8fr)', hideBelow: 620, sortValue: kindText, cell: (row) => kindText(row) },
   { key: 'place', title: 'Place', width: 'minmax(110px, 1.4fr)', hideBelow: 760, cell: (row) => <PathText path={row.place} /> },
-  { key: 'state', title: 'State', width: '170px', sortValue: (row) => row.state, cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text} title={row.state_text || undefined} />; } },
+  { key: 'state', title: 'State', width: '170px', sortValue: (row) => row.state, cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text} title={row.state === 'ok' ? undefined : row.state_text || undefined} />; } },
   { key: 'used', title: 'Used', width: '90px', right: true, hideBelow: 380, sortValue: (row) => row.used_bytes, cell: (row) => <Size bytes={row.used_bytes} /> },
   { key: 'free', title: 'Free', width: '140px', right: true, hideBelow: 680, sortValue: (row) => row.free_bytes, cell: (row) => <Room row={row} /> },
   { key: 'backups', title: 'Backups', width: '84px', right: true, hideBelow: 470, sortValue: (row) => row.backups, cell: (row) => row.backups.toLocaleString('en-GB') },
@@ -82,10 +82,10 @@ function headline(rows: DestinationRow[] | undefined): string {
   return `${plural(rows.length, 'place')}, ${unknown ? 'at least ' : ''}${formatBytes(used)} used`;
 }
 
-/** Free room as a number and as a thin bar of how full the disk is. A bucket has no end. */
+/** Free room as a number and as a thin bar of how full the disk is. A bucket has no limit. */
 function Room({ row }: { row: DestinationRow }) {
   const full = percentFull(row.free_bytes, row.total_bytes);
-  if (row.kind === 's3' && row.free_bytes === null) return <span className="mute">no end</span>;
+  if (row.kind === 's3' && row.free_bytes === null) return <span className="mute">no limit</span>;
   return (
     <span className="room" title={full === null ? undefined : `${full} % of the disk is full`}>
       <Size bytes={row.free_bytes} />

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { Adopted, ConfigurationCopy, ExistingFound, IpcError } from '../../ipc';
 import { formatExact, plural } from '../../shared/format';
 import { useDestinations, usePlans, useServers } from '../../shared/query';
-import { Link } from '../../shared/router';
+import { Link, navigate } from '../../shared/router';
 import { Ago, Card, ErrorNote, Note } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
 import { KeyFields, type GivenKey } from './open-key';
@@ -107,6 +107,9 @@ export function AdoptedStep({ found, adopted }: { found: ExistingFound; adopted:
         {plural(found.backups, 'backup')} at {found.destination.name} can be looked into, downloaded and restored.
         {news.length > 0 && <> Taken over: {news.join(', ')}.</>}
         {adopted && news.length === 0 && <> Everything in those settings was here already.</>}
+      </Note>
+      <Note tone="run" action={<Button onClick={() => navigate(`/destinations/${found.destination.id}/edit`)}>Test it…</Button>}>
+        Only reading was tried. Before plans write there, let Backstay test whether they can.
       </Note>
       {missing.length > 0 && (
         <Card title="Still needed before plans can run" aside={missing.length}>

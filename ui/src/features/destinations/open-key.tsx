@@ -2,7 +2,7 @@ import { PasswordInput, TextInput, Textarea } from '@mantine/core';
 import type { IpcError } from '../../ipc';
 import { Card, ErrorNote, Note } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
-import { kitWords, type DestinationForm } from './form';
+import { kitCount, type DestinationForm } from './form';
 import type { RunningTest } from './queries';
 import { TestStep } from './step-test';
 import { changeDraft, type Change } from './step-where';
@@ -14,7 +14,6 @@ type KeyProps = { given: GivenKey; plain: boolean; onKey: (key: GivenKey) => voi
 
 /** The fields for a key: kit words, any other key, or none. */
 export function KeyFields({ given, plain, onKey }: KeyProps) {
-  const count = kitWords(given.text).split('-').filter(Boolean).length;
   return (
     <div className="stack">
       <Choices
@@ -28,7 +27,7 @@ export function KeyFields({ given, plain, onKey }: KeyProps) {
         ]}
       />
       {given.kind === 'words' && (
-        <Textarea label="Words of the recovery kit" description={count > 0 ? `${count} ${count === 1 ? 'word' : 'words'}` : 'For example: 1 harbor 2 copper 3 lantern …'} autosize minRows={2} value={given.text} onChange={(event) => onKey({ ...given, text: event.currentTarget.value })} />
+        <Textarea label="Words of the recovery kit" description={kitCount(given.text) || 'For example: 1 harbor 2 copper 3 lantern …'} autosize minRows={2} value={given.text} onChange={(event) => onKey({ ...given, text: event.currentTarget.value })} />
       )}
       {given.kind === 'text' && <PasswordInput label="Key" value={given.text} onChange={(event) => onKey({ ...given, text: event.currentTarget.value })} />}
     </div>

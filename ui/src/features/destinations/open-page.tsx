@@ -29,7 +29,7 @@ export function OpenExistingPage() {
   const [found, setFound] = useState<ExistingFound>();
   const [copy, setCopy] = useState<string | null>(null);
   const [adopted, setAdopted] = useState<Adopted | null>(null);
-  const test = useDestinationTest();
+  const test = useDestinationTest('look');
   const taken = (list.data ?? []).filter((row) => row.id !== found?.destination.id).map((row) => row.name);
   const provider = providers.data?.find((each) => each.id === form.draft.s3.provider);
   const place = placeText(form, provider, servers.data?.find((row) => row.id === form.draft.sftp.server)?.name);
@@ -71,7 +71,7 @@ export function OpenExistingPage() {
   });
   const finish = (result: Adopted | null) => {
     // The secrets have done their work: they do not stay in the window.
-    setForm(EMPTY);
+    setForm((old) => ({ ...EMPTY, draft: { ...EMPTY.draft, kind: old.draft.kind } }));
     setAdopted(result);
     setStep('done');
   };
@@ -152,7 +152,7 @@ function keyBlocks(found: string | undefined, ok: boolean, key: GivenKey): strin
 function About() {
   return (
     <div className="card-pad stack">
-      <p>Point at the bucket or folder, give its key or the words of its recovery kit, and every backup in it is listed here, with its server and plan. Nothing there is changed.</p>
+      <p>Point at the bucket or folder, give its key or the words of its recovery kit, and every backup in it is listed here, with its server and plan. Nothing there is changed or written: a key that may only read will do.</p>
       <p>If another computer kept its settings beside the backups, its servers, plans and destinations can be taken over too. Passwords are never kept there: they are asked for again.</p>
       <p>A repository made by restic opens as well.</p>
     </div>

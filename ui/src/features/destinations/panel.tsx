@@ -15,7 +15,7 @@ import { KitConfirm, KitSheet } from '../../shared/kit';
 
 /** One destination at the right of the list. */
 export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClose: () => void }) {
-  const [dialog, setDialog] = useState<'kit' | 'remove' | 'prune' | null>(null);
+  const [dialog, setDialog] = useState<'kit' | 'remove' | 'prune' | 'cleanup' | null>(null);
   const close = () => setDialog(null);
   const now = useNow();
   const sync = useSync();
@@ -33,7 +33,7 @@ export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClos
       onClose={onClose}
       actions={
         <>
-          {row.missing > 0 && <Button variant="filled" leftSection={<IconRefresh size={16} />} loading={sync.busy} onClick={() => sync.run(row)}>Sync now</Button>}
+          {(row.missing > 0 || row.damaged > 0) && <Button variant="filled" leftSection={<IconRefresh size={16} />} loading={sync.busy} onClick={() => sync.run(row)}>Sync now</Button>}
           {row.vault && <Button onClick={() => setDialog('kit')}>Recovery kit…</Button>}
           <Button onClick={() => navigate(`/destinations/${row.id}/edit`)}>Change…</Button>
           <Button loading={refresh.busy} onClick={() => refresh.run()}>Read anew</Button>
@@ -49,6 +49,11 @@ export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClos
       {row.missing > 0 && (
         <div className="card-pad">
           <Note tone="warn" icon={<IconAlertTriangle size={18} aria-hidden />}>{plural(row.missing, 'backup')} did not get here yet. Sync copies {row.missing === 1 ? 'it' : 'them'} from another destination; the servers are not read again.</Note>
+        </div>
+      )}
+      {row.damaged > 0 && (
+        <div className="card-pad">
+          <Note tone="bad" icon={<IconAlertTriangle size={18} aria-hidden />}>A check found {plural(row.damaged, 'damaged thing')} here. Sync writes anew what another destination has whole; nothing is taken away before.</Note>
         </div>
       )}
       <KeyValues
@@ -70,6 +75,13 @@ export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClos
           <Button size="compact-sm" onClick={() => setDialog('prune')}>Free their room…</Button>
         </div>
       )}
+      {row.kind === 's3' && (
+        <div className="card-pad panel-more">
+          <p className="mute small">What breaks off, and old versions, can be cleared away by the bucket itself.</p>
+          <Button size="compact-sm" onClick={() => setDialog('cleanup')}>Set the clean-up rule…</Button>
+        </div>
+      )}
+      <CleanupDialog row={row} opened={dialog === 'cleanup'} onClose={close} />
       {dialog === 'kit' && <KitDialog row={row} onClose={close} />}
       <PruneDialog row={row} opened={dialog === 'prune'} onClose={close} />
       <RemoveDialog row={row} opened={dialog === 'remove'} onClose={close} />
@@ -102,7 +114,28 @@ function PruneDialog({ row, opened, onClose }: { row: DestinationRow; opened: bo
     <ConfirmDialog opened={opened} title={`Free room at ${row.name}`} action="Free the room" busy={prune.busy} error={prune.error} onConfirm={() => prune.run()} onClose={onClose}>
       <div className="stack">
         <p>What only deleted backups needed is removed from the vault. Every backup that is listed stays whole.</p>
+        {row.early_note && <p><b>{row.early_note}.</b></p>}
         <p>Nothing else can write to {row.name} while it goes on; it can be cancelled at any time.</p>
+      </div>
+    </ConfirmDialog>
+  );
+}
+
+/** Asks before the bucket gets a rule: it removes old versions for good. Tells what the bucket says of it then. */
+function CleanupDialog({ row, opened, onClose }: { row: DestinationRow; opened: boolean; onClose: () => void }) {
+  const set = useAction(() => api.setCleanupRule(row.id), {
+    changes: [],
+    inline: true,
+    onDone: (rule) => {
+      onClose();
+      showNote(`The bucket of ${row.name} says: ${rule.text}.`);
+    },
+  });
+  return (
+    <ConfirmDialog opened={opened} title={`Clean-up rule of ${row.name}`} action="Set the rule" busy={set.busy} error={set.error} onConfirm={() => set.run()} onClose={onClose}>
+      <div className="stack">
+        <p>The provider then removes unfinished uploads after 7 days and old versions of deleted or replaced files after 30 days, so that they are no longer billed.</p>
+        <p>It holds for <PathText path={row.place} wrap />; other rules of the bucket stay as they are. Backups are not touched.</p>
       </div>
     </ConfirmDialog>
   );

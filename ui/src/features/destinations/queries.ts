@@ -11,11 +11,11 @@ export function useProviders() {
 
 let counter = 0;
 
-/** Tries a place; its steps come in one by one, as the engine takes them. */
-export function useDestinationTest() {
+/** Tries a place, or only looks at what lies there; its steps come in one by one, as the engine takes them. */
+export function useDestinationTest(as: 'test' | 'look' = 'test') {
   const [name, setName] = useState('');
   const live = useQuery<TestStep[]>({ queryKey: keys.testSteps(name), queryFn: () => [], enabled: false, initialData: [] });
-  const test = useAction(({ draft, name: as }: { draft: DestinationDraft; name: string }) => api.testDestination(draft, as), { inline: true });
+  const test = useAction(({ draft, name: of }: { draft: DestinationDraft; name: string }) => (as === 'look' ? api.lookAtDestination(draft, of) : api.testDestination(draft, of)), { inline: true });
   const start = (draft: DestinationDraft) => {
     counter += 1;
     const next = `test-${Date.now()}-${counter}`;

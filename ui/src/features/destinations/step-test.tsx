@@ -100,13 +100,12 @@ function Abilities({ result }: { result: DestinationTest }) {
   return (
     <Card title="What this store can do">
       <table className="abilities">
-        <thead className="visually-hidden"><tr><th>Ability</th><th>State</th><th>What it means</th></tr></thead>
+        <thead className="visually-hidden"><tr><th>Ability, and what it means</th><th>State</th></tr></thead>
         <tbody>
           {result.abilities.map((ability) => (
             <tr key={ability.id}>
-              <th scope="row">{ability.title}</th>
+              <th scope="row">{ability.title}<div className="mute">{ability.text}</div></th>
               <td><StateBadge state={ability.state} /></td>
-              <td className="mute">{ability.text}</td>
             </tr>
           ))}
         </tbody>

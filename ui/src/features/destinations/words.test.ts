@@ -7,9 +7,10 @@ describe('a destination in words', () => {
     expect(kindText({ kind: 'sftp', provider: null })).toBe('SFTP');
   });
   it('says what it lacks, but never hides that it is out of reach', () => {
-    expect(stateOf({ state: 'ok', missing: 0 })).toEqual({ state: 'ok', text: undefined });
-    expect(stateOf({ state: 'ok', missing: 1 })).toEqual({ state: 'missing', text: 'Lacks 1 backup' });
-    expect(stateOf({ state: 'offline', missing: 4 }).state).toBe('offline');
+    expect(stateOf({ state: 'ok', missing: 0, damaged: 0 })).toEqual({ state: 'ok', text: undefined });
+    expect(stateOf({ state: 'ok', missing: 1, damaged: 0 })).toEqual({ state: 'missing', text: 'Lacks 1 backup' });
+    expect(stateOf({ state: 'ok', missing: 1, damaged: 2 }).state).toBe('damaged');
+    expect(stateOf({ state: 'offline', missing: 4, damaged: 2 }).state).toBe('offline');
   });
   it('says what lies there', () => {
     expect(layoutText({ vault: false, copies_of: [] })).toContain('archives');

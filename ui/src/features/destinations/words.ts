@@ -1,5 +1,5 @@
 import type { DestinationRow } from '../../ipc';
-import { plural } from '../../shared/format';
+import { listText, plural } from '../../shared/format';
 
 const KINDS: Record<string, string> = { local: 'Folder', s3: 'S3', sftp: 'SFTP', ftp: 'FTP' };
 
@@ -8,8 +8,9 @@ export function kindText(row: Pick<DestinationRow, 'kind' | 'provider'>): string
   return row.provider ?? KINDS[row.kind] ?? row.kind;
 }
 
-/** The state of a destination for its badge: what it lacks counts only where nothing worse is the matter. */
-export function stateOf(row: Pick<DestinationRow, 'state' | 'missing'>): { state: string; text: string | undefined } {
+/** The state of a destination for its badge: what is damaged or lacking counts only where nothing worse is the matter. */
+export function stateOf(row: Pick<DestinationRow, 'state' | 'missing' | 'damaged'>): { state: string; text: string | undefined } {
+  if (row.state === 'ok' && row.damaged > 0) return { state: 'damaged', text: undefined };
   if (row.state === 'ok' && row.missing > 0) return { state: 'missing', text: `Lacks ${plural(row.missing, 'backup')}` };
   return { state: row.state, text: undefined };
 }
@@ -17,5 +18,5 @@ export function stateOf(row: Pick<DestinationRow, 'state' | 'missing'>): { state
 /** What lies there, in words. */
 export function layoutText(row: Pick<DestinationRow, 'vault' | 'copies_of'>): string {
   if (!row.vault) return 'No vault: archives, or a copy once a plan makes it one';
-  return row.copies_of.length > 0 ? `A copy of the vault that is at ${row.copies_of.join(' and ')} too` : 'Vault: encrypted, deduplicated, readable by restic';
+  return row.copies_of.length > 0 ? `A copy of the vault that is at ${listText(row.copies_of)} too` : 'Vault: encrypted, deduplicated, readable by restic';
 }

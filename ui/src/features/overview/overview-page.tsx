@@ -129,10 +129,10 @@ function FirstSteps({ steps }: { steps: ReturnType<typeof firstSteps> }) {
 const COLUMNS: Column<ServerRow>[] = [
   { key: 'name', title: 'Name', width: 'minmax(120px, 1.2fr)', sortValue: (s) => s.name, cell: (s) => <b>{s.name}</b> },
   { key: 'state', title: 'State', width: 'minmax(150px, 1.2fr)', sortValue: (s) => s.state, cell: (s) => <StateBadge state={s.state} title={s.state_text} /> },
-  { key: 'last', title: 'Last good backup', width: 'minmax(124px, 1fr)', sortValue: (s) => s.last_backup, cell: (s) => <Ago at={s.last_backup} never="none" /> },
+  { key: 'last', title: 'Last good', width: 'minmax(110px, 1fr)', sortValue: (s) => s.last_backup, cell: (s) => <Ago at={s.last_backup} never="none" /> },
   { key: 'proof', title: 'Proven', width: 'minmax(110px, 1fr)', hideBelow: 620, sortValue: (s) => s.last_proof, cell: (s) => <span className="mute"><Ago at={s.last_proof} never="never proven" /></span> },
   { key: 'size', title: 'Size', width: '96px', right: true, sortValue: (s) => s.last_bytes, cell: (s) => <Size bytes={s.last_bytes} /> },
-  { key: 'places', title: 'Places', width: '76px', right: true, hideBelow: 560, sortValue: (s) => s.places, cell: (s) => <span className="mute">{s.places === 0 ? 'none' : s.places}</span> },
+  { key: 'places', title: 'Places', width: '76px', right: true, hideBelow: 700, sortValue: (s) => s.places, cell: (s) => <span className="mute">{s.places === 0 ? 'none' : s.places}</span> },
 ];
 
 function ServerLines({ servers }: { servers: ServerRow[] }) {

@@ -8,6 +8,10 @@ const server = (state: string, last_backup: number | null = 1): ServerRow => ({
 const need = (part: Partial<Need>): Need => ({ kind: 'failed', subject: 's', text: '', plan: null, server: null, destination: null, run: null, ...part });
 
 describe('overviewSentence', () => {
+  it('says plainly that nothing is protected', () => {
+    expect(overviewSentence({ servers: [server('failed')], needs: [need({})] })).toBe('The server is not protected. One thing needs you.');
+    expect(overviewSentence({ servers: [server('failed'), server('stale')], needs: [] })).toBe('None of 2 servers is protected. Nothing needs you.');
+  });
   it('does not count what no plan reads', () => expect(overviewSentence({ servers: [server('protected'), server('unplanned', null)], needs: [] })).toBe('The server is protected. Nothing needs you.'));
   it('says how many are good, and what is needed', () => {
     expect(overviewSentence({ servers: [server('protected'), server('stale')], needs: [need({})] })).toBe('1 of 2 servers is protected. One thing needs you.');
@@ -24,6 +28,8 @@ describe('needAction', () => {
     expect(needAction(need({ kind: 'problems', run: 'r' }))).toEqual({ title: 'See the problems', to: '/activity/r?tab=problems' });
     expect(needAction(need({ kind: 'failed', run: 'r', plan: 'p' }))).toEqual({ title: 'See why', to: '/activity/r' });
     expect(needAction(need({ kind: 'kit_not_confirmed', destination: 'd' }))).toEqual({ title: 'Confirm the kit…', to: '/destinations/d' });
+    expect(needAction(need({ kind: 'kit_not_confirmed', plan: 'p' }))).toEqual({ title: 'Confirm the kit…', to: '/plans/p' });
+    expect(needAction(need({ kind: 'damaged', destination: 'd' }))).toEqual({ title: 'Mend it…', to: '/destinations/d' });
     expect(needAction(need({ kind: 'secrets_locked' }))).toEqual({ title: 'Open the secrets', to: '/settings?part=secrets' });
   });
   it('backs up the only plan of a stale server, and opens the server where there are several', () => {

@@ -1,5 +1,4 @@
 import type { Need, Overview, PlanRow, ServerRow } from '../../ipc';
-import { plural } from '../../shared/format';
 
 const OFF = new Set(['unplanned']);
 
@@ -11,7 +10,9 @@ export function overviewSentence(overview: Pick<Overview, 'servers' | 'needs'>):
   const first =
     good === planned.length
       ? planned.length === 1 ? 'The server is protected.' : `All ${planned.length} servers are protected.`
-      : `${good} of ${plural(planned.length, 'server')} ${good === 1 ? 'is' : 'are'} protected.`;
+      : good === 0
+        ? planned.length === 1 ? 'The server is not protected.' : `None of ${planned.length} servers is protected.`
+        : `${good} of ${planned.length} servers ${good === 1 ? 'is' : 'are'} protected.`;
   const needs = overview.needs.length;
   if (needs === 0) return `${first} Nothing needs you.`;
   return `${first} ${needs === 1 ? 'One thing needs you.' : `${needs} things need you.`}`;
@@ -42,7 +43,11 @@ export function needAction(need: Need, plans: Pick<PlanRow, 'id' | 'server'>[] =
     case 'secrets_locked':
       return { title: 'Open the secrets', to: '/settings?part=secrets' };
     case 'kit_not_confirmed':
-      return need.destination ? { title: 'Confirm the kit…', to: `/destinations/${need.destination}` } : null;
+      if (need.destination) return { title: 'Confirm the kit…', to: `/destinations/${need.destination}` };
+      return need.plan ? { title: 'Confirm the kit…', to: `/plans/${need.plan}` } : null;
+    case 'damaged':
+      if (need.destination) return { title: 'Mend it…', to: `/destinations/${need.destination}` };
+      break;
     case 'problems':
       if (need.run) return { title: 'See the problems', to: `/activity/${need.run}?tab=problems` };
       break;

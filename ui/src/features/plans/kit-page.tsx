@@ -29,7 +29,7 @@ export function PlanKitPage({ row, kit }: { row: PlanRow; kit: RecoveryKit }) {
         ) : (
           <div className="card-pad stack">
             <p>Print the kit or save it somewhere else first: on another computer, a stick, in a safe. Then type one {kit.words.length > 1 ? 'word' : 'key'} back.</p>
-            <KitConfirm id={row.id} of="plans" destination={row.name} words={kit.words.length} ask={ask} expected={kit.words[ask - 1] ?? ''} onConfirmed={() => setConfirmed(true)} onLater={show} />
+            <KitConfirm id={row.id} of="plans" destination={row.name} words={kit.words.length} ask={ask} onConfirmed={() => setConfirmed(true)} onLater={show} />
           </div>
         ),
       }}

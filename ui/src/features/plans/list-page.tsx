@@ -89,9 +89,9 @@ function NoPlans() {
 function columns(active: (plan: PlanRow) => RunRow | undefined): Column<PlanRow>[] {
   return [
     { key: 'name', title: 'Name', width: 'minmax(120px, 1.1fr)', sortValue: (row) => row.name, cell: (row) => <b>{row.name}</b> },
-    { key: 'server', title: 'Server', width: 'minmax(84px, 0.7fr)', sortValue: (row) => row.server_name, cell: (row) => row.server_name },
-    { key: 'what', title: 'What', width: 'minmax(100px, 1.4fr)', hideBelow: 700, cell: (row) => <span className="mute" title={row.what}>{row.what}</span> },
-    { key: 'where', title: 'Where to', width: 'minmax(70px, 0.7fr)', hideBelow: 560, cell: (row) => row.destinations.join(' · ') },
+    { key: 'server', title: 'Server', width: 'minmax(84px, 0.7fr)', hideBelow: 480, sortValue: (row) => row.server_name, cell: (row) => row.server_name },
+    { key: 'what', title: 'What', width: 'minmax(100px, 1.4fr)', hideBelow: 860, cell: (row) => <span className="mute" title={row.what}>{row.what}</span> },
+    { key: 'where', title: 'Where to', width: 'minmax(90px, 0.9fr)', hideBelow: 720, cell: (row) => <span title={row.destinations.join(' · ')}>{row.destinations.join(' · ')}</span> },
     {
       key: 'state',
       title: 'State',
@@ -103,7 +103,7 @@ function columns(active: (plan: PlanRow) => RunRow | undefined): Column<PlanRow>
         return <StateBadge state={row.state} text={row.state === 'done_with_problems' ? row.state_text : undefined} title={row.state_text || undefined} />;
       },
     },
-    { key: 'last', title: 'Last good', width: '100px', sortValue: (row) => row.last_backup, cell: (row) => <Ago at={row.last_backup} never="none yet" /> },
+    { key: 'last', title: 'Last good', width: '100px', hideBelow: 440, sortValue: (row) => row.last_backup, cell: (row) => <Ago at={row.last_backup} never="none yet" /> },
     { key: 'size', title: 'Size', width: '88px', right: true, hideBelow: 640, sortValue: (row) => row.last_bytes, cell: (row) => <Size bytes={row.last_bytes} /> },
   ];
 }

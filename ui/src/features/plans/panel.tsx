@@ -4,10 +4,10 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type IpcError, type ItemDraft, type PlanRow, type PlanView, type RecoveryKit, type RunRow } from '../../ipc';
 import { plural } from '../../shared/format';
-import { KitSheet } from '../../shared/kit';
+import { KitConfirm, KitSheet } from '../../shared/kit';
 import { keys, useDestinations } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Ago, DetailPanel, ErrorNote, KeyValues, Note, PathText, ProgressRow, Size, StateBadge } from '../../shared/ui';
+import { Ago, DetailPanel, ErrorNote, KeyValues, Note, PathText, ProgressRow, Size, StateBadge, showNote } from '../../shared/ui';
 import { useBackUpNow } from './actions';
 import { KIND_WORDS, itemText } from './items';
 import { RemovePlan } from './remove';
@@ -46,6 +46,7 @@ export function PlanPanel({ row, run, onClose }: { row: PlanRow; run: RunRow | u
           { name: 'Server', value: <Link to={`/servers/${row.server}`}>{row.server_name}</Link> },
           { name: 'Where to', value: row.destinations.join(' · ') || 'nowhere yet' },
           { name: 'Layout', value: row.layout === 'vault' ? 'Vault' : `Archives: ${row.layout}` },
+          ...(row.kit_confirmed === false ? [{ name: 'Recovery kit', value: <StateBadge state="kit_not_confirmed" /> }] : []),
           ...(row.missing_copies > 0 ? [{ name: 'Missing', value: <MissingCopies row={row} /> }] : []),
           { name: 'Last good', value: <Ago at={row.last_backup} never="none yet" /> },
           { name: 'Size', value: <Size bytes={row.last_bytes} /> },
@@ -76,15 +77,27 @@ function MissingCopies({ row }: { row: PlanRow }) {
   );
 }
 
-/** The kit of the plan's archive key once more. */
+/** The kit of the plan's archive key once more; asks a word back as long as it was never confirmed. */
 function PlanKitDialog({ row, onClose }: { row: PlanRow; onClose: () => void }) {
   // Not kept in the cache: it is a secret, and is asked for each time it is looked at.
   const kit = useQuery<RecoveryKit, IpcError>({ queryKey: ['plan-kit', row.id], queryFn: () => api.planKit(row.id), gcTime: 0, staleTime: 0 });
+  const [ask] = useState(() => Math.random());
+  const [asking] = useState(row.kit_confirmed === false);
+  const words = kit.data?.words.length ?? 1;
+  const confirmed = () => {
+    showNote(`The recovery kit of ${row.name} is confirmed.`);
+    onClose();
+  };
   return (
     <Modal opened onClose={onClose} title={`Recovery kit of ${row.name}`} size="lg">
       {kit.error && <ErrorNote error={kit.error} retry={() => void kit.refetch()} />}
       {kit.isPending && <p className="mute" role="status">Reading the key of {row.name}…</p>}
-      {kit.data && <KitSheet id={row.id} kit={kit.data} of="plans" />}
+      {kit.data && (
+        <div className="stack">
+          <KitSheet id={row.id} kit={kit.data} of="plans" />
+          {asking && <KitConfirm id={row.id} of="plans" destination={row.name} words={words} ask={1 + Math.floor(ask * words)} onConfirmed={confirmed} />}
+        </div>
+      )}
     </Modal>
   );
 }
@@ -93,7 +106,7 @@ function LastRun({ row }: { row: PlanRow }) {
   if (row.state === 'never') {
     return (
       <div className="card-pad" style={{ paddingBottom: 0 }}>
-        <Note tone="run">No backup yet. The first one reads everything; those after it only what changed.</Note>
+        <Note tone="run">No backup yet.{row.layout === 'vault' && ' The first one reads everything; those after it only what changed.'}</Note>
       </div>
     );
   }

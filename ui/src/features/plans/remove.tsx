@@ -1,4 +1,5 @@
 import { api, type PlanRow } from '../../ipc';
+import { listText } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { navigate } from '../../shared/router';
 import { ConfirmDialog } from '../../shared/ui';
@@ -26,7 +27,7 @@ export function RemovePlan({ row, onClose }: { row: PlanRow; onClose: () => void
     >
       <div className="stack">
         <p><b>{row.server_name}</b> will no longer be backed up by this plan. The log-ins of its databases are forgotten.</p>
-        <p>The backups it made stay in {row.destinations.join(' and ') || 'their destinations'} and can be restored as before.</p>
+        <p>The backups it made stay in {listText(row.destinations) || 'their destinations'} and can be restored as before.</p>
       </div>
     </ConfirmDialog>
   );

@@ -84,7 +84,10 @@ function SealCard({ layout, around, onLayout, onRepeated }: Omit<Props, 'draft'>
         )}
         {layout.seal === 'own_key' && <PasswordInput label="Key" description={kept ?? '64 hex digits'} classNames={{ innerInput: 'mono' }} value={layout.key ?? ''} onChange={(event) => onLayout({ key: event.currentTarget.value || null })} />}
         {layout.seal === 'none' && (
-          <Note tone="warn">Everything in these archives can be read by whoever runs the place, finds the disk or gets the link: passwords in settings files, mail, databases.</Note>
+          <>
+            <Note tone="warn">Everything in these archives can be read by whoever runs the place, finds the disk or gets the link: passwords in settings files, mail, databases.</Note>
+            <p className="mute">The copy of your set-up that lies beside backups needs a key too: it is left out where there is neither a vault nor a sealed archive.</p>
+          </>
         )}
       </div>
     </Card>

@@ -4,7 +4,7 @@ import { api, type ServerDetail, type PlanRow } from '../../ipc';
 import { plural } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Ago, ConfirmDialog, DetailPanel, EmptyState, ErrorNote, KeyValues, PathText, Size, StateBadge } from '../../shared/ui';
+import { Ago, ConfirmDialog, DetailPanel, EmptyState, ErrorNote, KeyValues, PathText, Size, StateBadge, Tick } from '../../shared/ui';
 import { ConnectionTestCard } from './connection-test';
 import { Facts } from './facts';
 import { usePlansOf, useServer } from './queries';
@@ -44,10 +44,31 @@ function Loaded({ detail, onClose }: { detail: ServerDetail; onClose: () => void
           <Tabs.Tab value="connection">Connection</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="plans"><PlansPart detail={detail} plans={plans.data} /></Tabs.Panel>
-        <Tabs.Panel value="facts">{detail.facts ? <Facts facts={detail.facts} /> : <EmptyState title="Not looked at yet" text="Test the connection, or change the server, to see what is there." />}</Tabs.Panel>
+        <Tabs.Panel value="facts"><FactsPart detail={detail} /></Tabs.Panel>
         <Tabs.Panel value="connection"><ConnectionPart detail={detail} onGone={onClose} /></Tabs.Panel>
       </Tabs>
     </DetailPanel>
+  );
+}
+
+/** What is known of the server, and the way to look anew. */
+function FactsPart({ detail }: { detail: ServerDetail }) {
+  const { row, draft, facts } = detail;
+  const look = useAction(api.discoverServer, { inline: true, changes: ['servers'] });
+  const button = <Button loading={look.busy} onClick={() => look.run(draft)}>{facts ? 'Look again' : 'Look what is there'}</Button>;
+  return (
+    <>
+      {look.busy && <div className="card-pad"><Tick state="now">Looking what is on {row.name}: system, room, tools, databases, big folders</Tick></div>}
+      {look.error && !look.busy && <div className="card-pad"><ErrorNote error={look.error} /></div>}
+      {facts ? (
+        <>
+          <Facts facts={facts} />
+          <div className="card-pad">{button}</div>
+        </>
+      ) : (
+        <EmptyState title="Not looked at yet" text="Backstay logs in and reads which system it is, how much room there is, and what is worth backing up." action={button} />
+      )}
+    </>
   );
 }
 

@@ -14,7 +14,7 @@ const COLUMNS: Column<ServerRow>[] = [
   { key: 'address', title: 'Address', width: 'minmax(0, 1.3fr)', hideBelow: 560, sortValue: (s) => s.address, cell: (s) => <span className="mute">{s.address}</span> },
   { key: 'kinds', title: 'What is there', width: 'minmax(0, 1.2fr)', hideBelow: 760, cell: (s) => <span className="row">{s.kinds.map((kind) => <Chip key={kind}>{kind}</Chip>)}</span> },
   { key: 'plans', title: 'Plans', width: '64px', right: true, hideBelow: 620, sortValue: (s) => s.plans, cell: (s) => s.plans || <span className="mute">none</span> },
-  { key: 'last', title: 'Last good', width: '96px', sortValue: (s) => s.last_backup, cell: (s) => <Ago at={s.last_backup} never="none" /> },
+  { key: 'last', title: 'Last good', width: '96px', hideBelow: 380, sortValue: (s) => s.last_backup, cell: (s) => <Ago at={s.last_backup} never="none" /> },
   { key: 'size', title: 'Size', width: '90px', right: true, hideBelow: 700, sortValue: (s) => s.last_bytes, cell: (s) => <Size bytes={s.last_bytes} /> },
   { key: 'state', title: 'State', width: '134px', sortValue: (s) => s.state, cell: (s) => <StateBadge state={s.state} title={s.state_text} /> },
 ];

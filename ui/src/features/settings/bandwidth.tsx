@@ -29,7 +29,7 @@ export function Bandwidth() {
         <div role="radiogroup" aria-label="Limit of" className="limit-list">
           {rows.map((each) => (
             <label key={each.id} className={each.id === row?.id ? 'limit-row limit-on' : 'limit-row'}>
-              <input type="radio" name="limit-of" checked={each.id === row?.id} onChange={() => setChosen(each.id)} />
+              <input type="radio" className="own-tick" name="limit-of" checked={each.id === row?.id} onChange={() => setChosen(each.id)} />
               <b className="grow clip">{each.id === ALL ? 'All destinations together' : each.name}</b>
               <span className="mute">{limitText(viewOf(data, each.id), now)}</span>
             </label>

@@ -30,7 +30,7 @@ export function General() {
       <Setting title="A server is stale after" text="Without a good backup for so long it shows under what needs you.">
         {(id) => <NumberField labelledBy={id} value={data.stale_days} least={1} most={365} suffix=" days" onSave={(stale_days) => settings.change({ stale_days })} />}
       </Setting>
-      <Setting title="A run fails after" text="So long without anything moving. 0 means never. How long a run takes in all is not limited.">
+      <Setting title="A run fails after" text="So long without a sign of life. 0 means never. How long a run takes in all is not limited.">
         {(id) => <NumberField labelledBy={id} value={data.stall_minutes} least={0} most={1440} suffix=" min" onSave={(stall_minutes) => settings.change({ stall_minutes })} />}
       </Setting>
     </Card>

@@ -2,6 +2,7 @@ import { Button, Modal } from '@mantine/core';
 import { IconKey } from '@tabler/icons-react';
 import { useState } from 'react';
 import { api, type DestinationRow, type RecoveryKit } from '../../ipc';
+import { listText } from '../../shared/format';
 import { KitSheet, type KitOf } from '../../shared/kit';
 import { useAction, usePlans } from '../../shared/query';
 import { navigate } from '../../shared/router';
@@ -38,6 +39,7 @@ export function Kits() {
             {sealed.map((row) => (
               <li key={row.id}>
                 <div className="grow"><b>{row.name}</b> <span className="mute">{row.layout}</span></div>
+                {row.kit_confirmed === false && <ConfirmKit name={row.name} to={`/plans/${row.id}`} />}
                 <Button loading={show.busy} aria-label={`Show kit… of ${row.name}`} onClick={() => show.run({ of: 'plans', id: row.id, name: row.name })}>Show kit…</Button>
               </li>
             ))}
@@ -56,19 +58,24 @@ export function Kits() {
   );
 }
 
+/** Says that a kit was never confirmed, and leads to where it is. */
+function ConfirmKit({ name, to }: { name: string; to: string }) {
+  return (
+    <>
+      <StateBadge state="kit_not_confirmed" />
+      <Button aria-label={`Confirm… the kit of ${name}`} onClick={() => navigate(to)}>Confirm…</Button>
+    </>
+  );
+}
+
 function VaultLine({ row, busy, onShow }: { row: DestinationRow; busy: boolean; onShow: () => void }) {
   return (
     <li>
       <div className="grow">
         <b>{row.name}</b> <span className="mute"><PathText path={row.place} /></span>
-        {row.copies_of.length > 0 && <div className="mute small">the same key as {row.copies_of.join(' and ')}</div>}
+        {row.copies_of.length > 0 && <div className="mute small">the same key as {listText(row.copies_of)}</div>}
       </div>
-      {row.state === 'kit_not_confirmed' && (
-        <>
-          <StateBadge state={row.state} />
-          <Button aria-label={`Confirm… the kit of ${row.name}`} onClick={() => navigate(`/destinations/${row.id}`)}>Confirm…</Button>
-        </>
-      )}
+      {row.state === 'kit_not_confirmed' && <ConfirmKit name={row.name} to={`/destinations/${row.id}`} />}
       <Button loading={busy} aria-label={`Show kit… of ${row.name}`} onClick={onShow}>Show kit…</Button>
     </li>
   );

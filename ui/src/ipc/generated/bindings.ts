@@ -14,6 +14,8 @@ export const commands = {
 	saveSettings: (settings: Settings) => typedError<Settings, IpcError>(__TAURI_INVOKE("save_settings", { settings })),
 	/**  Tells where secrets rest, and whether they can be read now. */
 	secretsStatus: () => typedError<SecretsStatus, IpcError>(__TAURI_INVOKE("secrets_status")),
+	/**  Tries the keyring anew. */
+	secretsTryKeyring: () => typedError<SecretsStatus, IpcError>(__TAURI_INVOKE("secrets_try_keyring")),
 	/**  Unlocks the sealed secrets file. */
 	secretsUnlock: (passphrase: string) => typedError<SecretsStatus, IpcError>(__TAURI_INVOKE("secrets_unlock", { passphrase })),
 	/**  Makes a sealed secrets file where there is no keyring. */
@@ -50,8 +52,12 @@ export const commands = {
 	destination: (id: string) => typedError<DestinationDraft, IpcError>(__TAURI_INVOKE("destination", { id })),
 	/**  Tries a destination step by step, and tells what lies there. Each step is an event under the test's name too. */
 	testDestination: (draft: DestinationDraft, test: string) => typedError<DestinationTest, IpcError>(__TAURI_INVOKE("test_destination", { draft, test })),
+	/**  Looks at a place with existing backups step by step, without writing; steps are events as those of a test. */
+	lookAtDestination: (draft: DestinationDraft, test: string) => typedError<DestinationTest, IpcError>(__TAURI_INVOKE("look_at_destination", { draft, test })),
 	/**  Makes a bucket that is private, versioned, encrypted and swept of stray uploads. */
 	makeBucket: (draft: DestinationDraft) => typedError<BucketMade, IpcError>(__TAURI_INVOKE("make_bucket", { draft })),
+	/**  Sets the clean-up rule of a bucket, and returns it as the bucket then tells it. */
+	setCleanupRule: (destination: string) => typedError<CleanupRule, IpcError>(__TAURI_INVOKE("set_cleanup_rule", { destination })),
 	/**  Makes or opens the vault at a destination and adds it. */
 	addDestination: (draft: DestinationDraft) => typedError<DestinationAdded, IpcError>(__TAURI_INVOKE("add_destination", { draft })),
 	/**  Changes a destination's name, log-in and limits; never its place. */
@@ -403,6 +409,16 @@ export type ChangeSum = {
 	bytes: number,
 };
 
+/**  What a bucket clears away by itself, as it says. */
+export type CleanupRule = {
+	/**  Unfinished uploads go after so many days. */
+	upload_days: number,
+	/**  Old versions of what was deleted or replaced go after so many days; `None` where they stay. */
+	version_days: number | null,
+	/**  In words. */
+	text: string,
+};
+
 /**  The servers, plans and destinations another installation kept here, without passwords. */
 export type ConfigurationCopy = {
 	/**  Its id, to be given to `adopt_configuration`. */
@@ -450,6 +466,8 @@ export type CopyView = {
 	links: boolean,
 	/**  What the provider bills for deleting it now: "Billed until 12 February: Wasabi keeps charging for 90 days". */
 	cost_note: string | null,
+	/**  Until when nobody can delete it there, Unix milliseconds; `None` where it is not locked, or that is not known. */
+	locked_until: number | null,
 };
 
 /**  Counts for the sidebar. */
@@ -599,6 +617,8 @@ export type DestinationRow = {
 	copies_of: string[],
 	/**  Backups that plans made which are not here yet: Sync makes them good. */
 	missing: number,
+	/**  Objects and backups a check found damaged here, and which nobody mended yet: Sync writes them anew. */
+	damaged: number,
 	/**  How fast bytes may go to and from it. */
 	bandwidth: BandwidthView,
 	/**  Bytes used by the vault; `None` while unknown or out of reach. */
@@ -611,6 +631,8 @@ export type DestinationRow = {
 	backups: number,
 	/**  Plans that write to it. */
 	plans: number,
+	/**  What the provider bills for whatever is removed too early, a sentence; `None` where it bills nothing for it. */
+	early_note: string | null,
 	/**  "ok", "offline", "locked" (its key cannot be read), "kit_not_confirmed". */
 	state: string,
 	/**  Why, in words. */
@@ -782,6 +804,8 @@ export type FtpDraft = {
 	tls: string,
 	/**  The accepted certificate's SHA-256, for one no authority vouches for. */
 	pinned_certificate: string | null,
+	/**  How data connections are asked for: "auto", "epsv" or "pasv"; empty is "auto". */
+	passive: string,
 	/**  Connect data connections to the control connection's address. */
 	ignore_pasv_address: boolean,
 	/**  Connections at the same time; 0 takes 4. */
@@ -941,7 +965,7 @@ export type NamedText = {
 
 /**  One thing that needs the user. */
 export type Need = {
-	/**  "no_backup", "failed", "problems", "interrupted", "kit_not_confirmed", "secrets_locked". */
+	/**  "no_backup", "failed", "problems", "interrupted", "kit_not_confirmed", "damaged", "secrets_locked". */
 	kind: string,
 	/**  The subject: a plan's, server's or destination's name. */
 	subject: string,
@@ -1011,6 +1035,8 @@ export type PlanRow = {
 	destinations: string[],
 	/**  How its backups lie there, in words: "vault", "tar.zst, sealed". */
 	layout: string,
+	/**  Whether the recovery kit of its archive key was confirmed; `None` where nothing is sealed with a key of its own. */
+	kit_confirmed: boolean | null,
 	/**  Copies its destinations lack: Sync makes them good. */
 	missing_copies: number,
 	/**  When it last ran, whatever came of it. */
@@ -1267,8 +1293,13 @@ export type RunRow = {
 	bytes_added: number,
 	/**  Where a download went, or a sentence on what came of it. */
 	result: string | null,
-	/**  Live progress, while it goes on. */
+	/**  Live progress, while it goes on in this process. */
 	progress: ProgressView | null,
+	/**
+	 *  Whether it goes on, or waits, in another process of this home, such as the command line's; how far it is, is not
+	 *  known here.
+	 */
+	elsewhere: boolean,
 	/**  Whether `resume_download` can go on with it. */
 	resumable: boolean,
 };
@@ -1345,12 +1376,17 @@ export type S3Region = {
 export type SecretsStatus = {
 	/**  "keyring", "file" or "none". */
 	backend: string,
-	/**  "ready", "locked" (give the passphrase), "not_set_up" (no keyring: make a sealed file). */
+	/**
+	 *  "ready", "locked" (give the passphrase), "keyring_closed" (it is there, or was in use before, and does not open: try
+	 *  again), "not_set_up" (no keyring: make a sealed file).
+	 */
 	state: string,
 	/**  Why the keyring is not used, in words. */
 	reason: string | null,
 	/**  The sealed file's path, where one is used or would be. */
 	file: string | null,
+	/**  Secrets of this home were kept in a keyring at some time: a sealed file begins without them. */
+	keyring_used: boolean,
 };
 
 /**  One server whole. */
@@ -1459,7 +1495,7 @@ export type Settings = {
 	theme: string,
 	/**  Notify when a run ends: "never", "problems" or "always". */
 	notify: string,
-	/**  A run without any progress for so many minutes fails; 0 means never. */
+	/**  A run without any sign of life for so many minutes fails; 0 means never. */
 	stall_minutes: number,
 	/**  A server without a good backup for so many days is stale. */
 	stale_days: number,

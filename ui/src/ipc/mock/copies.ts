@@ -17,6 +17,7 @@ export function copiesOf(w: World, row: T.BackupRow): T.CopyView[] {
       file: archive ? `shop-archives_${new Date(row.started).toISOString().slice(0, 10).replaceAll('-', '')}_020000.tar.zst.sealed` : null,
       file_bytes: archive ? Math.round(row.bytes * 0.61) : null, links: archive && place?.kind === 's3' && state === 'there',
       cost_note: place?.provider === 'Wasabi' && w.now - row.started < 90 * DAY ? 'Billed for 90 days in all: Wasabi keeps charging for it after it is deleted' : null,
+      locked_until: archive && place?.kind === 's3' && state === 'there' ? row.started + 30 * DAY : null,
     };
   });
 }

@@ -46,7 +46,7 @@ export function destinationDraft(part: Partial<T.DestinationDraft>): T.Destinati
       storage_class: null, encryption: null, kms_key: null, lock_days: null, lock_mode: null,
     },
     sftp: { server: null, ssh: null, path: '' },
-    ftp: { host: '', port: 0, user: '', password: null, path: '', tls: 'explicit', pinned_certificate: null, ignore_pasv_address: false, connections: 0 },
+    ftp: { host: '', port: 0, user: '', password: null, path: '', tls: 'explicit', pinned_certificate: null, passive: 'auto', ignore_pasv_address: false, connections: 0 },
     ...part,
   };
 }
@@ -114,7 +114,7 @@ function makeBackups(now: number, plans: T.PlanRow[], count: number): T.BackupRo
 
 const NO_RUN: Omit<T.RunRow, 'id' | 'kind' | 'state' | 'title' | 'created'> = {
   plan: null, server: null, server_name: null, backup: null, started: null, ended: null, problems: 0, error: null, files: 0, bytes: 0,
-  bytes_read: 0, bytes_added: 0, result: null, progress: null, resumable: false,
+  bytes_read: 0, bytes_added: 0, result: null, progress: null, elsewhere: false, resumable: false,
 };
 
 /** A run row with every field. */
@@ -178,7 +178,7 @@ const UNLIMITED: T.BandwidthView = { bytes_per_second: null, rules: [] };
 
 function makeDestinations(): T.DestinationRow[] {
   const row = (part: Partial<T.DestinationRow> & Pick<T.DestinationRow, 'id' | 'name' | 'place'>): T.DestinationRow => ({
-    kind: 'local', provider: null, vault: true, copies_of: [], missing: 0, bandwidth: UNLIMITED, used_bytes: null, free_bytes: null, total_bytes: null,
+    kind: 'local', provider: null, vault: true, copies_of: [], early_note: null, missing: 0, damaged: 0, bandwidth: UNLIMITED, used_bytes: null, free_bytes: null, total_bytes: null,
     backups: 0, plans: 0, state: 'ok', state_text: '', ...part,
   });
   return [
@@ -202,11 +202,11 @@ function makeDestinationDrafts(rows: T.DestinationRow[]): Map<string, T.Destinat
   })]));
 }
 
-/** Makes the world of a scene: "" (a year of use), "empty" (just installed), "locked", "not_set_up", "broken" (every read fails). */
+/** Makes the world of a scene: "" (a year of use), "empty" (just installed), "locked", "keyring_closed", "not_set_up", "broken" (every read fails). */
 export function makeWorld(scene: string, now: number): World {
   const empty = scene === 'empty';
   const plans: T.PlanRow[] = empty ? [] : PLANS.map(([id, name, server, what, kinds, destinations, state, state_text, ago]) => ({
-    id, name, server, server_name: SERVERS.find((s) => s[0] === server)?.[1] ?? '', what, kinds, destinations, layout: id === 'p7' ? 'tar.zst, sealed' : 'vault', missing_copies: destinations.includes('b2 offsite') ? 2 : 0, last_run: now - ago * HOUR,
+    id, name, server, server_name: SERVERS.find((s) => s[0] === server)?.[1] ?? '', what, kinds, destinations, layout: id === 'p7' ? 'tar.zst, sealed' : 'vault', kit_confirmed: id === 'p7' ? true : null, missing_copies: destinations.includes('b2 offsite') ? 2 : 0, last_run: now - ago * HOUR,
     last_run_id: state === 'failed' ? 'r91' : state === 'done_with_problems' ? 'r2' : null, state, state_text, last_backup: now - (id === 'p4' ? 74 : ago) * HOUR, last_bytes: Math.round((SIZES[id] ?? 1) * GIB),
   }));
   const servers: T.ServerRow[] = SERVERS.filter((s) => !empty || s[0] === 's0').map(([id, name, host, os, kinds, state, state_text, ago, gib, proof]) => ({
@@ -226,10 +226,12 @@ export function makeWorld(scene: string, now: number): World {
   return {
     now, scene, settings: { theme: 'system', notify: 'problems', stall_minutes: 10, stale_days: 2 },
     secrets: scene === 'locked'
-      ? { backend: 'file', state: 'locked', reason: 'no Secret Service on the session bus', file: '/home/anna/.local/share/backstay/secrets' }
+      ? { backend: 'file', state: 'locked', reason: 'no Secret Service on the session bus', file: '/home/anna/.local/share/backstay/secrets', keyring_used: false }
+      : scene === 'keyring_closed'
+        ? { backend: 'keyring', state: 'keyring_closed', reason: 'The keyring is locked and was not unlocked', file: '/home/anna/.local/share/backstay/secrets', keyring_used: true }
       : scene === 'not_set_up'
-        ? { backend: 'none', state: 'not_set_up', reason: 'no Secret Service on the session bus', file: '/home/anna/.local/share/backstay/secrets' }
-        : { backend: 'keyring', state: 'ready', reason: null, file: null },
+        ? { backend: 'none', state: 'not_set_up', reason: 'no Secret Service on the session bus', file: '/home/anna/.local/share/backstay/secrets', keyring_used: false }
+        : { backend: 'keyring', state: 'ready', reason: null, file: null, keyring_used: true },
     servers, drafts, destinations, destinationDrafts: makeDestinationDrafts(destinations), limits: UNLIMITED, plans,
     planDrafts: new Map(plans.map((p) => [p.id, {
       id: p.id, name: p.name, server: p.server,

@@ -61,6 +61,13 @@ function remoteSteps(draft: T.DestinationDraft, found: string): T.TestStep[] {
   ];
 }
 
+/** What only reading finds out. */
+function lookSteps(draft: T.DestinationDraft, found: string): T.TestStep[] {
+  const all = draft.kind === 's3' ? s3Steps(draft, found) : draft.kind === 'local' ? folderSteps(draft, found) : remoteSteps(draft, found);
+  if (all.some((each) => each.state === 'failed')) return all.slice(0, 2);
+  return [all[0] ?? step('Reach it', 'ok', ''), step('List what is there', 'ok', '1,204 files'), step('Read a file', 'ok', '155 bytes read'), step('Read a part of it', 'ok', 'Works'), ...(LOOK[found] ? [LOOK[found]] : [])];
+}
+
 function abilities(kind: string): T.Ability[] {
   const s3 = kind === 's3';
   const one = (id: string, title: string, state: string, text: string): T.Ability => ({ id, title, state, text });
@@ -76,10 +83,10 @@ function abilities(kind: string): T.Ability[] {
   ];
 }
 
-async function test(w: World, { draft, test: name }: { draft: T.DestinationDraft; test: string }): Promise<T.DestinationTest> {
+async function test(w: World, { draft, test: name }: { draft: T.DestinationDraft; test: string }, looks = false): Promise<T.DestinationTest> {
   const place = placeOf(draft);
   const found = place.includes('vault') ? 'vault' : place.includes('foreign') ? 'foreign' : place.includes('archives') ? 'archives' : 'empty';
-  const steps = draft.kind === 's3' ? s3Steps(draft, found) : draft.kind === 'local' ? folderSteps(draft, found) : remoteSteps(draft, found);
+  const steps = looks ? lookSteps(draft, found) : draft.kind === 's3' ? s3Steps(draft, found) : draft.kind === 'local' ? folderSteps(draft, found) : remoteSteps(draft, found);
   for (const each of steps) {
     await new Promise((resolve) => setTimeout(resolve, 120));
     w.emit({ type: 'test_step', step: { test: name, step: structuredClone(each) } });
@@ -87,8 +94,8 @@ async function test(w: World, { draft, test: name }: { draft: T.DestinationDraft
   const ok = steps.every((each) => each.state !== 'failed');
   const provider = PROVIDERS.find((each) => each.id === draft.s3.provider);
   return {
-    ok, found, steps, existing: found === 'vault' || found === 'archives', abilities: ok ? abilities(draft.kind) : [],
-    cost_notes: draft.kind === 's3' && ok ? (provider?.notes ?? []) : [],
+    ok, found, steps, existing: found === 'vault' || found === 'archives', abilities: ok && !looks ? abilities(draft.kind) : [],
+    cost_notes: draft.kind === 's3' && ok && !looks ? (provider?.notes ?? []) : [],
     settled: draft.kind === 's3' && ok ? { ...draft.s3, secret_key: null, path_style: provider?.path_style ?? true, checksums: provider?.checksums ?? false } : null,
     certificate: steps.some((each) => each.title === 'Check its certificate' && each.state === 'failed') ? CERTIFICATE : null,
   };
@@ -99,7 +106,7 @@ function rowOf(draft: T.DestinationDraft, id: string, backups: number): T.Destin
   const created = vault && backups === 0;
   return {
     id, name: draft.name, kind: draft.kind, provider: draft.kind === 's3' ? (PROVIDERS.find((each) => each.id === draft.s3.provider)?.name ?? null) : null, place: placeOf(draft),
-    vault, copies_of: [], missing: 0, bandwidth: draft.bandwidth, used_bytes: 0, free_bytes: draft.kind === 's3' ? null : 210 * GIB, total_bytes: draft.kind === 's3' ? null : 931 * GIB,
+    vault, copies_of: [], early_note: null, missing: 0, damaged: 0, bandwidth: draft.bandwidth, used_bytes: 0, free_bytes: draft.kind === 's3' ? null : 210 * GIB, total_bytes: draft.kind === 's3' ? null : 931 * GIB,
     backups, plans: 0, state: created ? 'kit_not_confirmed' : 'ok', state_text: created ? 'the recovery kit was never confirmed' : '',
   };
 }
@@ -119,7 +126,7 @@ function adopt(w: World): T.Adopted {
   const draft = serverDraft({ id: 's-old', name: 'old-web', host: 'old.example.org', auth: 'password', fingerprint: FINGERPRINT });
   w.drafts.set('s-old', draft);
   w.servers = [...w.servers, { id: 's-old', name: 'old-web', address: 'root@old.example.org:22', local: false, os: null, kinds: ['files'], plans: 1, last_backup: null, last_bytes: null, places: 1, last_proof: null, state: 'stale', state_text: 'no good backup for 3 days' }];
-  w.plans = [...w.plans, { id: 'p-old', name: 'old web nightly', server: 's-old', server_name: 'old-web', what: '/srv/www', kinds: ['files'], destinations: [], layout: 'vault', missing_copies: 0, last_run: null, last_run_id: null, state: 'never', state_text: '', last_backup: null, last_bytes: null }];
+  w.plans = [...w.plans, { id: 'p-old', name: 'old web nightly', server: 's-old', server_name: 'old-web', what: '/srv/www', kinds: ['files'], destinations: [], layout: 'vault', kit_confirmed: null, missing_copies: 0, last_run: null, last_run_id: null, state: 'never', state_text: '', last_backup: null, last_bytes: null }];
   w.planDrafts.set('p-old', { id: 'p-old', name: 'old web nightly', server: 's-old', items: [], destinations: [], layout: VAULT });
   for (const what of ['servers', 'plans']) w.emit({ type: 'changed', what });
   return { servers: 1, plans: 1, destinations: 0, missing_secrets: ['Server old-web: log-in password', 'Plan old web nightly: password of its MySQL log-in'] };
@@ -137,7 +144,9 @@ export const places = {
     if (!draft) throw ipcError('missing', 'Cannot show the destination: it was removed');
     return draft;
   },
-  test_destination: test,
+  test_destination: (w: World, args: { draft: T.DestinationDraft; test: string }) => test(w, args),
+  look_at_destination: (w: World, args: { draft: T.DestinationDraft; test: string }) => test(w, args, true),
+  set_cleanup_rule: (): T.CleanupRule => ({ upload_days: 7, version_days: 30, text: 'Unfinished uploads go after 7 days, old versions after 30 days' }),
   make_bucket: (_w: World, { draft }: { draft: T.DestinationDraft }): T.BucketMade => {
     const taken = draft.s3.bucket === 'taken';
     return {
@@ -186,7 +195,7 @@ export const places = {
   },
   start_sync: (w: World, { destination }: { destination: string }) => {
     const row = w.destinations.find((d) => d.id === destination);
-    w.destinations = w.destinations.map((d) => (d.id === destination ? { ...d, missing: 0 } : d));
+    w.destinations = w.destinations.map((d) => (d.id === destination ? { ...d, missing: 0, damaged: 0 } : d));
     w.backups = w.backups.map((b) => (row && b.missing_at.includes(row.name) ? { ...b, missing_at: b.missing_at.filter((name) => name !== row.name), destinations: [...b.destinations, row.name] } : b));
     return begin(w, { kind: 'sync', title: row?.name ?? '', result: `4 backups copied to ${row?.name ?? ''}`, bytes: 88 * MIB });
   },

@@ -68,7 +68,7 @@ export const PROVIDERS: T.S3Provider[] = [
     regions: regions([['us-east-1', 'MinIO and Ceph, unless set otherwise'], ['garage', 'Garage']]),
   },
   {
-    id: 'generic', name: 'Other S3-compatible storage', endpoint: '', free_region: true, path_style: true, checksums: false, minimum_days: 0,
+    id: 'generic', name: 'Other S3 storage', endpoint: '', free_region: true, path_style: true, checksums: false, minimum_days: 0,
     storage_classes: [],
     notes: ['The test finds out what this store can do.'],
     keys_hint: 'Your provider\'s console, often under Access Keys or API',

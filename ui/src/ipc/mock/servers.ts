@@ -51,7 +51,7 @@ export const servers = {
     const changed = draft.host.startsWith('changed');
     const jumps = draft.jumps.map((jump): T.HostKeyView => ({ host: `${jump.host}:${jump.port}`, algorithm: 'ssh-ed25519', fingerprint: FINGERPRINT_JUMP, state: jump.fingerprint === FINGERPRINT_JUMP ? 'pinned' : 'unknown', expected: null }));
     if (jumps.some((jump) => jump.state === 'unknown')) return { keys: jumps };
-    return { keys: [...jumps, { host: `${draft.host}:${draft.port}`, algorithm: 'ssh-ed25519', fingerprint: FINGERPRINT, state: changed ? 'changed' : draft.fingerprint === FINGERPRINT ? 'pinned' : 'unknown', expected: changed ? 'SHA256:ccccccccccccccccccccccccccccccccccccccccccc' : null }] };
+    return { keys: [...jumps, { host: `${draft.host}:${draft.port}`, algorithm: 'ssh-ed25519', fingerprint: FINGERPRINT, state: draft.fingerprint === FINGERPRINT ? 'pinned' : changed ? 'changed' : 'unknown', expected: changed ? 'SHA256:ccccccccccccccccccccccccccccccccccccccccccc' : null }] };
   },
   test_server: (_w: World, { draft }: { draft: T.ServerDraft }): T.ConnectionTest => {
     const noSudo = draft.sudo !== 'none' && draft.host.startsWith('nosudo');

@@ -39,7 +39,7 @@ function archiveName(w: World, draft: T.PlanDraft): string {
 /** Commands about kits and plans. */
 export const stores = {
   destinations: (w: World) => w.destinations,
-  plan_kit: (w: World, { id }: { id: string }) => planKit(w, stores.plan(w, { id }).draft),
+  plan_kit: (w: World, { id }: { id: string }) => planKit(w, w.planDrafts.get(id) ?? stores.plan(w, { id }).draft),
   archive_name: (w: World, { draft }: { draft: T.PlanDraft }) => archiveName(w, draft),
   recovery_kit: (w: World, { id }: { id: string }) => {
     const d = w.destinations.find((each) => each.id === id);
@@ -49,6 +49,15 @@ export const stores = {
   },
   save_recovery_kit: () => null,
   confirm_recovery_kit: (w: World, { id, wordNumber, word }: { id: string; wordNumber: number; word: string }) => {
+    if (w.plans.some((p) => p.id === id)) {
+      const { words } = stores.plan_kit(w, { id });
+      const right = words.length === 1 ? words[0] === word.trim() : words[wordNumber - 1]?.toLowerCase() === word.trim().toLowerCase();
+      if (right) {
+        w.plans = w.plans.map((p) => (p.id === id ? { ...p, kit_confirmed: true } : p));
+        w.emit({ type: 'changed', what: 'plans' });
+      }
+      return right;
+    }
     const right = WORDS[wordNumber - 1] === word.trim().toLowerCase();
     if (right) {
       w.destinations = w.destinations.map((d) => (d.id === id ? { ...d, state: 'ok', state_text: '' } : d));
@@ -63,7 +72,7 @@ export const stores = {
     const row = w.plans.find((p) => p.id === id);
     const draft = w.planDrafts.get(id);
     if (!row || !draft) throw ipcError('missing', 'Cannot show the plan: it was removed');
-    return { row, draft };
+    return { row, draft: { ...draft, layout: { ...draft.layout, key: null } } };
   },
   save_plan: (w: World, { draft }: { draft: T.PlanDraft }): T.PlanSaved => {
     if (w.plans.some((p) => p.name === draft.name && p.id !== draft.id)) throw ipcError('exists', `Cannot save the plan: there is already one called ${draft.name}`, 'Choose another name.');
@@ -74,13 +83,14 @@ export const stores = {
       id, name: draft.name, server: draft.server, server_name: w.servers.find((s) => s.id === draft.server)?.name ?? '',
       what: draft.items.map((item) => ('paths' in item.settings ? item.settings.paths.join(' · ') : item.settings.databases.length ? item.settings.databases.join(', ') : 'all databases')).join(' · '),
       kinds: [...new Set(draft.items.map((item) => item.settings.kind))], destinations: w.destinations.filter((d) => draft.destinations.includes(d.id)).map((d) => d.name),
-      layout: draft.layout.kind === 'vault' ? 'vault' : `${draft.layout.format}${draft.layout.seal === 'none' ? '' : ', sealed'}`, missing_copies: old?.missing_copies ?? 0,
+      layout: draft.layout.kind === 'vault' ? 'vault' : `${draft.layout.format}${draft.layout.seal === 'none' ? '' : ', sealed'}`, missing_copies: old?.missing_copies ?? 0, kit_confirmed: null,
     };
     const before = w.planDrafts.get(id)?.layout ?? VAULT;
     const sealed = draft.layout.kind === 'archive' && draft.layout.seal !== 'none';
     const newKey = sealed && (before.kind !== 'archive' || before.seal !== draft.layout.seal || draft.layout.key !== null);
+    row.kit_confirmed = sealed ? !newKey && (old?.kit_confirmed ?? false) : null;
     w.plans = old ? w.plans.map((p) => (p.id === id ? row : p)) : [...w.plans, row];
-    w.planDrafts.set(id, { ...draft, id, layout: { ...draft.layout, key: null } });
+    w.planDrafts.set(id, { ...draft, id, layout: { ...draft.layout, key: draft.layout.key ?? before.key } });
     w.emit({ type: 'changed', what: 'plans' });
     return { row, kit: newKey ? planKit(w, draft) : null };
   },

@@ -5,12 +5,15 @@ import { GIB, type World } from './data';
 function needs(w: World): T.Need[] {
   const none = { plan: null, server: null, destination: null, run: null };
   const list: T.Need[] = [];
-  if (w.secrets.state !== 'ready') list.push({ ...none, kind: 'secrets_locked', subject: 'Secrets', text: 'Secrets are locked: backups cannot run until they are unlocked' });
+  if (w.secrets.state !== 'ready') list.push({ ...none, kind: 'secrets_locked', subject: 'Secrets', text: w.secrets.state === 'keyring_closed' ? 'The keyring does not open: backups that need a password or key cannot run' : 'Secrets are locked: backups cannot run until they are unlocked' });
   if (w.plans.length === 0) return list;
   list.push({ ...none, kind: 'no_backup', subject: 'game-2', text: 'Last backup 3 days ago', server: 's4' });
   list.push({ ...none, kind: 'problems', subject: 'shop nightly', text: 'Backed up with 2 problems', plan: 'p2', server: 's2', run: 'r2' });
   for (const d of w.destinations.filter((each) => each.state === 'kit_not_confirmed')) {
     list.push({ ...none, kind: 'kit_not_confirmed', subject: d.name, text: 'Its recovery kit is not confirmed: without it, losing this computer means losing the backups', destination: d.id });
+  }
+  for (const p of w.plans.filter((each) => each.kit_confirmed === false)) {
+    list.push({ ...none, kind: 'kit_not_confirmed', subject: p.name, text: 'The recovery kit of its key is not confirmed: without it, losing this computer means losing its archives', plan: p.id });
   }
   return list;
 }
@@ -25,6 +28,11 @@ export const system = {
     return settings;
   },
   secrets_status: (w: World) => w.secrets,
+  secrets_try_keyring: (w: World) => {
+    w.secrets = { ...w.secrets, backend: 'keyring', state: 'ready', reason: null };
+    w.emit({ type: 'changed', what: 'secrets' });
+    return w.secrets;
+  },
   secrets_unlock: (w: World, { passphrase }: { passphrase: string }) => {
     if (passphrase !== 'right') throw ipcError('wrong_key', 'Cannot unlock the secrets: the passphrase does not open them', 'Try again; there is no way round it.');
     w.secrets = { ...w.secrets, state: 'ready' };

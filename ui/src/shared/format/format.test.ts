@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { dayGroup, formatAgo, formatBytes, formatDuration, groupByDay, plural } from './format';
+import { dayGroup, formatAgo, formatBytes, formatDuration, groupByDay, listText, plural } from './format';
+
+describe('listText', () => {
+  it('reads as a sentence', () => {
+    expect(listText([])).toBe('');
+    expect(listText(['disk'])).toBe('disk');
+    expect(listText(['disk', 'box'])).toBe('disk and box');
+    expect(listText(['disk', 'box', 'cloud'])).toBe('disk, box and cloud');
+  });
+});
 
 describe('formatBytes', () => {
   it('uses one decimal from MiB up, and none below', () => {

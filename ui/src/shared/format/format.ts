@@ -92,6 +92,12 @@ export function dayGroup(at: number, now: number): string {
   return MONTH.format(a);
 }
 
+/** Returns "disk, box and cloud". */
+export function listText(names: readonly string[]): string {
+  if (names.length < 2) return names[0] ?? '';
+  return `${names.slice(0, -1).join(', ')} and ${names[names.length - 1] ?? ''}`;
+}
+
 /** Splits rows in order into day groups. */
 export function groupByDay<T>(rows: T[], at: (row: T) => number, now: number): { title: string; rows: T[] }[] {
   const groups: { title: string; rows: T[] }[] = [];

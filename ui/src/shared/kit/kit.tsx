@@ -27,7 +27,7 @@ export type KitOf = 'destinations' | 'plans';
 /** How the words make up the key: joined by "-" (a vault's), by nothing (groups of hex digits), or it is one word. */
 function joinedBy(kit: RecoveryKit): string {
   if (kit.words.length < 2) return '';
-  return kit.words.join('') === kit.password ? ': these groups, joined by nothing' : ': these words, joined by "-"';
+  return kit.words.join('') === kit.password ? ': these groups, without spaces' : ': these words, joined by "-"';
 }
 
 /** The recovery kit on screen, with ways to keep it on paper or in a file. */
@@ -132,18 +132,13 @@ function PrintedKit({ kit, archives }: { kit: RecoveryKit; archives: boolean }) 
   );
 }
 
-/** A key the user chose is asked for whole, and its letters' case matters; words are compared without. */
-function sameWord(typed: string, expected: string, words: number): boolean {
-  return words === 1 ? typed === expected : typed.toLowerCase() === expected.toLowerCase();
-}
-
-type AskProps = { id: string; destination: string; of?: KitOf; words: number; ask: number; /** Compares here rather than in the engine: for a kit just made, whose words are at hand. */ expected?: string; onConfirmed: () => void; onLater?: () => void };
+type AskProps = { id: string; destination: string; of?: KitOf; words: number; ask: number; onConfirmed: () => void; onLater?: () => void };
 
 /** Asks one word back, to know that the kit was written down. */
-export function KitConfirm({ id, destination, of = 'destinations', words, ask, expected, onConfirmed, onLater }: AskProps) {
+export function KitConfirm({ id, destination, of = 'destinations', words, ask, onConfirmed, onLater }: AskProps) {
   const [word, setWord] = useState('');
   const [wrong, setWrong] = useState(false);
-  const check = useAction(async (typed: string) => (expected === undefined ? api.confirmRecoveryKit(id, ask, typed) : sameWord(typed, expected, words)), {
+  const check = useAction((typed: string) => api.confirmRecoveryKit(id, ask, typed), {
     changes: [of],
     onDone: (right) => {
       setWrong(!right);
@@ -175,7 +170,7 @@ export function KitConfirm({ id, destination, of = 'destinations', words, ask, e
       </div>
       {onLater && (
         <Note tone="warn">
-          If you leave without confirming and this computer is lost, nobody can open the backups {of === 'plans' ? 'of' : 'in'} {destination}. {of === 'plans' ? 'The kit stays with the plan, to be shown again.' : 'Backstay will keep reminding you.'}
+          If you leave without confirming and this computer is lost, nobody can open the backups {of === 'plans' ? 'of' : 'in'} {destination}. Backstay will keep reminding you.
         </Note>
       )}
     </div>

@@ -6,7 +6,7 @@ import { keys } from './keys';
 
 const row = (id: string, state: string, progress: ProgressView | null = null): RunRow => ({
   id, kind: 'backup', state, title: id, plan: null, server: null, server_name: null, backup: null, created: 0, started: null, ended: null,
-  problems: 0, error: null, files: 0, bytes: 0, bytes_read: 0, bytes_added: 0, result: null, resumable: false, progress,
+  problems: 0, error: null, files: 0, bytes: 0, bytes_read: 0, bytes_added: 0, result: null, elsewhere: false, resumable: false, progress,
 });
 const progress = (run: string, at: number): ProgressView => ({
   run, phase: 'reading', files: at, files_total: null, bytes: 0, bytes_total: null, rate: 0, seconds_left: null, current: '', problems: 0, permille: null, last_activity: at, destinations: [],

@@ -1,12 +1,37 @@
-import { useQuery } from '@tanstack/react-query';
-import { api, type IpcError, type RunPage } from '../../ipc';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
+import { api, type IpcError, type RunPage, type RunRow } from '../../ipc';
+import { applyChange } from './effects';
 import { keys } from './keys';
 
-/** The runs going on or waiting; kept live by events, read anew now and then in case one was lost. */
+/** How often the active runs are read anew: an event may be lost, and other processes of this home send none. */
+const LOOK_MS = 10_000;
+
+/** The runs going on or waiting; kept live by events and by `useRunsElsewhere`. */
 export function useActiveRuns() {
   return useQuery<RunPage, IpcError>({
     queryKey: keys.activeRuns,
     queryFn: () => api.runs({ active: true, plan: null, server: null, kind: null, offset: 0, limit: 200 }),
-    refetchInterval: (query) => ((query.state.data?.rows.length ?? 0) > 0 ? 10_000 : false),
   });
+}
+
+const NONE: RunRow[] = [];
+
+/** Watches for runs of other processes, such as the command line's, and reads anew what they touch as they come and go. Once in the window. */
+export function useRunsElsewhere(rows: RunRow[] = NONE) {
+  const client = useQueryClient();
+  const seen = useRef(new Set<string>());
+  // A timer of its own: the query's would begin anew with each progress that is written into it, and never ring.
+  useEffect(() => {
+    const timer = setInterval(() => void client.refetchQueries({ queryKey: keys.activeRuns }, { cancelRefetch: false }), LOOK_MS);
+    return () => clearInterval(timer);
+  }, [client]);
+  useEffect(() => {
+    const now = new Set(rows.filter((run) => run.elsewhere).map((run) => run.id));
+    const gone = [...seen.current].some((id) => !now.has(id));
+    const come = [...now].some((id) => !seen.current.has(id));
+    seen.current = now;
+    if (gone || come) applyChange(client, 'runs');
+    if (gone) applyChange(client, 'backups');
+  }, [client, rows]);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostKeyView } from '../../ipc';
 import {
-  acceptKey, acceptKnown, allKnown, checkLogin, checkWhere, cleaned, emptyDraft, emptyJump, fingerprintGroups, keyFileOf, keyToJudge, parseAddress,
+  acceptKey, acceptKnown, allKnown, checkLogin, checkWhere, cleaned, emptyDraft, emptyJump, fingerprintGroups, isFingerprint, keyFileOf, keyToJudge, parseAddress,
   suggestName, withAddress,
 } from './draft';
 
@@ -86,6 +86,11 @@ describe('host keys', () => {
     const { method, groups } = fingerprintGroups('SHA256:3rKkHcPqpFyWm1QxSd0L');
     expect(method).toBe('SHA256');
     expect(groups).toEqual(['3rKkHcPq', 'pFyWm1Qx', 'Sd0L']);
+  });
+  it('knows a key that can be replaced from a revoked one', () => {
+    expect(isFingerprint('SHA256:x')).toBe(true);
+    expect(isFingerprint('any key but this one: known_hosts marks it @revoked')).toBe(false);
+    expect(isFingerprint(null)).toBe(false);
   });
   it('names the file to compare with', () => {
     expect(keyFileOf('ssh-ed25519')).toBe('/etc/ssh/ssh_host_ed25519_key.pub');

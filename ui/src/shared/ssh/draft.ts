@@ -126,6 +126,11 @@ export function allKnown(draft: ServerDraft, report: HostKeyReport): boolean {
   return keyToJudge(report) === null && report.keys.length === draft.jumps.length + 1;
 }
 
+/** Tells whether what was expected is one other key, which a new one may take the place of; not so where a key is revoked. */
+export function isFingerprint(expected: string | null): expected is string {
+  return expected?.startsWith('SHA256:') ?? false;
+}
+
 /** Splits a fingerprint into groups of eight, which are easier to compare by eye. */
 export function fingerprintGroups(fingerprint: string): { method: string; groups: string[] } {
   const [method, rest] = fingerprint.includes(':') ? [fingerprint.slice(0, fingerprint.indexOf(':')), fingerprint.slice(fingerprint.indexOf(':') + 1)] : ['', fingerprint];

@@ -3,8 +3,8 @@ import { Button } from '@mantine/core';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { api, type HostKeyReport, type HostKeyView, type ServerDraft } from '../../ipc';
 import { useAction } from '../query';
-import { Card, CopyText, ErrorNote, Note, StateBadge, Tick } from '../ui';
-import { acceptKey, acceptKnown, allKnown, cleaned, fingerprintGroups, keyFileOf, keyToJudge } from './draft';
+import { Card, ConfirmDialog, CopyText, ErrorNote, Note, StateBadge, Tick } from '../ui';
+import { acceptKey, acceptKnown, allKnown, cleaned, fingerprintGroups, isFingerprint, keyFileOf, keyToJudge } from './draft';
 import './ssh.css';
 
 type Props = {
@@ -35,7 +35,7 @@ export function HostKeyCheck({ draft, onChange, children }: Props) {
   const judge = report ? keyToJudge(report) : null;
   const known = report !== null && allKnown(draft, report);
   const accept = () => {
-    if (!judge || judge.key.state !== 'unknown') return;
+    if (!judge) return;
     const next = acceptKey(draft, judge.index, judge.key.fingerprint);
     onChange(next);
     run(next);
@@ -46,7 +46,7 @@ export function HostKeyCheck({ draft, onChange, children }: Props) {
       {probe.error && <ErrorNote error={probe.error} retry={() => run(draft)} />}
       {report && report.keys.length > 1 && <Way keys={report.keys} />}
       {judge?.key.state === 'unknown' && <UnknownKey host={judge.key} busy={probe.busy} onAccept={accept} />}
-      {judge?.key.state === 'changed' && <ChangedKey host={judge.key} />}
+      {judge?.key.state === 'changed' && <ChangedKey host={judge.key} name={draft.name.trim() || draft.host} busy={probe.busy} onAccept={accept} />}
       {known && !probe.busy && (
         <>
           <Note tone="good" icon={<IconShieldCheck size={18} aria-hidden />}>
@@ -87,15 +87,11 @@ export function Fingerprint({ value, label }: { value: string; label: string }) 
 }
 
 function UnknownKey({ host, busy, onAccept }: { host: HostKeyView; busy: boolean; onAccept: () => void }) {
-  const command = `ssh-keygen -lf ${keyFileOf(host.algorithm)}`;
   return (
     <Card title={`Fingerprint of ${host.host}`} aside={host.algorithm}>
       <div className="card-pad stack">
         <Fingerprint value={host.fingerprint} label="Fingerprint" />
-        <div>
-          <p>Compare it with what this prints on the server, at its console or by a connection you trust:</p>
-          <div className="command"><code className="mono grow">{command}</code><CopyText value={command} label="Copy" /></div>
-        </div>
+        <KeyCommand algorithm={host.algorithm} />
         <p className="mute">Only if they are equal are you talking to this server and to nobody in between.</p>
         <div className="row">
           <Button variant="filled" loading={busy} onClick={onAccept}>They are equal: accept</Button>
@@ -106,20 +102,51 @@ function UnknownKey({ host, busy, onAccept }: { host: HostKeyView; busy: boolean
   );
 }
 
-function ChangedKey({ host }: { host: HostKeyView }) {
+function KeyCommand({ algorithm }: { algorithm: string }) {
+  const command = `ssh-keygen -lf ${keyFileOf(algorithm)}`;
+  return (
+    <div>
+      <p>Compare it with what this prints on the server, at its console or by a connection you trust:</p>
+      <div className="command"><code className="mono grow">{command}</code><CopyText value={command} label="Copy" /></div>
+    </div>
+  );
+}
+
+type ChangedProps = { host: HostKeyView; name: string; busy: boolean; onAccept: () => void };
+
+/** A key that is not the expected one: nothing goes on until the user, who found out why, types the server's name. */
+function ChangedKey({ host, name, busy, onAccept }: ChangedProps) {
+  const [asking, setAsking] = useState(false);
+  const replaceable = isFingerprint(host.expected);
   return (
     <Card title={`The key of ${host.host} has changed`} aside={host.algorithm}>
       <div className="card-pad stack">
         <Note tone="bad" icon={<IconShieldX size={18} aria-hidden />}>
           <b>Backstay does not connect.</b> Either the server was set up anew, or somebody stands in between. Find out which before going on.
         </Note>
-        <div><div className="field-label">It shows now</div><Fingerprint value={host.fingerprint} label="Fingerprint now" /></div>
-        {host.expected && <div><div className="field-label">Expected</div><Fingerprint value={host.expected} label="Fingerprint expected" /></div>}
-        <p className="mute">
-          If the server was set up anew, and the new fingerprint is the one printed at its console: remove the old line from ~/.ssh/known_hosts if it stands
-          there; where Backstay itself pinned it, remove the server here and add it again.
-        </p>
+        <div className="key-pair">
+          {host.expected && (
+            <div>
+              <div className="field-label">Expected</div>
+              {replaceable ? <Fingerprint value={host.expected} label="Fingerprint expected" /> : <p>{host.expected}</p>}
+            </div>
+          )}
+          <div><div className="field-label">It shows now</div><Fingerprint value={host.fingerprint} label="Fingerprint now" /></div>
+        </div>
+        {replaceable && (
+          <>
+            <KeyCommand algorithm={host.algorithm} />
+            <div className="row"><Button loading={busy} onClick={() => setAsking(true)}>The new key is right…</Button></div>
+          </>
+        )}
       </div>
+      <ConfirmDialog opened={asking} title={`Accept the new key of ${host.host}?`} action="Accept the new key" danger typedName={name} onClose={() => setAsking(false)} onConfirm={() => { setAsking(false); onAccept(); }}>
+        <div className="stack">
+          <p>Backstay will trust whoever holds this key, and log in there:</p>
+          <Fingerprint value={host.fingerprint} label="New fingerprint" />
+          <p className="mute">Only if the server itself shows the same is it the server you mean. The audit log names both keys.</p>
+        </div>
+      </ConfirmDialog>
     </Card>
   );
 }

@@ -6,7 +6,7 @@ import { emptyJump, type Faults } from './draft';
 import './ssh.css';
 
 /** Said of a secret that is stored already. */
-export const KEPT = 'empty keeps the stored one';
+export const KEPT = 'Empty keeps the stored one';
 
 /** What the parts of a log-in form share. */
 export type PartProps = { draft: ServerDraft; set: (part: Partial<ServerDraft>) => void; faults: Faults };
@@ -30,7 +30,7 @@ export function LoginCard({ draft, set, faults, stored }: PartProps & { stored: 
           {draft.auth === 'key' && (
             <div className="form-grid">
               <KeyFile label="Private key file" value={draft.key_file} error={faults.key_file} onChange={(key_file) => set({ key_file })} />
-              <PasswordInput label="Its passphrase" description={stored ? KEPT : 'empty if it has none'} value={draft.key_passphrase ?? ''} onChange={(event) => set({ key_passphrase: event.currentTarget.value || null })} />
+              <PasswordInput label="Its passphrase" description={stored ? KEPT : 'Empty if it has none'} value={draft.key_passphrase ?? ''} onChange={(event) => set({ key_passphrase: event.currentTarget.value || null })} />
             </div>
           )}
           {draft.auth === 'password' && (

@@ -299,7 +299,7 @@ function TableLine<T>({ line, index, grid, id, table, columns, active, last, sta
       {table.onPick && (
         <div role="gridcell" className="dt-pick" onClick={(event) => event.stopPropagation()}>
           {/* The browser's own box: one of the library's in every row costs a long list its first half second. */}
-          <input type="checkbox" className="dt-check" aria-label={`Pick ${name}`} tabIndex={-1} checked={picked} onChange={() => table.onPick?.(togglePick(table.picked, key))} />
+          <input type="checkbox" className="own-tick" aria-label={`Pick ${name}`} tabIndex={-1} checked={picked} onChange={() => table.onPick?.(togglePick(table.picked, key))} />
         </div>
       )}
       {columns.map((column) => (

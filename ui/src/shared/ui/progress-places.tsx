@@ -8,18 +8,18 @@ import { StateBadge } from './values';
 export function ProgressPlaces({ progress }: { progress: ProgressView }) {
   return (
     <ul className="progress-places" aria-label="Destinations">
-      {progress.destinations.map((place) => <Place key={place.name} place={place} total={progress.bytes_total} />)}
+      {progress.destinations.map((place) => <Place key={place.name} place={place} part={placePart(place, progress)} />)}
     </ul>
   );
 }
 
-function Place({ place, total }: { place: DestinationProgress; total: number | null }) {
+function Place({ place, part }: { place: DestinationProgress; part: number | null }) {
   const tone = place.state === 'failed' ? 'bad' : place.state === 'done' ? 'good' : undefined;
   const moving = place.state === 'writing' && place.rate > 0;
   return (
     <li>
       <b className="clip" title={place.name}>{place.name}</b>
-      <Bar thin part={placePart(place, total)} label={`Written to ${place.name}`} {...(tone ? { tone } : {})} />
+      <Bar thin part={part} label={`Written to ${place.name}`} {...(tone ? { tone } : {})} />
       <span className="mute num">{placeBytes(place)}</span>
       <span className="mute num">{moving ? formatRate(place.rate) : ''}</span>
       <StateBadge state={place.state} />

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DestinationProgress, ProgressView } from '../../ipc';
-import { bytesText, filesText, isSilent, percent, placeBytes, placePart, runTitle } from './progress-rules';
+import { bytesText, elsewhereText, filesText, isSilent, percent, placeBytes, placePart, runTitle, standing } from './progress-rules';
 
 const progress = (part: Partial<ProgressView>): ProgressView => ({
   run: 'r', phase: 'reading', files: 0, files_total: null, bytes: 0, bytes_total: null, rate: 0, seconds_left: null, current: '', problems: 0, permille: null,
@@ -15,6 +15,19 @@ describe('percent', () => {
   });
   it('is rounded down', () => expect(percent(progress({ permille: 258 }))).toBe(25));
   it('is unknown before anything is known of the run', () => expect(percent(null)).toBeNull());
+});
+
+describe('standing', () => {
+  it('waits until something is known of it', () => {
+    expect(standing({ state: 'waiting', progress: progress({}), elsewhere: false })).toBe('waiting');
+    expect(standing({ state: 'running', progress: null, elsewhere: false })).toBe('waiting');
+    expect(standing({ state: 'running', progress: progress({}), elsewhere: false })).toBe('running');
+  });
+  it('never takes a run of another process for one that waits here', () => {
+    expect(standing({ state: 'running', progress: null, elsewhere: true })).toBe('elsewhere');
+    expect(elsewhereText({ state: 'running' })).toBe('Runs in another process');
+    expect(elsewhereText({ state: 'waiting' })).toBe('Waits for its turn in another process');
+  });
 });
 
 describe('texts', () => {
@@ -34,19 +47,30 @@ describe('texts', () => {
 
 describe('one destination of a run', () => {
   const place = (part: Partial<DestinationProgress>): DestinationProgress => ({ name: 'nas', bytes: 0, bytes_total: null, rate: 0, state: 'writing', text: null, limit: null, ...part });
+  const part = (own: Partial<DestinationProgress>, run: Partial<ProgressView> = {}) => {
+    const shown = place(own);
+    return placePart(shown, progress({ destinations: [shown], ...run }));
+  };
   it('is never all there before it is done', () => {
-    expect(placePart(place({ bytes: 100, bytes_total: 100 }), null)).toBe(99);
-    expect(placePart(place({ state: 'checking', bytes: 200, bytes_total: 100 }), null)).toBe(99);
-    expect(placePart(place({ state: 'done' }), null)).toBe(100);
+    expect(part({ bytes: 100, bytes_total: 100 })).toBe(99);
+    expect(part({ state: 'checking', bytes: 200, bytes_total: 100 })).toBe(99);
+    expect(part({ state: 'done' })).toBe(100);
   });
-  it('takes its own total before that of the run', () => {
-    expect(placePart(place({ bytes: 50, bytes_total: 100 }), 1000)).toBe(50);
-    expect(placePart(place({ bytes: 50 }), 1000)).toBe(5);
-    expect(placePart(place({ bytes: 50 }), null)).toBeNull();
+  it('takes its own total before anything of the run', () => {
+    expect(part({ bytes: 50, bytes_total: 100 }, { permille: 900 })).toBe(50);
+    expect(part({ bytes: 50 })).toBeNull();
+  });
+  it('is as far as the run has read, less what it lags', () => {
+    // Nearly nothing is written where nearly nothing changed, and yet most is done.
+    expect(part({ bytes: 50 }, { permille: 900, bytes: 900_000, bytes_total: 1_000_000 })).toBe(90);
+    expect(part({ bytes: 0 }, { permille: 900 })).toBe(90);
+    const [fast, slow] = [place({ bytes: 200 }), place({ name: 'far', bytes: 50 })];
+    const run = progress({ permille: 800, destinations: [fast, slow] });
+    expect([placePart(fast, run), placePart(slow, run)]).toEqual([80, 20]);
   });
   it('keeps where it failed', () => {
-    expect(placePart(place({ state: 'failed', bytes: 30, bytes_total: 100 }), null)).toBe(30);
-    expect(placePart(place({ state: 'failed', bytes: 30 }), null)).toBe(0);
+    expect(part({ state: 'failed', bytes: 30, bytes_total: 100 })).toBe(30);
+    expect(part({ state: 'failed', bytes: 30 }, { permille: 500 })).toBe(0);
   });
   it('says its bytes', () => {
     expect(placeBytes(place({ bytes: 1024 ** 2, bytes_total: 2 * 1024 ** 2 }))).toBe('1.0 MiB of 2.0 MiB');

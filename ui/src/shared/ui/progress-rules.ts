@@ -26,6 +26,17 @@ export function runTitle(run: Pick<RunRow, 'kind' | 'title'>): string {
   return `${VERBS[run.kind] ?? run.kind} ${run.title}`;
 }
 
+/** What can be told of a run that is not over: it waits, it goes on here, or another process works on it and tells no more. */
+export function standing(run: Pick<RunRow, 'state' | 'progress' | 'elsewhere'>): 'waiting' | 'elsewhere' | 'running' {
+  if (run.elsewhere) return 'elsewhere';
+  return run.state === 'waiting' || !run.progress ? 'waiting' : 'running';
+}
+
+/** What is said of a run of another process. */
+export function elsewhereText(run: Pick<RunRow, 'state'>): string {
+  return run.state === 'waiting' ? 'Waits for its turn in another process' : 'Runs in another process';
+}
+
 /** How far a run is, 0 to 99, or `null` where no total is known. Never 100: only an ended run is done. */
 export function percent(progress: ProgressView | null): number | null {
   if (!progress) return null;
@@ -52,13 +63,18 @@ export function bytesText(progress: ProgressView): string | null {
   return progress.bytes > 0 ? formatBytes(progress.bytes) : null;
 }
 
-/** How far a destination is, 0 to 100, or `null` where no total is known. 100 only once it is done. */
-export function placePart(place: DestinationProgress, total: number | null): number | null {
+/**
+ * How far a destination is, 0 to 100, or `null` where nothing tells. 100 only once it is done. While a backup is packed its own total is not
+ * known: it is as far as the run has read, less what it lags behind the destination that is furthest.
+ */
+export function placePart(place: DestinationProgress, progress: ProgressView): number | null {
   if (place.state === 'done') return 100;
   if (place.state === 'waiting') return 0;
-  const whole = place.bytes_total ?? total;
-  if (whole) return Math.min(99, Math.floor((place.bytes / whole) * 100));
-  return place.state === 'failed' ? 0 : null;
+  if (place.bytes_total) return Math.min(99, Math.floor((place.bytes / place.bytes_total) * 100));
+  if (place.state === 'failed') return 0;
+  const run = percent(progress);
+  const most = Math.max(...progress.destinations.map((other) => other.bytes));
+  return run === null || most <= 0 ? run : Math.floor((run * place.bytes) / most);
 }
 
 /** "64 MiB of 214 MiB", "64 MiB written". */

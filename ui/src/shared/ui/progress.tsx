@@ -5,7 +5,7 @@ import { formatAgo, formatDuration, formatRate, plural } from '../format';
 import { Link } from '../router';
 import { Bar } from './bar';
 import { ProgressPlaces } from './progress-places';
-import { bytesText, filesText, isSilent, percent, phaseWord, runTitle } from './progress-rules';
+import { bytesText, elsewhereText, filesText, isSilent, percent, phaseWord, runTitle, standing } from './progress-rules';
 import { useNow } from './use-now';
 import { PathText, StateBadge } from './values';
 import './progress.css';
@@ -25,17 +25,17 @@ type CardProps = {
 export function ProgressCard({ run, onCancel, cancelling = false, actions, linked = false }: CardProps) {
   const { progress } = run;
   const title = runTitle(run);
-  const waiting = run.state === 'waiting' || !progress;
+  const stands = standing(run);
   return (
     <section className="progress-card card" aria-label={title}>
       <div className="row">
         <h2>{linked ? <Link to={`/activity/${run.id}`}>{title}</Link> : title}</h2>
-        <StateBadge state={waiting ? 'waiting' : 'running'} text={waiting ? undefined : phaseWord(progress.phase)} />
+        <StateBadge state={stands === 'waiting' ? 'waiting' : run.state} text={stands === 'running' && progress ? phaseWord(progress.phase) : undefined} />
         <span className="grow" />
         {actions}
         {onCancel && <Button className="cancel-button" loading={cancelling} aria-label={`Cancel ${title.toLowerCase()}`} onClick={onCancel}>Cancel</Button>}
       </div>
-      <Bar part={waiting ? 0 : percent(progress)} label={title} />
+      {stands !== 'elsewhere' && <Bar part={stands === 'waiting' ? 0 : percent(progress)} label={title} />}
       <ProgressFacts run={run} />
       {progress && progress.destinations.length > 0 && <ProgressPlaces progress={progress} />}
       {progress?.current && <div className="progress-current"><PathText path={progress.current} /></div>}
@@ -46,9 +46,10 @@ export function ProgressCard({ run, onCancel, cancelling = false, actions, linke
 function ProgressFacts({ run }: { run: RunRow }) {
   const now = useNow();
   const { progress } = run;
-  if (!progress) return <div className="progress-facts mute"><span>Waits for its turn</span></div>;
+  const problems = Math.max(progress?.problems ?? 0, run.problems);
+  const found = problems > 0 && <Link className="progress-problems" to={`/activity/${run.id}?tab=problems`}>{plural(problems, 'problem')}</Link>;
+  if (!progress) return <div className="progress-facts mute"><span>{run.elsewhere ? elsewhereText(run) : 'Waits for its turn'}</span><span className="grow" />{found}</div>;
   const silent = isSilent(progress, now);
-  const problems = Math.max(progress.problems, run.problems);
   const facts = [filesText(progress), bytesText(progress), progress.rate > 0 ? formatRate(progress.rate) : null].filter((fact) => fact !== null);
   return (
     <div className="progress-facts mute">
@@ -58,7 +59,7 @@ function ProgressFacts({ run }: { run: RunRow }) {
         <span className={silent ? 'progress-silent' : undefined}>last activity {formatAgo(progress.last_activity, now)}</span>
       )}
       <span className="grow" />
-      {problems > 0 && <Link className="progress-problems" to={`/activity/${run.id}?tab=problems`}>{plural(problems, 'problem')}</Link>}
+      {found}
     </div>
   );
 }
@@ -66,6 +67,7 @@ function ProgressFacts({ run }: { run: RunRow }) {
 /** The same in one line, for lists. */
 export function ProgressRow({ run }: { run: RunRow }) {
   const part = percent(run.progress);
+  if (run.elsewhere) return <span className="progress-row"><span className="mute">{elsewhereText(run)}</span></span>;
   return (
     <span className="progress-row">
       <Bar thin part={run.progress ? part : 0} label={runTitle(run)} />
@@ -76,16 +78,17 @@ export function ProgressRow({ run }: { run: RunRow }) {
 
 /** The same at the foot of the sidebar: how many, the first one's bar. */
 export function ProgressMini({ runs }: { runs: RunRow[] }) {
-  const first = runs.find((run) => run.state === 'running') ?? runs[0];
+  const first = runs.find((run) => run.state === 'running' && !run.elsewhere) ?? runs.find((run) => run.state === 'running') ?? runs[0];
   if (!first) return null;
   const part = percent(first.progress);
+  const state = first.elsewhere ? 'elsewhere' : part === null ? phaseWord(first.progress?.phase ?? 'waiting') : `${part} %`;
   return (
     <Link to={runs.length === 1 ? `/activity/${first.id}` : '/activity'} className="progress-mini">
       <span className="row">
         <span className="clip grow">{first.title}</span>
-        <span className="mute">{runs.length > 1 ? `+${runs.length - 1} · ` : ''}{part === null ? phaseWord(first.progress?.phase ?? 'waiting') : `${part} %`}</span>
+        <span className="mute">{runs.length > 1 ? `+${runs.length - 1} · ` : ''}{state}</span>
       </span>
-      <Bar thin part={first.progress ? part : 0} label={runTitle(first)} />
+      {!first.elsewhere && <Bar thin part={first.progress ? part : 0} label={runTitle(first)} />}
     </Link>
   );
 }

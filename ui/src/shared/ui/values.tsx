@@ -38,6 +38,7 @@ const LOOKS: Record<string, Look> = {
   ok: { tone: 'good', word: 'Ready', icon: IconCheck },
   offline: { tone: 'bad', word: 'Not reachable', icon: IconPlugOff },
   locked: { tone: 'warn', word: 'Locked', icon: IconLock },
+  damaged: { tone: 'bad', word: 'Damaged', icon: IconAlertTriangle },
   kit_not_confirmed: { tone: 'warn', word: 'Kit not confirmed', icon: IconAlertTriangle },
   // Test steps
   note: { tone: 'warn', word: 'Note', icon: IconAlertTriangle },
@@ -97,9 +98,10 @@ function Unknown() {
   return <span className="mute"><span aria-hidden>–</span><span className="visually-hidden">not known</span></span>;
 }
 
-/** A path in mono. Long ones lose their middle, whole on hover; escapes for odd bytes are kept as they are. */
+/** A path in mono. A long one loses its beginning, since its end tells it from its neighbours; whole on hover; escapes for odd bytes are kept as they are. */
 export function PathText({ path, wrap = false }: { path: string; wrap?: boolean }) {
-  return <span className={wrap ? 'mono path-wrap' : 'mono clip path'} title={path} dir="ltr">{path}</span>;
+  if (wrap) return <span className="mono path-wrap" title={path} dir="ltr">{path}</span>;
+  return <span className="mono clip path" title={path}><bdi dir="ltr">{path}</bdi></span>;
 }
 
 /** A small grey label: a kind, a tag. */

@@ -19,7 +19,7 @@ export function Choices<V extends string>({ label, value, onChange, options, lay
     <div role="radiogroup" aria-label={label} className={layout === 'grid' ? 'choice-grid' : 'stack choice-list'}>
       {options.map((option) => (
         <label key={option.value} className={option.value === value ? 'choice choice-on' : 'choice'}>
-          <input type="radio" name={name} value={option.value} checked={option.value === value} onChange={() => onChange(option.value)} />
+          <input type="radio" className="own-tick" name={name} value={option.value} checked={option.value === value} onChange={() => onChange(option.value)} />
           {option.icon}
           <span className="grow">
             <b>{option.title}</b>

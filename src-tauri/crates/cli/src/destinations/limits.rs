@@ -20,7 +20,7 @@ pub async fn run(session: &Session, args: &LimitsArgs) -> Result<Exit> {
         match &args.name {
             None => limits.all = bandwidth,
             Some(name) => {
-                let destination = session.destination(name).await?.id;
+                let destination = session.destination_id(name)?;
                 limits.destinations.retain(|limit| limit.destination != destination);
                 limits.destinations.push(DestinationLimit { destination, bandwidth });
             }
@@ -38,11 +38,10 @@ pub async fn run(session: &Session, args: &LimitsArgs) -> Result<Exit> {
 async fn show(session: &Session, limits: &Limits) -> Result<()> {
     let mut lines = vec![cells(["DESTINATION", "LIMIT", "RULES"])];
     lines.push(row("all together", &limits.all));
-    let names = session.backstay.destinations().await?;
     for limit in &limits.destinations {
-        let name =
-            names.iter().find(|row| row.id == limit.destination).map_or(limit.destination.as_str(), |row| &row.name);
-        lines.push(row(name, &limit.bandwidth));
+        let known = session.backstay.destination(&limit.destination).await;
+        let name = known.map_or_else(|_| limit.destination.clone(), |draft| draft.name);
+        lines.push(row(&name, &limit.bandwidth));
     }
     output::table(&lines)
 }

@@ -2,7 +2,7 @@
 
 use crate::ask;
 use crate::common::{Session, absolute, path_text};
-use crate::options::{FtpArgs, PlaceVerb, S3Args, ServerAddArgs, SftpArgs};
+use crate::options::{FtpArgs, PlaceVerb, ReachArgs, S3Args, SftpArgs};
 use crate::servers;
 use backstay_contract::{DestinationDraft, FtpDraft, S3Draft, SftpDraft};
 use backstay_core::{Error, ErrorClass, Result};
@@ -69,24 +69,20 @@ async fn sftp_draft(session: &Session, args: &SftpArgs) -> Result<SftpDraft> {
         let server = session.server(name).await?.id;
         return Ok(SftpDraft { server: Some(server), path: args.path.clone(), ssh: None });
     }
-    let server = ServerAddArgs {
-        name: "the destination's server".into(),
-        local: false,
+    let reach = ReachArgs {
         ssh: args.ssh.clone(),
         key: args.key.clone(),
-        agent: args.key.is_none() && !args.password_stdin,
         password_stdin: args.password_stdin,
         key_passphrase_stdin: args.key_passphrase_stdin,
-        sudo: false,
-        sudo_password_stdin: false,
-        sudo_same_password: false,
         jump: args.jump.clone(),
         fingerprint: args.fingerprint.clone(),
+        jump_fingerprint: args.jump_fingerprint.clone(),
         trust_first_use: args.trust_first_use,
-        no_test: true,
+        ..ReachArgs::default()
     };
-    let mut ssh = servers::draft_of(&server)?;
-    servers::accept_keys(session, &server, &mut ssh).await?;
+    let mut ssh = servers::new_draft("the destination's server", false);
+    servers::apply(&reach, &mut ssh)?;
+    servers::accept_keys(session, &reach, &mut ssh).await?;
     Ok(SftpDraft { server: None, ssh: Some(ssh), path: args.path.clone() })
 }
 
@@ -113,6 +109,7 @@ fn ftp_draft(args: &FtpArgs) -> Result<FtpDraft> {
         path: args.path.clone(),
         tls: args.tls.clone(),
         pinned_certificate: args.certificate.clone(),
+        passive: args.passive.clone(),
         ignore_pasv_address: args.ignore_pasv_address,
         connections: args.connections,
     })
@@ -120,7 +117,7 @@ fn ftp_draft(args: &FtpArgs) -> Result<FtpDraft> {
 
 /// Accepts the certificate the server shows now, as the user asked for.
 async fn accept_certificate(session: &Session, draft: &mut DestinationDraft) -> Result<()> {
-    let test = session.backstay.test_destination(draft.clone(), "").await?;
+    let test = session.backstay.look_at_destination(draft.clone(), "").await?;
     if let Some(certificate) = test.certificate {
         if !session.json {
             eprintln!("Accepted the certificate {certificate}");

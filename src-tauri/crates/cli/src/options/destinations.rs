@@ -21,6 +21,13 @@ pub enum DestinationVerb {
     Providers { provider: Option<String> },
     /// Make a bucket that is private, versioned, encrypted and swept of stray uploads
     MakeBucket(Box<S3Args>),
+    /// Let a bucket clear away unfinished uploads and old versions by itself
+    CleanUpRule {
+        name: String,
+        /// Do it without asking
+        #[arg(long)]
+        yes: bool,
+    },
     /// Change a destination's name or what logs in there
     Change(DestinationChangeArgs),
     /// Show how fast bytes may go, or change it; without a name: for all destinations together
@@ -50,6 +57,7 @@ pub enum DestinationVerb {
 
 #[derive(Args)]
 pub struct DestinationAddArgs {
+    #[arg(value_parser = super::names::unmark)]
     pub name: String,
     /// Make no vault there: for archives, or for a copy of another destination's vault
     #[arg(long)]
@@ -60,6 +68,7 @@ pub struct DestinationAddArgs {
 
 #[derive(Args)]
 pub struct DestinationOpenArgs {
+    #[arg(value_parser = super::names::unmark)]
     pub name: String,
     /// Take over what every other computer kept there
     #[arg(long)]
@@ -197,8 +206,11 @@ pub struct SftpArgs {
     /// Accept just this host key
     #[arg(long, value_name = "SHA256:...", requires = "ssh")]
     pub fingerprint: Option<String>,
-    /// Accept the host keys met now
-    #[arg(long, conflicts_with = "fingerprint", requires = "ssh")]
+    /// Accept just this host key of a jump host; several in the order of the jump hosts
+    #[arg(long, value_name = "SHA256:...", requires = "ssh")]
+    pub jump_fingerprint: Vec<String>,
+    /// Accept the host keys met now, where none was known; never a changed one
+    #[arg(long, conflicts_with_all = ["fingerprint", "jump_fingerprint"], requires = "ssh")]
     pub trust_first_use: bool,
 }
 
@@ -219,6 +231,9 @@ pub struct FtpArgs {
     /// Accept the certificate met now
     #[arg(long, conflicts_with = "certificate")]
     pub trust_first_use: bool,
+    /// How data connections are asked for; auto is EPSV, and PASV where that does not work
+    #[arg(long, default_value = "auto", value_parser = ["auto", "epsv", "pasv"])]
+    pub passive: String,
     /// Connect data connections to the control connection's address
     #[arg(long)]
     pub ignore_pasv_address: bool,

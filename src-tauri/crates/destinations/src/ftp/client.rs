@@ -1,7 +1,7 @@
 //! The folder itself: is it there, and the calls that are passed on to the files beside this one.
 
 use super::certificate::CertificateSeen;
-use super::pool::{Lease, Pool};
+use super::pool::{AWAKE, Lease, Pool};
 use super::session;
 use super::tls::{Trust, Versions};
 use super::{errors, parts};
@@ -74,17 +74,29 @@ impl Ftp {
         login: &DestinationLogin,
         traffic: Arc<dyn Traffic>,
     ) -> Result<Self> {
+        Self::open_awake(label, place, login, traffic, AWAKE).await
+    }
+
+    /// Like [`Ftp::open`], for a server that hangs up on sessions that are silent for hardly longer than `awake`.
+    pub async fn open_awake(
+        label: &str,
+        place: &FtpPlace,
+        login: &DestinationLogin,
+        traffic: Arc<dyn Traffic>,
+        awake: Duration,
+    ) -> Result<Self> {
         let path = server_names::folder(label, &place.path)?;
         let text = std::str::from_utf8(path.as_bytes()).unwrap_or_default().to_owned();
         if text.chars().chain(place.user.chars()).any(char::is_control) {
             let text = format!("Cannot use {label}: folder and user must not hold control characters");
             return Err(Error::new(ErrorClass::Invalid, text));
         }
-        let label = format!("{label} ({}:{})", place.host, place.path);
+        let at = if place.path.is_empty() { place.host.clone() } else { format!("{}:{}", place.host, place.path) };
+        let label = format!("{label} ({at})");
         let tried = format!("Cannot open {label}");
         let trust = Trust::of(place.pinned_certificate.as_deref()).await?;
         let password = login.secret.clone().unwrap_or_else(|| Secret::new(""));
-        let pool = Pool::new(place.clone(), password, trust);
+        let pool = Pool::new(place.clone(), password, trust, awake);
         let home = try_data(&pool, &tried).await?;
         let relative = !path.is_absolute();
         let root = match relative {
@@ -139,13 +151,15 @@ impl Folder {
     /// Looks whether the folder is there. Once seen, it must stay.
     pub(super) async fn is_there(&self, lease: &mut Lease, tried: &str) -> Result<bool> {
         let root = if self.root.is_empty() { "/" } else { &self.root };
+        // As it was when the question left: another writer may make the folder before the answer is here.
+        let seen = self.seen.load(Ordering::Relaxed);
         match lease.session()?.enter(root).await {
             Ok(()) => {
                 self.seen.store(true, Ordering::Relaxed);
                 Ok(true)
             }
             Err(error) if errors::may_be_absent(&error) => {
-                if self.seen.load(Ordering::Relaxed) {
+                if seen {
                     return Err(errors::vanished(tried, &self.place()));
                 }
                 Ok(false)
@@ -260,7 +274,10 @@ impl Destination for Ftp {
     fn capabilities(&self) -> DestinationCapabilities {
         DestinationCapabilities {
             atomic_create: false,
-            ranges: true,
+            // Not every server renames over what is there.
+            atomic_replace: false,
+            // A transfer can only be broken off, and what is on the line then comes in vain.
+            parallel_ranges: 1,
             space: false,
             parallel_parts: 1,
             parallel_objects: u8::try_from(self.folder.pool.limit()).unwrap_or(u8::MAX).max(1),
@@ -314,7 +331,7 @@ impl Destination for Ftp {
         Err(Error::new(ErrorClass::Unsupported, text))
     }
 
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
-        self.folder.sweep(older_than).await
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
+        self.folder.sweep(older_than, spared).await
     }
 }

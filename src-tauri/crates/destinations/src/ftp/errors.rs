@@ -164,6 +164,12 @@ pub(super) fn cut_short(tried: &str, has: u64, wanted: u64) -> Error {
         .hint("The file was cut short; verify this destination")
 }
 
+/// The error of a name that leaves no room for the one its object has while another takes its place.
+pub(super) fn too_long(tried: &str) -> Error {
+    let text = format!("{tried}: the server cannot replace a file in one step, and its name is too long for two");
+    Error::new(ErrorClass::Unsupported, text).hint("Use a shorter file name template for archives")
+}
+
 /// The error of a name that is taken.
 pub(super) fn taken(tried: &str) -> Error {
     Error::new(ErrorClass::Exists, format!("{tried}: it is there already"))

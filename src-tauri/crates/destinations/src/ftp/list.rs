@@ -23,6 +23,14 @@ struct Met {
     objects: Vec<ObjectInfo>,
     /// Paths of temporary files.
     temps: Vec<String>,
+    asides: Vec<Aside>,
+}
+
+/// An object that stepped aside while another was to take its name.
+struct Aside {
+    since: u64,
+    path: String,
+    own: String,
 }
 
 impl Folder {
@@ -114,21 +122,35 @@ impl Folder {
         Ok(listed.iter().any(|entry| entry.name == name && matches!(entry.kind, ListedKind::File(_))))
     }
 
-    /// Removes temporary files of ours that nobody wrote to for so long, by the server's own clock.
-    pub(super) async fn sweep(&self, older_than: Duration) -> Result<Swept> {
+    /// Removes temporary files of ours that nobody wrote to for so long, by the server's own clock, unless they are spared.
+    pub(super) async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
         let tried = format!("Cannot clear up {}", self.label);
-        let met = self.walk(&tried, "").await?;
+        let mut met = self.walk(&tried, "").await?;
         let mut swept = Swept::default();
-        if met.temps.is_empty() {
+        if met.temps.is_empty() && met.asides.is_empty() {
             return Ok(swept);
         }
         let mut lease = self.pool.take(&tried).await?;
+        // The last to step aside is the one to come back.
+        met.asides.sort_by_key(|aside| std::cmp::Reverse(aside.since));
+        for aside in met.asides {
+            if server_names::is_left_aside(aside.since, older_than) {
+                self.put_right(&mut lease, &tried, &aside, &mut swept).await?;
+            } else {
+                swept.left += 1;
+            }
+        }
+        if met.temps.is_empty() {
+            lease.done();
+            return Ok(swept);
+        }
         let now = self.server_time(&mut lease, &tried).await?;
         let age = i64::try_from(older_than.as_secs()).unwrap_or(i64::MAX);
         for path in met.temps {
             let then = lease.session()?.changed(&path).await.unwrap_or(None);
             let old = matches!((now, then), (Some(now), Some(then)) if now.saturating_sub(then) > age);
-            if old {
+            let name = path.rsplit('/').next().unwrap_or("");
+            if old && !server_names::is_spared(name, spared) {
                 let gone = lease.session()?.delete(&path).await;
                 lease.judge(&tried, gone)?;
                 swept.removed += 1;
@@ -138,6 +160,17 @@ impl Folder {
         }
         lease.done();
         Ok(swept)
+    }
+
+    /// Ends what a replacement that was cut off left: the old object gets its name back, or goes where the new one has it.
+    async fn put_right(&self, lease: &mut Lease, tried: &str, aside: &Aside, swept: &mut Swept) -> Result<()> {
+        let (done, count) = match self.is_taken(lease, tried, &aside.own).await? {
+            true => (lease.session()?.delete(&aside.path).await, &mut swept.removed),
+            false => (lease.session()?.rename(&aside.path, &aside.own).await, &mut swept.restored),
+        };
+        lease.judge(tried, done)?;
+        *count += 1;
+        Ok(())
     }
 
     /// What time it is on the server: the last change of a file made now.
@@ -162,9 +195,11 @@ fn take(prefix: &str, (path, base): (&str, &str), listed: Listed, met: &mut Met)
     if name.contains('/') {
         return None;
     }
-    let path = format!("{path}/{name}");
+    let (folder, path) = (path, format!("{path}/{name}"));
     if name.starts_with(TEMP_PREFIX) {
-        if matches!(listed.kind, ListedKind::File(_)) && server_names::is_temp_name(name) {
+        if let (ListedKind::File(_), Some((since, own))) = (&listed.kind, server_names::aside_of(name)) {
+            met.asides.push(Aside { since, path, own: format!("{folder}/{own}") });
+        } else if matches!(listed.kind, ListedKind::File(_)) && server_names::is_temp_name(name) {
             met.temps.push(path);
         }
         return None;

@@ -3,12 +3,19 @@
 use super::errors;
 use super::session::{Answer, Session, Ways};
 use super::tls::Trust;
-use backstay_core::config::FtpPlace;
+use backstay_core::config::{FtpPassive, FtpPlace};
 use backstay_core::{Error, ErrorClass, Result, Secret};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use suppaftp::FtpError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Sessions nobody uses are spoken to so often: some servers hang up after a minute of silence. One with a transfer under
+/// way is left alone: many servers answer nothing until it ends, and take what was said meanwhile for its answer.
+pub(super) const AWAKE: Duration = Duration::from_secs(25);
+/// After so long without any use sessions are closed: a server has few of them to give.
+const REST: Duration = Duration::from_secs(300);
 
 /// Sessions of a place.
 pub(super) struct Pool {
@@ -19,6 +26,8 @@ pub(super) struct Pool {
     permits: Arc<Semaphore>,
     limit: AtomicUsize,
     idle: Mutex<Vec<Session>>,
+    /// When one was taken or given back last.
+    used: Mutex<Instant>,
 }
 
 /// A session in use. Dropped without [`Lease::done`] it is closed: what state it is in is not known.
@@ -30,11 +39,19 @@ pub(super) struct Lease {
 }
 
 impl Pool {
-    pub(super) fn new(place: FtpPlace, password: Secret, trust: Arc<Trust>) -> Arc<Self> {
+    /// Makes a pool without sessions. Idle ones are kept awake by a word every `awake`.
+    pub(super) fn new(place: FtpPlace, password: Secret, trust: Arc<Trust>, awake: Duration) -> Arc<Self> {
         let limit = usize::from(place.connections.max(1));
-        let ways = Arc::new(Ways { tls13: AtomicBool::new(false), pasv: AtomicBool::new(false) });
+        let ways = Arc::new(Ways {
+            tls13: AtomicBool::new(false),
+            pasv: AtomicBool::new(place.passive == FtpPassive::Pasv),
+            finds_pasv: place.passive == FtpPassive::Auto,
+        });
         let permits = Arc::new(Semaphore::new(limit));
-        Arc::new(Self { place, password, trust, ways, permits, limit: AtomicUsize::new(limit), idle: Mutex::default() })
+        let (limit, used) = (AtomicUsize::new(limit), Mutex::new(Instant::now()));
+        let pool = Arc::new(Self { place, password, trust, ways, permits, limit, idle: Mutex::default(), used });
+        tokio::spawn(keep_awake(Arc::downgrade(&pool), awake));
+        pool
     }
 
     /// Returns how many sessions there may be.
@@ -47,6 +64,7 @@ impl Pool {
         loop {
             let closed = |_| Error::new(ErrorClass::Internal, "The FTP connections were closed");
             let permit = self.permits.clone().acquire_owned().await.map_err(closed)?;
+            self.note_use();
             while let Some(mut session) = self.pop() {
                 if session.is_alive().await {
                     return Ok(Lease { pool: self.clone(), session: Some(session), permit });
@@ -71,7 +89,47 @@ impl Pool {
     }
 
     fn pop(&self) -> Option<Session> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.idle().pop()
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_oldest(&self) -> Option<Session> {
+        let mut idle = self.idle();
+        if idle.is_empty() { None } else { Some(idle.remove(0)) }
+    }
+
+    fn note_use(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Says a word on each idle session, or closes them all when nobody has used any for long.
+    async fn look_after(&self) {
+        let in_use = self.permits.available_permits() < self.limit();
+        let rested = self.used.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > REST;
+        let idle = self.idle().len();
+        for _ in 0..idle {
+            // Held meanwhile: or somebody opens another session in its place, one too many for the server.
+            let Ok(_permit) = self.permits.try_acquire() else { return };
+            // The one used last is taken first; the oldest is spoken to first.
+            let Some(mut session) = self.take_oldest() else { return };
+            if rested && !in_use {
+                session.quit().await;
+            } else if session.is_awake().await {
+                self.idle().push(session);
+            }
+        }
+    }
+}
+
+/// Looks after the idle sessions as long as the pool is there.
+async fn keep_awake(pool: Weak<Pool>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.look_after().await;
     }
 }
 
@@ -95,7 +153,8 @@ impl Lease {
     pub(super) fn done(mut self) {
         if let Some(mut session) = self.session.take() {
             session.touch();
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            self.pool.note_use();
+            self.pool.idle().push(session);
         }
         drop(self.permit);
     }

@@ -1,6 +1,6 @@
 //! One logged-in control connection and its data connections.
 
-use super::data::{SyncFuture, data_connection};
+use super::data::{Asked, SyncFuture};
 use super::errors::{self, code};
 use super::tls::{Connector, Trust, Versions};
 use backstay_core::config::{FtpPlace, FtpTls};
@@ -41,6 +41,8 @@ pub(super) struct Ways {
     pub(super) tls13: AtomicBool,
     /// PASV in place of EPSV.
     pub(super) pasv: AtomicBool,
+    /// Whether it may be found out that PASV is better.
+    pub(super) finds_pasv: bool,
 }
 
 /// What a server offers.
@@ -56,8 +58,10 @@ pub(super) struct Session {
     pub(super) features: Features,
     /// The log-in folder.
     pub(super) home: String,
-    data_unreachable: Arc<AtomicBool>,
+    asked: Arc<Asked>,
     ways: Arc<Ways>,
+    /// It uses PASV.
+    pasv: bool,
     used: Instant,
     /// A transfer was left half way: its end is still to be heard.
     unfinished: bool,
@@ -70,9 +74,12 @@ fn address(place: &FtpPlace) -> String {
     format!("{}:{}", place.host, place.port)
 }
 
-/// Runs a step with a limit; silence is `TimedOut`.
-async fn within<T>(limit: Duration, step: impl Future<Output = Answer<T>>) -> Answer<T> {
-    let silent = |_| FtpError::ConnectionError(io::ErrorKind::TimedOut.into());
+/// Runs a step with a limit; silence is `TimedOut`, and names the step.
+async fn within<T>(limit: Duration, what: &str, step: impl Future<Output = Answer<T>>) -> Answer<T> {
+    let silent = |_| {
+        let text = format!("no answer to {what} within {} seconds", limit.as_secs());
+        FtpError::ConnectionError(io::Error::new(io::ErrorKind::TimedOut, text))
+    };
     tokio::time::timeout(limit, step).await.map_err(silent)?
 }
 
@@ -136,7 +143,13 @@ fn greeting_error(tried: &str, place: &FtpPlace, error: FtpError) -> Error {
                 .source(error)
         }
         FtpError::SecureError(text) => {
-            Error::new(ErrorClass::Unsupported, format!("{tried}: {} does not agree on TLS", address(place)))
+            // The library keeps of the error but its words. A server that wants another TLS says so; a line that broke
+            // off is worth another try.
+            let (class, what) = match text.contains("eof") || text.contains("(os error") {
+                true => (ErrorClass::Offline, "hung up while TLS was agreed on"),
+                false => (ErrorClass::Unsupported, "does not agree on TLS"),
+            };
+            Error::new(class, format!("{tried}: {} {what}", address(place)))
                 .hint("Check the port, and whether TLS is explicit, implicit or off there")
                 .detail(text)
         }
@@ -213,21 +226,16 @@ impl Session {
             other => errors::classify(tried, other),
         })?;
         let peer = ftp.get_ref().await.peer_addr().ok().map(|peer| peer.ip());
-        let mode = if ways.pasv.load(Ordering::Relaxed) { Mode::Passive } else { Mode::ExtendedPassive };
-        ftp.set_mode(mode);
+        ftp.set_mode(Mode::ExtendedPassive);
         ftp.set_passive_nat_workaround(place.ignore_pasv_address);
-        let data_unreachable = Arc::new(AtomicBool::new(false));
-        let flag = data_unreachable.clone();
+        let asked = Arc::new(Asked::default());
+        let told = asked.clone();
         let ftp = ftp.passive_stream_builder(move |address| {
-            let flag = flag.clone();
-            Box::pin(SyncFuture::new(async move {
-                let reached = data_connection(address, peer).await;
-                flag.store(reached.is_err(), Ordering::Relaxed);
-                reached.map_err(FtpError::ConnectionError)
-            }))
+            let told = told.clone();
+            Box::pin(SyncFuture::new(async move { told.reach(address, peer).await.map_err(FtpError::ConnectionError) }))
         });
         let (ways, used) = (ways.clone(), Instant::now());
-        Ok(Self { ftp, features, home, data_unreachable, ways, used, unfinished: false, spoilt: false })
+        Ok(Self { ftp, features, home, asked, ways, pasv: false, used, unfinished: false, spoilt: false })
     }
 
     /// Tells whether the session can still be used, hearing first what it owes.
@@ -235,7 +243,12 @@ impl Session {
         if !self.unfinished && self.used.elapsed() < Duration::from_secs(2) {
             return true;
         }
-        let alive = within(REASON_LIMIT, self.ftp.noop()).await.is_ok();
+        self.is_awake().await
+    }
+
+    /// Says something that does nothing, and tells whether it was answered.
+    pub(super) async fn is_awake(&mut self) -> bool {
+        let alive = within(REASON_LIMIT, "NOOP", self.ftp.noop()).await.is_ok();
         self.unfinished = false;
         alive
     }
@@ -252,7 +265,8 @@ impl Session {
 
     /// Sends a command of one line. Names in it are checked before: no control characters.
     pub(super) async fn command(&mut self, line: String, expected: &[Status]) -> Answer<Response> {
-        within(REPLY_LIMIT, self.ftp.custom_command(line, expected)).await
+        let verb = line.split(' ').next().unwrap_or_default().to_owned();
+        within(REPLY_LIMIT, &verb, self.ftp.custom_command(line, expected)).await
     }
 
     /// Returns a file's size, as the server counts it in binary mode.
@@ -293,16 +307,24 @@ impl Session {
 
     /// Opens a data connection for a transfer. `offset` is sent as REST before.
     pub(super) async fn transfer(&mut self, line: String, offset: u64) -> Answer<Transfer> {
-        let opened = self.open_transfer(line.clone(), offset).await;
-        // EPSV went through, but its port cannot be reached: routers that know only PASV open no way for it.
-        if opened.is_err()
-            && self.data_unreachable.swap(false, Ordering::Relaxed)
-            && !self.ways.pasv.swap(true, Ordering::Relaxed)
-        {
-            self.ftp.set_mode(Mode::Passive);
-            return self.open_transfer(line, offset).await;
+        // What one session finds out, the others know.
+        if self.ways.pasv.load(Ordering::Relaxed) {
+            self.use_pasv();
         }
-        opened
+        self.asked.begin();
+        let opened = self.open_transfer(line.clone(), offset).await;
+        let pasv_may_do = opened.as_ref().err().is_some_and(|error| self.asked.pasv_may_do(error));
+        if self.pasv || !self.ways.finds_pasv || !pasv_may_do {
+            return opened;
+        }
+        self.ways.pasv.store(true, Ordering::Relaxed);
+        self.use_pasv();
+        self.open_transfer(line, offset).await
+    }
+
+    fn use_pasv(&mut self) {
+        self.pasv = true;
+        self.ftp.set_mode(Mode::Passive);
     }
 
     async fn open_transfer(&mut self, line: String, offset: u64) -> Answer<Transfer> {
@@ -320,7 +342,7 @@ impl Session {
                 _ => self.ftp.custom_data_command(&line, &expected).await.map(|(_, transfer)| transfer),
             }
         };
-        match within(REPLY_LIMIT, opening).await {
+        match within(REPLY_LIMIT, &format!("{verb} and its data connection"), opening).await {
             Ok(transfer) => Ok(transfer),
             // TLS of the data connection failed after the server said that it begins: it will say why.
             Err(FtpError::SecureError(text)) => Err(self.reason().await.unwrap_or(FtpError::SecureError(text))),
@@ -332,7 +354,7 @@ impl Session {
     async fn reason(&mut self) -> Option<FtpError> {
         self.spoilt = true;
         let none: &[Status] = &[];
-        match within(REASON_LIMIT, self.ftp.read_response_in(none)).await {
+        match within(REASON_LIMIT, "nothing", self.ftp.read_response_in(none)).await {
             Err(FtpError::UnexpectedResponse(reply)) if code(&reply) >= 400 => {
                 Some(FtpError::UnexpectedResponse(reply))
             }
@@ -346,10 +368,10 @@ impl Session {
         if ended.is_ok() {
             ended = transfer.get_mut().shutdown().await;
         }
-        let Err(error) = ended else { return within(FINISH_LIMIT, transfer.finish()).await };
+        let Err(error) = ended else { return within(FINISH_LIMIT, "the end of a transfer", transfer.finish()).await };
         // The server hung up while we wrote: it has said why, or will.
         self.spoilt = true;
-        match within(REASON_LIMIT, self.ftp.abort(transfer)).await {
+        match within(REASON_LIMIT, "the end of a transfer", self.ftp.abort(transfer)).await {
             Err(FtpError::UnexpectedResponse(reply)) if code(&reply) >= 400 => Err(FtpError::UnexpectedResponse(reply)),
             _ => Err(FtpError::ConnectionError(error)),
         }
@@ -357,7 +379,7 @@ impl Session {
 
     /// Ends a download that was read to its end.
     pub(super) async fn end_download(&mut self, transfer: Transfer) -> Answer<()> {
-        within(FINISH_LIMIT, transfer.finish()).await
+        within(FINISH_LIMIT, "the end of a transfer", transfer.finish()).await
     }
 
     /// Ends a download half way. The server's word on it is heard before the next command.
@@ -370,7 +392,7 @@ impl Session {
     pub(super) async fn list_here(&mut self, command: &str) -> Answer<Vec<u8>> {
         let mut transfer = self.transfer(command.to_owned(), 0).await?;
         let mut text = Vec::new();
-        let read = within(FINISH_LIMIT, async {
+        let read = within(FINISH_LIMIT, "a listing", async {
             let mut limited = (&mut transfer).take(LISTING_LIMIT + 1);
             limited.read_to_end(&mut text).await.map_err(FtpError::ConnectionError)
         });
@@ -385,7 +407,7 @@ impl Session {
 
     /// Leaves the server in good order.
     pub(super) async fn quit(mut self) {
-        let _ = within(Duration::from_secs(2), self.ftp.quit()).await;
+        let _ = within(Duration::from_secs(2), "QUIT", self.ftp.quit()).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writing and removing objects: a temporary file beside the target, its size seen, then renamed.
 
 use super::client::Folder;
-use super::errors::{self, taken};
+use super::errors::{self, taken, too_long};
 use super::pool::Lease;
 use crate::server_names;
 use backstay_core::destination::{Direction, Key, PIECE, WriteMode};
@@ -186,12 +186,15 @@ impl Folder {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
-        // Some servers refuse to rename over what is there: the old one steps aside, and back if that fails.
+        // Some servers refuse to rename over what is there: the old one steps aside, and back if that fails. What cannot
+        // step back now gets its name back when the folder is swept.
         let refused = errors::may_be_absent(&error);
         if !is_taken || !refused || !self.is_taken(lease, tried, to).await? {
             return lease.judge(tried, Err(error));
         }
-        let aside = format!("{}/{}", parent_of(to), server_names::temp_name());
+        let name = to.rsplit('/').next().unwrap_or("");
+        let aside = server_names::aside_name(name).ok_or_else(|| too_long(tried))?;
+        let aside = format!("{}/{aside}", parent_of(to));
         let moved = lease.session()?.rename(to, &aside).await;
         lease.judge(tried, moved)?;
         let placed = lease.session()?.rename(from, to).await;

@@ -184,7 +184,8 @@ impl Destination for Local {
     fn capabilities(&self) -> DestinationCapabilities {
         DestinationCapabilities {
             atomic_create: true,
-            ranges: true,
+            atomic_replace: true,
+            parallel_ranges: 4,
             space: true,
             parallel_parts: 4,
             parallel_objects: 8,
@@ -244,7 +245,8 @@ impl Destination for Local {
         .await
     }
 
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
-        self.blocking(move |folder| folder.sweep(older_than)).await
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
+        let spared = spared.to_vec();
+        self.blocking(move |folder| folder.sweep(older_than, &spared)).await
     }
 }

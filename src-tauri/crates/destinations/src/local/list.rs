@@ -94,8 +94,8 @@ fn is_older(part: &Path, limit: Duration) -> bool {
 }
 
 impl Folder {
-    /// Removes all parts nobody wrote to for so long, those of uploads too.
-    pub(super) fn sweep(&self, older_than: Duration) -> Result<Swept> {
+    /// Removes all parts nobody wrote to for so long, those of uploads too unless they are spared.
+    pub(super) fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
         let tried = format!("Cannot clear away leftovers on {}", self.label);
         let mut swept = Swept::default();
         if self.presence(&tried)? == Presence::NeverSeen {
@@ -115,10 +115,13 @@ impl Folder {
                     folders.push(entry.path());
                     continue;
                 }
-                if !entry.file_name().to_str().is_some_and(|name| name.starts_with(PART_PREFIX)) {
-                    continue;
-                }
-                if is_older(&entry.path(), older_than) && std::fs::remove_file(entry.path()).is_ok() {
+                let name = entry.file_name();
+                let Some(name) = name.to_str().filter(|name| name.starts_with(PART_PREFIX)) else { continue };
+                // An upload is a file that is called as its token, and a list beside it.
+                let begun = name.strip_suffix(".parts").unwrap_or(name);
+                let is_spared = spared.iter().any(|token| token == begun);
+                let old = !is_spared && is_older(&entry.path(), older_than);
+                if old && std::fs::remove_file(entry.path()).is_ok() {
                     swept.removed += 1;
                 } else {
                     swept.left += 1;

@@ -117,7 +117,7 @@ impl PartUpload for Parts {
             let (tried, place) = (self.tried.clone(), at);
             at += block.len() as u64;
             let write = move |folder: &Folder| {
-                write_at(&file, &block, place).map_err(|error| folder.error(&tried, error))?;
+                transfer::write_all_at(&file, &block, place).map_err(|error| folder.error(&tried, error))?;
                 Ok(file)
             };
             file = blocking(&self.folder, write).await?;
@@ -254,24 +254,4 @@ fn create_new(path: &Path) -> std::io::Result<File> {
         options.mode(0o600);
     }
     options.open(path)
-}
-
-#[cfg(unix)]
-fn write_at(file: &File, content: &[u8], offset: u64) -> std::io::Result<()> {
-    use std::os::unix::fs::FileExt;
-    file.write_all_at(content, offset)
-}
-
-#[cfg(windows)]
-fn write_at(file: &File, mut content: &[u8], mut offset: u64) -> std::io::Result<()> {
-    use std::os::windows::fs::FileExt;
-    while !content.is_empty() {
-        let written = file.seek_write(content, offset)?;
-        if written == 0 {
-            return Err(ErrorKind::WriteZero.into());
-        }
-        content = &content[written..];
-        offset += written as u64;
-    }
-    Ok(())
 }

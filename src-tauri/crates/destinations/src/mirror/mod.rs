@@ -119,7 +119,8 @@ impl Destination for Mirror {
         DestinationCapabilities {
             // Two writers could each win at another leg.
             atomic_create: all.len() == 1 && all.iter().all(|one| one.atomic_create),
-            ranges: all.iter().all(|one| one.ranges),
+            atomic_replace: all.iter().all(|one| one.atomic_replace),
+            parallel_ranges: all.iter().map(|one| one.parallel_ranges).min().unwrap_or(1),
             space: all.iter().all(|one| one.space),
             // Each leg cuts what comes in order into parts of its own, and sends them as it can.
             parallel_parts: 1,
@@ -215,6 +216,10 @@ impl Destination for Mirror {
         least.ok_or_else(|| self.legs.none_left(&self.label))
     }
 
+    async fn sha256_there(&self, key: &Key) -> Result<Option<String>> {
+        self.read(|leg| async move { leg.sha256_there(key).await }).await
+    }
+
     async fn availability(&self, key: &Key) -> Result<Availability> {
         self.read(|leg| async move { leg.availability(key).await }).await
     }
@@ -227,12 +232,17 @@ impl Destination for Mirror {
         self.read(|leg| async move { leg.link(key, valid).await }).await
     }
 
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
-        let call = |destination: Arc<dyn Destination>| async move { destination.sweep(older_than).await };
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
+        let spared: Vec<String> = spared.iter().flat_map(|token| upload::tokens_of_legs(token)).collect();
+        let call = |destination: Arc<dyn Destination>| {
+            let spared = spared.clone();
+            async move { destination.sweep(older_than, &spared).await }
+        };
         let swept = self.on_all(self.legs.live(), call).await?;
         Ok(swept.iter().fold(Swept::default(), |sum, (_, one)| Swept {
             removed: sum.removed + one.removed,
             left: sum.left + one.left,
+            restored: sum.restored + one.restored,
         }))
     }
 }

@@ -17,6 +17,14 @@ struct Token {
     legs: Vec<(String, String)>,
 }
 
+/// Returns the legs' own tokens of an upload; of one that went to a single destination, its token.
+pub(super) fn tokens_of_legs(token: &str) -> Vec<String> {
+    match serde_json::from_str::<Token>(token) {
+        Ok(token) => token.legs.into_iter().map(|(_, token)| token).collect(),
+        Err(_) => vec![token.to_owned()],
+    }
+}
+
 /// An upload into all legs. Its parts come in order; each leg cuts them into parts of its own size, sends them as fast as
 /// it can, and lags behind the fastest by a bounded number of bytes. Where the legs' parts are alike they share memory.
 struct MirrorUpload {

@@ -135,7 +135,8 @@ impl Destination for S3 {
     fn capabilities(&self) -> DestinationCapabilities {
         DestinationCapabilities {
             atomic_create: self.store.place.conditional_writes,
-            ranges: true,
+            atomic_replace: true,
+            parallel_ranges: 4,
             space: false,
             parallel_parts: PARALLEL_PARTS,
             parallel_objects: PARALLEL_OBJECTS,
@@ -196,7 +197,15 @@ impl Destination for S3 {
         self.store.link(key, valid).await
     }
 
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
-        self.store.sweep(older_than).await
+    async fn locked_until(&self, key: &Key) -> Result<Option<i64>> {
+        self.store.locked_until(key, None).await
+    }
+
+    async fn extend_lock(&self, key: &Key, until: i64) -> Result<Option<i64>> {
+        self.store.extend_lock(key, until).await
+    }
+
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
+        self.store.sweep(older_than, spared).await
     }
 }

@@ -8,8 +8,8 @@ use backstay_core::destination::Key;
 use backstay_core::{Error, ErrorClass, Result};
 
 impl S3 {
-    /// Returns how many versions of an object the store keeps, without markers; 0 where they cannot be seen.
-    pub async fn versions(&self, key: &Key) -> Result<usize> {
+    /// Returns how many versions of an object the store keeps, without markers; `None` where they cannot be seen.
+    pub async fn versions(&self, key: &Key) -> Result<Option<usize>> {
         self.store.versions_left(key).await
     }
 }
@@ -77,11 +77,17 @@ impl Store {
         }
     }
 
-    /// Returns how many versions of a key there still are, without markers; 0 where they cannot be seen.
-    pub(super) async fn versions_left(&self, key: &Key) -> Result<usize> {
-        let asked = self.client.list_object_versions().bucket(&self.place.bucket).prefix(self.name(key)).send().await;
+    /// Returns how many versions of a key there still are, without markers; `None` where they cannot be seen.
+    pub(super) async fn versions_left(&self, key: &Key) -> Result<Option<usize>> {
         let name = self.name(key);
-        Ok(asked.map_or(0, |page| page.versions().iter().filter(|version| version.key() == Some(&name)).count()))
+        let asked = self.client.list_object_versions().bucket(&self.place.bucket).prefix(&name).send().await;
+        match asked {
+            Ok(page) => Ok(Some(page.versions().iter().filter(|version| version.key() == Some(&name)).count())),
+            Err(error) => {
+                let error = self.failed(Act::List, &format!("Cannot see versions of {key} on {}", self.label), error);
+                if error.class.may_retry() { Err(error) } else { Ok(None) }
+            }
+        }
     }
 
     async fn remove_versions(&self, key: &Key, tried: &str, versions: Vec<String>) -> Result<()> {

@@ -1,12 +1,12 @@
 //! Object lock: archives nobody can delete before their time.
 
-use super::client::{S3, Store};
+use super::client::Store;
 use super::errors::{Act, Answer, span};
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ObjectLockMode, ObjectLockRetention, ObjectLockRetentionMode};
-use backstay_core::Result;
 use backstay_core::config::S3Place;
 use backstay_core::destination::Key;
+use backstay_core::{ErrorClass, Result};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A lock as an upload asks for it.
@@ -34,38 +34,43 @@ fn mode(place: &S3Place) -> ObjectLockMode {
     }
 }
 
-impl S3 {
-    /// Returns until when an object is locked, Unix seconds; `None` when it is not.
-    pub async fn locked_until(&self, key: &Key) -> Result<Option<i64>> {
-        self.store.locked_until(key, None).await
-    }
-
-    /// Locks an object anew for so many days from now, where that is longer than it is locked already: to be called
-    /// before a lock that is still wanted ends. Returns until when it is locked then, Unix seconds.
-    pub async fn extend_lock(&self, key: &Key, days: u32) -> Result<i64> {
-        let store = &self.store;
-        let until = DateTime::from(SystemTime::now() + span_of(days));
-        if let Some(locked) = store.locked_until(key, None).await?.filter(|locked| *locked >= until.secs()) {
-            return Ok(locked);
+impl Store {
+    pub(super) async fn extend_lock(&self, key: &Key, until: i64) -> Result<Option<i64>> {
+        let tried = format!("Cannot extend the lock of {key} on {}", self.label);
+        let Some((locked, mode)) = self.lock_of(key, &tried).await? else { return Ok(None) };
+        if locked >= until {
+            return Ok(Some(locked));
         }
-        let retention = ObjectLockRetention::builder()
-            .mode(ObjectLockRetentionMode::from(mode(&store.place).as_str()))
-            .retain_until_date(until)
-            .build();
-        let asked = store
+        let retention = ObjectLockRetention::builder().mode(mode).retain_until_date(DateTime::from_secs(until)).build();
+        let asked = self
             .client
             .put_object_retention()
-            .bucket(&store.place.bucket)
-            .key(store.name(key))
+            .bucket(&self.place.bucket)
+            .key(self.name(key))
             .retention(retention)
             .send()
             .await;
-        let tried = format!("Cannot lock {key} on {}", store.label);
-        asked.map(|_| until.secs()).map_err(|error| store.failed(Act::Manage("s3:PutObjectRetention"), &tried, error))
+        asked.map(|_| Some(until)).map_err(|error| self.failed(Act::Manage("s3:PutObjectRetention"), &tried, error))
     }
-}
 
-impl Store {
+    /// Returns an object's lock, with its own mode: one of another mode would be refused.
+    async fn lock_of(&self, key: &Key, tried: &str) -> Result<Option<(i64, ObjectLockRetentionMode)>> {
+        let seen = self.look(key, tried).await?;
+        if let Some(until) = seen.object_lock_retain_until_date {
+            let mode = seen.object_lock_mode.unwrap_or_else(|| mode(&self.place));
+            return Ok(Some((until.secs(), ObjectLockRetentionMode::from(mode.as_str()))));
+        }
+        // A look tells of no lock where this key has no right to see any, which must not pass for having none.
+        let asked = self.client.get_object_retention().bucket(&self.place.bucket).key(self.name(key)).send().await;
+        match asked {
+            Ok(output) => Ok(output.retention.and_then(|lock| Some((lock.retain_until_date?.secs(), lock.mode?)))),
+            Err(error) => match self.failed(Act::Manage("s3:GetObjectRetention"), tried, error) {
+                error if error.class == ErrorClass::Refused || error.class.may_retry() => Err(error),
+                _ => Ok(None),
+            },
+        }
+    }
+
     /// Returns until when an object, or one version of it, is locked. A look at it tells, without a right of its own for
     /// locks in some stores; a store that knows no locks names none.
     pub(super) async fn locked_until(&self, key: &Key, version: Option<&str>) -> Result<Option<i64>> {

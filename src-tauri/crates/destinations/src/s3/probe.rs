@@ -27,18 +27,20 @@ pub(super) struct Found {
     pub(super) conditional: Option<bool>,
     pub(super) ranges: Option<bool>,
     pub(super) resume: Option<bool>,
-    /// Old versions stay after a delete, and whether they could be removed.
+    /// Old versions stay after a delete; `None` where this key does not see them.
     pub(super) old_versions: Option<bool>,
+    /// A link opened the file for anybody.
+    pub(super) links: Option<bool>,
 }
 
-struct Test<'a> {
+pub(super) struct Test<'a> {
     label: &'a str,
     login: &'a DestinationLogin,
     on_step: &'a (dyn Fn(ProbeStep) + Send + Sync),
-    place: S3Place,
+    pub(super) place: S3Place,
     stem: String,
-    steps: Vec<ProbeStep>,
-    found: Found,
+    pub(super) steps: Vec<ProbeStep>,
+    pub(super) found: Found,
 }
 
 /// Tests a bucket step by step, each told as it ends: both ways of addressing it and the clock, its settings, writing with
@@ -50,9 +52,7 @@ pub async fn probe(
     login: &DestinationLogin,
     on_step: &(dyn Fn(ProbeStep) + Send + Sync),
 ) -> Probed {
-    let stem = format!("backstay-test-{:016x}", rand::rng().random::<u64>());
-    let place = place.clone();
-    let mut test = Test { label, login, on_step, place, stem, steps: Vec::new(), found: Found::default() };
+    let mut test = Test::new(label, place, login, on_step);
     let reached = test.reach().await;
     if let Some(s3) = reached {
         test.tests(&s3).await;
@@ -71,22 +71,34 @@ impl S3 {
     }
 }
 
+impl<'a> Test<'a> {
+    pub(super) fn new(
+        label: &'a str,
+        place: &S3Place,
+        login: &'a DestinationLogin,
+        on_step: &'a (dyn Fn(ProbeStep) + Send + Sync),
+    ) -> Self {
+        let stem = format!("backstay-test-{:016x}", rand::rng().random::<u64>());
+        Self { label, login, on_step, place: place.clone(), stem, steps: Vec::new(), found: Found::default() }
+    }
+}
+
 impl Test<'_> {
-    fn tell(&mut self, step: ProbeStep) {
+    pub(super) fn tell(&mut self, step: ProbeStep) {
         (self.on_step)(step.clone());
         self.steps.push(step);
     }
 
-    fn open(&self) -> Result<S3> {
+    pub(super) fn open(&self) -> Result<S3> {
         S3::open(self.label, &self.place, self.login, Arc::new(FreeTraffic))
     }
 
-    fn key(&self, name: &str) -> Result<Key> {
+    pub(super) fn key(&self, name: &str) -> Result<Key> {
         Key::new(format!("{}/{name}", self.stem))
     }
 
     /// Finds the way to the bucket: in the path or in the host name.
-    async fn reach(&mut self) -> Option<S3> {
+    pub(super) async fn reach(&mut self) -> Option<S3> {
         const TITLE: &str = "Reach the bucket";
         let wanted = self.place.path_style;
         let mut first = None;
@@ -186,7 +198,7 @@ impl Test<'_> {
             Some(false) => format!("{what} off"),
             None => format!("{what} unknown"),
         };
-        let text = format!("{}, {}", words("versions", settings.versioning), words("lock", settings.lock));
+        let text = format!("{}, {}", words("Versions", settings.versioning), words("lock", settings.lock));
         let wants_lock = self.place.lock_days.is_some_and(|days| days > 0);
         self.tell(match settings.default_lock_days {
             Some(days) => noted(
@@ -229,6 +241,7 @@ impl Test<'_> {
             Err(()) => failed("Read it back", &too_long("Cannot read a file")),
         });
         self.range(s3, &key, &content).await;
+        self.link(s3, &key, &content).await;
         true
     }
 
@@ -332,14 +345,19 @@ impl Test<'_> {
         let Ok(key) = self.key("parts") else { return };
         let outcome = within(upload_and_abort(&s3.store, &key)).await;
         let outcome = outcome.unwrap_or_else(|()| Err(too_long("Cannot upload in parts")));
-        self.found.resume = Some(outcome.is_ok());
+        self.found.resume = Some(matches!(outcome, Ok(true)));
         self.tell(match outcome {
-            Ok(()) => passed(TITLE, "Works, and an upload that was ended leaves nothing behind".to_owned()),
+            Ok(true) => passed(TITLE, "Works, and an upload that was ended leaves nothing behind".to_owned()),
+            Ok(false) => noted(
+                TITLE,
+                "Works, but the store does not tell which parts it has: an upload that broke off begins anew",
+                Some("If the key may not list parts (s3:ListMultipartUploadParts), give it that right"),
+            ),
             Err(error) => failed(TITLE, &error),
         });
     }
 
-    async fn list(&mut self, s3: &S3) {
+    pub(super) async fn list(&mut self, s3: &S3) {
         const TITLE: &str = "List what is there";
         let tried = format!("Cannot list {}", s3.store.label);
         let stem = format!("{}/", self.stem);
@@ -362,32 +380,6 @@ impl Test<'_> {
                 "What was written is not listed",
                 "Backups could not be found here: ask the provider, or use another store",
             ),
-        });
-    }
-
-    async fn delete(&mut self, s3: &S3) {
-        const TITLE: &str = "Delete it";
-        let Ok(key) = self.key("file") else { return };
-        let deleted = within(async {
-            s3.delete(&key).await?;
-            let gone = matches!(s3.head(&key).await, Err(error) if error.class == ErrorClass::Missing);
-            let left = s3.store.versions_left(&key).await?;
-            Ok::<_, Error>((gone, left))
-        });
-        let deleted = deleted.await.unwrap_or_else(|()| Err(too_long("Cannot delete a file")));
-        self.found.old_versions = deleted.as_ref().ok().map(|(_, left)| *left > 0);
-        self.tell(match deleted {
-            Ok((true, 0)) => passed(TITLE, "Gone, with all its versions".to_owned()),
-            Ok((true, left)) => {
-                let hint = "Give the key the right s3:DeleteObjectVersion, or set a lifecycle rule for old versions";
-                noted(TITLE, format!("Gone from sight, but {left} old versions stay and are paid for"), Some(hint))
-            }
-            Ok((false, _)) => wrong(
-                TITLE,
-                "It was deleted but is still there",
-                "Backstay could not free room here: look for a lock on the bucket",
-            ),
-            Err(error) => failed(TITLE, &error),
         });
     }
 

@@ -65,7 +65,13 @@ fn abilities(found: &Found) -> Vec<Ability> {
             },
             "Backstay clears its own leftovers away",
         ),
-        ability("links", "Makes temporary links", Some(true), "An archive can be shared for 10 minutes to 7 days", ""),
+        ability(
+            "links",
+            "Makes temporary links",
+            found.links,
+            "An archive can be shared for 10 minutes to 7 days",
+            "A link made here does not open: download archives to share them",
+        ),
         ability("space", "Tells its free room", Some(false), "", "What is used is counted; what is free is not known"),
     ]
 }
@@ -90,8 +96,13 @@ fn cost_notes(place: &S3Place, found: &Found) -> Vec<String> {
         notes.push(
             "Deleted and replaced files stay as old versions and are billed: this key may not remove them.".into(),
         );
-    } else if found.settings.versioning == Some(true) {
+    } else if found.settings.versioning == Some(true) && found.old_versions == Some(false) {
         notes.push("The bucket keeps old versions; Backstay removes them with each file it deletes.".into());
+    } else if found.settings.versioning == Some(true) {
+        notes.push(
+            "The bucket keeps old versions, which are billed, and this key cannot see them: Backstay only hides what it deletes."
+                .into(),
+        );
     }
     if let Some(days) = found.settings.default_lock_days {
         notes.push(format!("Every file is locked, and billed, for {days} days."));

@@ -17,20 +17,21 @@ const PART_BYTES: usize = 5 << 20;
 const STEP_LIMIT: Duration = Duration::from_secs(180);
 
 /// Two parts made into an object; and an upload that is ended and gone.
-pub(super) async fn upload_and_abort(store: &Arc<Store>, key: &Key) -> Result<()> {
+pub(super) async fn upload_and_abort(store: &Arc<Store>, key: &Key) -> Result<bool> {
     let upload = S3Upload::begin(store, key, None).await?;
     let outcome = async {
         let first = upload.put_part(1, 0, noise(PART_BYTES)).await?;
         let second = upload.put_part(2, PART_BYTES as u64, Bytes::from_static(b"!")).await?;
-        let there = upload.stored().await?;
-        if there.iter().map(|part| part.number).ne([1, 2]) {
-            let text = "Cannot go on with uploads: the store does not tell which parts it has";
-            return Err(Error::new(ErrorClass::Unsupported, text));
-        }
+        let goes_on = match upload.stored().await {
+            Ok(there) => there.iter().map(|part| part.number).eq([1, 2]),
+            Err(error) if error.class.may_retry() => return Err(error),
+            // A call that the store does not know, or a right that the key lacks.
+            Err(_) => false,
+        };
         upload.complete(&[first, second], WriteMode::Replace).await?;
         let size = store.look_at(key).await?.size_bytes;
         if size == PART_BYTES as u64 + 1 {
-            return Ok(());
+            return Ok(goes_on);
         }
         Err(Error::new(ErrorClass::Corrupt, format!("Cannot upload in parts: {size} bytes came of {}", PART_BYTES + 1)))
     }
@@ -41,7 +42,8 @@ pub(super) async fn upload_and_abort(store: &Arc<Store>, key: &Key) -> Result<()
     }
     let other = S3Upload::begin(store, key, None).await?;
     other.put_part(1, 0, Bytes::from_static(b"to be ended")).await?;
-    other.abort().await
+    other.abort().await?;
+    outcome
 }
 
 pub(super) fn noise(length: usize) -> Bytes {

@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
     LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration, ObjectLockEnabled,
 };
+use backstay_core::destination::Destination;
 use backstay_core::{Error, ErrorClass, Result};
 
 /// How the names of our rules begin among the bucket's rules; the folder follows, so that each has its own.
@@ -28,6 +29,8 @@ pub struct BucketSettings {
     pub default_lock_days: Option<u32>,
     /// Unfinished uploads go away by themselves after so many days; `None` where they do not.
     pub upload_days: Option<u32>,
+    /// Old versions go away by themselves after so many days; `None` where they do not.
+    pub version_days: Option<u32>,
     /// It knows lifecycle rules; `None` where the store does not tell.
     pub lifecycle: Option<bool>,
 }
@@ -109,6 +112,7 @@ impl Store {
             Ok(rules) => {
                 settings.lifecycle = Some(true);
                 settings.upload_days = rules.iter().filter_map(|rule| self.upload_days(rule)).min();
+                settings.version_days = rules.iter().filter_map(|rule| self.version_days(rule)).min();
             }
             Err(Silence::Forbidden) => {}
             Err(Silence::NotSet | Silence::Unknown) => settings.lifecycle = Some(false),
@@ -144,14 +148,21 @@ impl Store {
 
     /// Returns after how many days a rule ends unfinished uploads of ours.
     fn upload_days(&self, rule: &LifecycleRule) -> Option<u32> {
-        if rule.status != ExpirationStatus::Enabled {
-            return None;
-        }
+        let days = rule.abort_incomplete_multipart_upload.as_ref()?.days_after_initiation?;
+        u32::try_from(days).ok().filter(|_| self.is_under(rule))
+    }
+
+    /// Returns after how many days a rule removes old versions of ours.
+    fn version_days(&self, rule: &LifecycleRule) -> Option<u32> {
+        let days = rule.noncurrent_version_expiration.as_ref()?.noncurrent_days?;
+        u32::try_from(days).ok().filter(|_| self.is_under(rule))
+    }
+
+    /// Tells whether a rule holds for all that is ours.
+    fn is_under(&self, rule: &LifecycleRule) -> bool {
         #[allow(deprecated)] // Stores other than Amazon's still answer with it.
         let prefix = rule.filter.as_ref().and_then(|filter| filter.prefix.as_deref()).or(rule.prefix.as_deref());
-        let covers = prefix.is_none_or(|prefix| self.full("").starts_with(prefix));
-        let days = rule.abort_incomplete_multipart_upload.as_ref()?.days_after_initiation?;
-        u32::try_from(days).ok().filter(|_| covers)
+        rule.status == ExpirationStatus::Enabled && prefix.is_none_or(|prefix| self.full("").starts_with(prefix))
     }
 
     fn rule_name(&self) -> String {
@@ -203,4 +214,14 @@ impl Store {
             .await;
         asked.map(|_| ()).map_err(|error| self.failed(Act::Manage("s3:PutLifecycleConfiguration"), &tried, error))
     }
+}
+
+/// Sets the clean-up rule of an open bucket, and reads back what the bucket does by itself from then on.
+pub async fn set_cleanup_rule(destination: &dyn Destination) -> Result<BucketSettings> {
+    let Some(s3) = destination.backend().and_then(|backend| backend.downcast_ref::<S3>()) else {
+        let text = format!("Cannot set a clean-up rule at {}: it is no bucket", destination.label());
+        return Err(Error::new(ErrorClass::Unsupported, text));
+    };
+    s3.set_lifecycle().await?;
+    s3.settings().await
 }

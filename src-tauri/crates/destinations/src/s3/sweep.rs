@@ -3,9 +3,9 @@
 use super::client::Store;
 use super::errors::Act;
 use super::upload::S3Upload;
-use aws_sdk_s3::types::MultipartUpload;
-use backstay_core::Result;
+use aws_sdk_s3::types::{MultipartUpload, Part};
 use backstay_core::destination::{Key, PartUpload, Swept};
+use backstay_core::{ErrorClass, Result};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,20 +14,45 @@ const OURS: [&str; 9] =
     ["data/", "index/", "snapshots/", "keys/", "locks/", "config", "archives/", "backstay/", "backstay-test-"];
 
 impl Store {
-    pub(super) async fn sweep(self: &Arc<Self>, older_than: Duration) -> Result<Swept> {
+    pub(super) async fn sweep(self: &Arc<Self>, older_than: Duration, spared: &[String]) -> Result<Swept> {
         let tried = format!("Cannot look for unfinished uploads on {}", self.label);
         let before = SystemTime::now().checked_sub(older_than).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut swept = Swept::default();
         for upload in self.uploads(&tried).await? {
             match self.to_end(&upload, before) {
-                Some((key, id)) => {
+                Some((key, id)) if !spared.contains(&id) && self.is_quiet(&tried, &key, &id, before).await? => {
                     S3Upload::begun(self, &key, id).abort().await?;
                     swept.removed += 1;
                 }
-                None => swept.left += 1,
+                _ => swept.left += 1,
             }
         }
         Ok(swept)
+    }
+
+    /// Tells whether no part came since: a very large upload may have begun long ago and still go on.
+    async fn is_quiet(&self, tried: &str, key: &Key, id: &str, before: SystemTime) -> Result<bool> {
+        let mut pages = self
+            .client
+            .list_parts()
+            .bucket(&self.place.bucket)
+            .key(self.name(key))
+            .upload_id(id)
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = match page.map_err(|error| self.failed(Act::Write, tried, error)) {
+                Ok(page) => page,
+                // It ended meanwhile.
+                Err(error) if error.class == ErrorClass::Missing => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            let came = |part: &Part| part.last_modified().and_then(|at| SystemTime::try_from(*at).ok());
+            if page.parts().iter().filter_map(came).any(|at| at > before) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn to_end(&self, upload: &MultipartUpload, before: SystemTime) -> Option<(Key, String)> {

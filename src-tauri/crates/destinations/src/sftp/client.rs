@@ -76,6 +76,8 @@ impl Folder {
 
     /// Looks whether the folder is there. Once seen, it must stay.
     pub(super) async fn is_there(&self, files: &dyn RemoteFiles, tried: &str) -> Result<bool> {
+        // As it was when the question left: another writer may make the folder before the answer is here.
+        let seen = self.seen.load(Ordering::Relaxed);
         match files.stat(&self.root).await {
             Ok(stat) if stat.kind == RemoteKind::Dir => {
                 self.seen.store(true, Ordering::Relaxed);
@@ -83,7 +85,7 @@ impl Folder {
             }
             Ok(_) => Err(errors::not_a_folder(tried, &self.place())),
             Err(error) if error.class == ErrorClass::Missing => {
-                if self.seen.load(Ordering::Relaxed) {
+                if seen {
                     return Err(errors::vanished(tried, &self.place()));
                 }
                 Ok(false)
@@ -150,7 +152,8 @@ impl Destination for Sftp {
         let features = self.folder.features;
         DestinationCapabilities {
             atomic_create: features.hard_link,
-            ranges: true,
+            atomic_replace: features.posix_rename,
+            parallel_ranges: 4,
             space: features.space,
             parallel_parts: config::PARALLEL_PARTS,
             parallel_objects: config::PARALLEL_OBJECTS,
@@ -183,6 +186,13 @@ impl Destination for Sftp {
         self.folder.clone().read_stream(key, offset).await
     }
 
+    async fn sha256_there(&self, key: &Key) -> Result<Option<String>> {
+        let tried = format!("Cannot hash {key} on {}", self.folder.label);
+        let files = self.folder.files(&tried).await?;
+        let path = server_names::path_of(&self.folder.root, key)?;
+        files.sha256(&path).await.map_err(|error| self.folder.error(&tried, error))
+    }
+
     async fn head(&self, key: &Key) -> Result<ObjectInfo> {
         self.folder.look_at(key).await
     }
@@ -207,7 +217,7 @@ impl Destination for Sftp {
         space.map_err(|error| self.folder.error(&tried, error))
     }
 
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
-        self.folder.sweep(older_than).await
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
+        self.folder.sweep(older_than, spared).await
     }
 }

@@ -4,7 +4,7 @@ use super::client::Folder;
 use super::config::PARALLEL_FOLDERS;
 use crate::server_names::{self, TEMP_PREFIX};
 use backstay_core::destination::{Key, ObjectInfo, Swept};
-use backstay_core::remote::{RemoteFiles, RemoteKind, RemoteOpen, RemoteStat};
+use backstay_core::remote::{RemoteFiles, RemoteKind, RemoteOpen, RemoteRename, RemoteStat};
 use backstay_core::{ErrorClass, RawPath, Result};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -16,6 +16,14 @@ struct Met {
     objects: Vec<ObjectInfo>,
     /// Temporary files, with their last change.
     temps: Vec<(RawPath, Option<i64>)>,
+    asides: Vec<Aside>,
+}
+
+/// An object that stepped aside while another was to take its name.
+struct Aside {
+    since: u64,
+    path: RawPath,
+    own: RawPath,
 }
 
 /// A folder to list, and the start of the keys in it.
@@ -64,12 +72,21 @@ impl Folder {
         Ok(met)
     }
 
-    /// Removes temporary files of ours that nobody wrote to for so long, by the server's own clock.
-    pub(super) async fn sweep(&self, older_than: Duration) -> Result<Swept> {
+    /// Removes temporary files of ours that nobody wrote to for so long, by the server's own clock, unless they are spared.
+    pub(super) async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
         let tried = format!("Cannot clear up {}", self.label);
         let files = self.files(&tried).await?;
-        let met = self.walk(&*files, &tried, "").await?;
+        let mut met = self.walk(&*files, &tried, "").await?;
         let mut swept = Swept::default();
+        // The last to step aside is the one to come back.
+        met.asides.sort_by_key(|aside| std::cmp::Reverse(aside.since));
+        for aside in met.asides {
+            if server_names::is_left_aside(aside.since, older_than) {
+                self.put_right(&*files, &tried, &aside, &mut swept).await?;
+            } else {
+                swept.left += 1;
+            }
+        }
         if met.temps.is_empty() {
             return Ok(swept);
         }
@@ -77,7 +94,8 @@ impl Folder {
         let age = i64::try_from(older_than.as_secs()).unwrap_or(i64::MAX);
         for (path, modified) in met.temps {
             let old = matches!((now, modified), (Some(now), Some(then)) if now.saturating_sub(then) > age);
-            match old {
+            let name = path.name().map(String::from_utf8_lossy).unwrap_or_default();
+            match old && !server_names::is_spared(&name, spared) {
                 true => match files.remove(&path).await {
                     Ok(()) => swept.removed += 1,
                     Err(error) if error.class == ErrorClass::Missing => {}
@@ -87,6 +105,20 @@ impl Folder {
             }
         }
         Ok(swept)
+    }
+
+    /// Ends what a replacement that was cut off left: the old object gets its name back, or goes where the new one has it.
+    async fn put_right(&self, files: &dyn RemoteFiles, tried: &str, aside: &Aside, swept: &mut Swept) -> Result<()> {
+        let (done, count) = match files.stat(&aside.own).await {
+            Ok(_) => (files.remove(&aside.path).await, &mut swept.removed),
+            Err(error) if error.class == ErrorClass::Missing => {
+                (files.rename(&aside.path, &aside.own, RemoteRename::Plain).await, &mut swept.restored)
+            }
+            Err(error) => (Err(error), &mut swept.left),
+        };
+        done.map_err(|error| self.error(tried, error))?;
+        *count += 1;
+        Ok(())
     }
 
     /// What time it is on the server: the last change of a file made now.
@@ -104,9 +136,11 @@ impl Folder {
 /// no keys) was not put by us: skipped.
 fn take(prefix: &str, (path, base): (&RawPath, &str), name: &[u8], stat: RemoteStat, met: &mut Met) -> Option<Below> {
     let name = std::str::from_utf8(name).ok()?;
-    let path = path.join(name).ok()?;
+    let (folder, path) = (path, path.join(name).ok()?);
     if name.starts_with(TEMP_PREFIX) {
-        if stat.kind == RemoteKind::File && server_names::is_temp_name(name) {
+        if let (RemoteKind::File, Some((since, own))) = (stat.kind, server_names::aside_of(name)) {
+            met.asides.push(Aside { since, path, own: folder.join(own).ok()? });
+        } else if stat.kind == RemoteKind::File && server_names::is_temp_name(name) {
             met.temps.push((path, stat.modified));
         }
         return None;

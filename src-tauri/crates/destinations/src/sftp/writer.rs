@@ -2,7 +2,7 @@
 
 use super::client::Folder;
 use super::config::{PIECE_BYTES, PIECES};
-use super::errors::taken;
+use super::errors::{taken, too_long};
 use crate::server_names;
 use backstay_core::destination::{Direction, Key, WriteMode};
 use backstay_core::entry::ByteStream;
@@ -189,13 +189,19 @@ impl Folder {
         }
     }
 
-    /// Replaces where the server cannot rename over what is there: the old one steps aside, and back if that fails.
+    /// Replaces where the server cannot rename over what is there: the old one steps aside, and back if that fails. What
+    /// cannot step back now gets its name back when the folder is swept.
     async fn swap(&self, files: &dyn RemoteFiles, tried: &str, from: &RawPath, to: &RawPath) -> Result<()> {
-        let aside = to.parent().unwrap_or_default().join(server_names::temp_name())?;
+        let name = to.name().map(String::from_utf8_lossy).unwrap_or_default();
+        let aside = server_names::aside_name(&name).ok_or_else(|| too_long(tried))?;
+        let aside = to.parent().unwrap_or_default().join(aside)?;
         let failed = |error| self.error(tried, error);
         files.rename(to, &aside, RemoteRename::Plain).await.map_err(failed)?;
         if let Err(error) = files.rename(from, to, RemoteRename::Plain).await {
-            let _ = files.rename(&aside, to, RemoteRename::Plain).await;
+            // The connection may be what failed.
+            if let Ok(files) = self.files(tried).await {
+                let _ = files.rename(&aside, to, RemoteRename::Plain).await;
+            }
             return Err(self.error(tried, error));
         }
         let _ = files.remove(&aside).await;

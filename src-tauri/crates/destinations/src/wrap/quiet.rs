@@ -124,6 +124,10 @@ impl Destination for Quiet {
     async fn space(&self) -> Result<Space> {
         self.watch.over(1, self.inner.space()).await
     }
+    async fn sha256_there(&self, key: &Key) -> Result<Option<String>> {
+        // No bytes move while the server hashes, however long; a connection that is gone tells by itself.
+        self.inner.sha256_there(key).await
+    }
     async fn availability(&self, key: &Key) -> Result<Availability> {
         self.watch.over(1, self.inner.availability(key)).await
     }
@@ -133,8 +137,14 @@ impl Destination for Quiet {
     async fn link(&self, key: &Key, valid: Duration) -> Result<Secret> {
         self.watch.over(1, self.inner.link(key, valid)).await
     }
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
-        self.watch.over(SLOW, self.inner.sweep(older_than)).await
+    async fn locked_until(&self, key: &Key) -> Result<Option<i64>> {
+        self.watch.over(1, self.inner.locked_until(key)).await
+    }
+    async fn extend_lock(&self, key: &Key, until: i64) -> Result<Option<i64>> {
+        self.watch.over(1, self.inner.extend_lock(key, until)).await
+    }
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
+        self.watch.over(SLOW, self.inner.sweep(older_than, spared)).await
     }
 }
 

@@ -115,6 +115,9 @@ impl Destination for Record {
     async fn space(&self) -> Result<Space> {
         note(&self.sink, "space", "", none, self.inner.space()).await
     }
+    async fn sha256_there(&self, key: &Key) -> Result<Option<String>> {
+        note(&self.sink, "sha256_there", key.as_str(), none, self.inner.sha256_there(key)).await
+    }
     async fn availability(&self, key: &Key) -> Result<Availability> {
         note(&self.sink, "availability", key.as_str(), none, self.inner.availability(key)).await
     }
@@ -124,8 +127,14 @@ impl Destination for Record {
     async fn link(&self, key: &Key, valid: Duration) -> Result<Secret> {
         note(&self.sink, "link", key.as_str(), none, self.inner.link(key, valid)).await
     }
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
-        note(&self.sink, "sweep", "", none, self.inner.sweep(older_than)).await
+    async fn locked_until(&self, key: &Key) -> Result<Option<i64>> {
+        note(&self.sink, "locked_until", key.as_str(), none, self.inner.locked_until(key)).await
+    }
+    async fn extend_lock(&self, key: &Key, until: i64) -> Result<Option<i64>> {
+        note(&self.sink, "extend_lock", key.as_str(), none, self.inner.extend_lock(key, until)).await
+    }
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
+        note(&self.sink, "sweep", "", none, self.inner.sweep(older_than, spared)).await
     }
 }
 

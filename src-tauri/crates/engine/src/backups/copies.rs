@@ -1,6 +1,7 @@
 //! The copies of a backup: which there are, which is read, what each is like.
 
 use crate::backstay::Inner;
+use crate::words::millis;
 use backstay_contract::CopyView;
 use backstay_core::config::{DestinationConfig, KnownBackup, Place, PlanLayout, S3Place};
 use backstay_core::destination::{Availability, Key};
@@ -8,6 +9,7 @@ use backstay_core::layout::{BackupReader, BackupRecord, Layout};
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, PlanId, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,13 +46,13 @@ fn distance(place: &Place) -> u8 {
     match place {
         Place::Local { .. } => 0,
         Place::Sftp(_) => 1,
-        Place::S3(place) if cold_days(place).is_none() => 2,
+        Place::S3(place) if !is_cold(place) => 2,
         Place::Ftp(_) => 3,
         Place::S3(_) => 4,
     }
 }
 
-/// The class of archives that must be thawed before they can be read, and the least time billed for each class.
+/// The least time billed for each class.
 fn class_days(class: &str) -> u32 {
     match class {
         "STANDARD_IA" | "ONEZONE_IA" => 30,
@@ -60,9 +62,9 @@ fn class_days(class: &str) -> u32 {
     }
 }
 
-fn cold_days(place: &S3Place) -> Option<u32> {
-    let class = place.storage_class.as_deref()?;
-    matches!(class, "GLACIER" | "DEEP_ARCHIVE").then(|| class_days(class))
+/// Tells whether new archives go into a class they must be brought back from.
+fn is_cold(place: &S3Place) -> bool {
+    matches!(place.storage_class.as_deref(), Some("GLACIER" | "DEEP_ARCHIVE"))
 }
 
 impl Inner {
@@ -104,13 +106,27 @@ impl Inner {
         T: Send,
     {
         let (mut first, mut notes) = (None, Vec::new());
-        for copy in copies {
-            let answer = match self.open_copy(copy).await {
-                Ok(reader) => ask(reader).await,
+        let mut turns: VecDeque<(&Copy, bool)> = copies.iter().map(|copy| (copy, false)).collect();
+        while let Some((copy, thaws)) = turns.pop_front() {
+            let state = if thaws { Ok(Availability::Ready) } else { self.state_of(copy).await };
+            let answer = match state {
+                // The lists of an archive lie beside it, in no cold class: they answer if no copy at hand does.
+                Ok(Availability::Thawing) => {
+                    turns.push_back((copy, true));
+                    continue;
+                }
+                Ok(Availability::Frozen) => Err(frozen(copy)),
+                Ok(Availability::Ready) => match self.open_lists(copy).await {
+                    Ok(reader) => ask(reader).await,
+                    Err(error) => Err(error),
+                },
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(answer) => return Ok(Answer { answer, copy: copy.clone(), notes }),
+                Ok(answer) => {
+                    notes.extend(thaws.then(|| waits_for(copy)));
+                    return Ok(Answer { answer, copy: copy.clone(), notes });
+                }
                 Err(error) if !is_the_copys(&error) => return Err(error),
                 Err(error) => {
                     notes.push(format!("The copy at {} cannot be used: {}", copy.config.name, error.message));
@@ -126,22 +142,36 @@ impl Inner {
         if self.state_of(copy).await? != Availability::Ready {
             return Err(frozen(copy));
         }
+        self.open_lists(copy).await
+    }
+
+    async fn open_lists(&self, copy: &Copy) -> Result<Arc<dyn BackupReader>> {
         self.layout_of(copy).await?.open(copy.id()).await
     }
 
-    /// Tells whether a copy can be read now. Only cold classes are asked.
+    /// Tells whether a copy can be read now. An archive in a bucket is asked itself: what the destination is set to says
+    /// nothing of one written before, or moved into a cold class by a rule of the bucket.
     pub(crate) async fn state_of(&self, copy: &Copy) -> Result<Availability> {
         match (&copy.config.place, copy.key()?) {
-            (Place::S3(place), Some(key)) if cold_days(place).is_some() => {
-                self.place(&copy.config).await?.availability(&key).await
-            }
+            (Place::S3(_), Some(key)) => self.place(&copy.config).await?.availability(&key).await,
             _ => Ok(Availability::Ready),
         }
     }
 
+    /// Returns until when nobody can delete a copy, where that is known and still to come.
+    pub(crate) async fn lock_of(&self, copy: &Copy) -> Option<DateTime<Utc>> {
+        let key = copy.key().ok().flatten().filter(|_| matches!(copy.config.place, Place::S3(_)))?;
+        let until = self.place(&copy.config).await.ok()?.locked_until(&key).await.ok()??;
+        DateTime::from_timestamp(until, 0).filter(|until| *until > self.clock.now())
+    }
+
     /// Returns a copy as it is shown.
     pub(crate) async fn copy_view(&self, copy: &Copy) -> CopyView {
-        let look = tokio::time::timeout(LOOK_LIMIT, self.state_of(copy)).await;
+        let looks = futures::future::join(
+            tokio::time::timeout(LOOK_LIMIT, self.state_of(copy)),
+            tokio::time::timeout(LOOK_LIMIT, self.lock_of(copy)),
+        );
+        let (look, lock) = looks.await;
         let state = match look {
             Ok(Ok(Availability::Frozen)) => "frozen",
             Ok(Ok(Availability::Thawing)) => "thawing",
@@ -157,6 +187,7 @@ impl Inner {
             file_bytes: file.map(|file| file.size_bytes),
             links: file.is_some() && matches!(copy.config.place, Place::S3(_)),
             cost_note: self.cost_note(copy, self.clock.now()),
+            locked_until: lock.ok().flatten().map(millis),
         }
     }
 
@@ -172,6 +203,7 @@ impl Inner {
                 file_bytes: None,
                 links: false,
                 cost_note: None,
+                locked_until: None,
             });
         }
         Ok(views)
@@ -224,13 +256,35 @@ impl Inner {
     /// Says what the provider bills for deleting a copy now.
     pub(crate) fn cost_note(&self, copy: &Copy, now: DateTime<Utc>) -> Option<String> {
         let Place::S3(place) = &copy.config.place else { return None };
-        copy.known.record.archive.as_ref()?;
-        let provider = self.parts.s3_providers().into_iter().find(|provider| provider.id == place.provider);
-        let (name, least) = provider.map_or(("The provider".to_owned(), 0), |p| (p.name, p.minimum_days));
-        let days = least.max(place.storage_class.as_deref().map_or(0, class_days));
+        let (name, least) = self.least_days(place);
+        let archive = copy.known.record.archive.is_some();
+        // The class is that of archives; a vault lies in the store's own.
+        let class = place.storage_class.as_deref().filter(|_| archive).map_or(0, class_days);
+        let days = least.max(class);
         let until = copy.known.record.ended + TimeDelta::days(days.into());
-        (days > 0 && until > now)
-            .then(|| format!("Billed until {}: {name} keeps charging for {days} days", until.format("%-d %B %Y")))
+        if days == 0 || until <= now {
+            return None;
+        }
+        let date = until.format("%-d %B %Y");
+        Some(match archive {
+            true => format!("Billed until {date}: {name} keeps charging for {days} days"),
+            false => format!("What only it needs is billed until {date}: {name} keeps charging for {days} days"),
+        })
+    }
+
+    /// Says what a destination's provider bills for whatever is removed there too early.
+    pub(crate) fn early_note(&self, config: &DestinationConfig) -> Option<String> {
+        let Place::S3(place) = &config.place else { return None };
+        let (name, days) = self.least_days(place);
+        (days > 0).then(|| {
+            format!("{name} bills whatever is removed within {days} days of when it was written for the rest of them")
+        })
+    }
+
+    /// Returns the provider's name, and the least time it bills anything for.
+    fn least_days(&self, place: &S3Place) -> (String, u32) {
+        let provider = self.parts.s3_providers().into_iter().find(|provider| provider.id == place.provider);
+        provider.map_or(("The provider".to_owned(), 0), |provider| (provider.name, provider.minimum_days))
     }
 }
 
@@ -261,6 +315,13 @@ pub(crate) fn frozen(copy: &Copy) -> Error {
         format!("Cannot read the copy at {}: it lies in a cold storage class", copy.config.name),
     )
     .hint("Ask for it first (Thaw); it takes minutes to two days, and then it stays readable for some days")
+}
+
+fn waits_for(copy: &Copy) -> String {
+    format!(
+        "The copy at {} is being brought back from cold storage: a restore waits until it is there, and then does what is shown here",
+        copy.config.name
+    )
 }
 
 /// Tells whether backups of a plan are archives.

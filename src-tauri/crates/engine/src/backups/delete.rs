@@ -8,7 +8,7 @@ use backstay_core::config::{BackupQuery, Place};
 use backstay_core::destination::Availability;
 use backstay_core::layout::Deleted;
 use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use std::time::Duration;
 
 /// How long a link may hold, in minutes: what S3 signs for at most, and not so short that nobody can use it.
@@ -131,6 +131,13 @@ impl Inner {
         let deleted = match self.layout_of(copy).await?.delete(&ctx, copy.id()).await {
             // Somebody else was faster: what is asked for is so.
             Err(error) if error.class == ErrorClass::Missing => Deleted::default(),
+            Err(error) if error.class == ErrorClass::Refused && self.lock_of(copy).await.is_some() => {
+                // Who wants it gone does not want it locked for ever.
+                self.let_lock_end(copy)?;
+                return Err(error.hint(
+                    "A lock cannot be lifted before its time. It is not extended any more: delete it once it is over",
+                ));
+            }
             other => other?,
         };
         self.remember_deleted(copy.id(), &copy.config.id)?;
@@ -172,7 +179,12 @@ fn notes(copies: &[Copy], views: &[CopyView], left: usize, newest: bool, only: b
         if let Some(note) = &view.cost_note {
             notes.push(format!("{name}: {note}."));
         }
-        if let Place::S3(place) = &copy.config.place
+        if let Some(until) = view.locked_until.and_then(DateTime::from_timestamp_millis) {
+            let until = until.format("%-d %B %Y");
+            notes.push(format!(
+                "{name} has it locked until {until} and refuses to delete it before. Asked to, Backstay lets the lock end then."
+            ));
+        } else if let Place::S3(place) = &copy.config.place
             && let Some(days) = place.lock_days.filter(|_| copy.known.record.archive.is_some())
         {
             notes.push(format!("{name} locks archives for {days} days: it may refuse until they are over."));

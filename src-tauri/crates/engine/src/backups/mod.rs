@@ -66,12 +66,12 @@ impl Inner {
         Ok((copy.known, copy.config))
     }
 
-    /// Reads a backup's manifest; one that lies frozen is shown without.
+    /// Reads a backup's manifest; one that lies frozen, or was lost, is shown without.
     async fn manifest_of(&self, copies: &[copies::Copy]) -> Result<Option<BackupManifest>> {
         match self.ask_nearest(copies, |reader| async move { reader.manifest().await }.boxed()).await {
             Ok(found) => Ok(found.answer),
             Err(error)
-                if error.class == ErrorClass::Locked
+                if matches!(error.class, ErrorClass::Locked | ErrorClass::Missing)
                     && copies.iter().all(|copy| copy.known.record.archive.is_some()) =>
             {
                 tracing::info!(%error, "shown without its manifest");

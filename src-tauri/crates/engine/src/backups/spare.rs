@@ -75,6 +75,21 @@ impl Copies {
         }
     }
 
+    /// Lists entries without content; of a copy whose lists cannot be read, from the next.
+    pub async fn walk(&self, selection: &Selection) -> Result<Vec<Entry>> {
+        let mut at = 0;
+        loop {
+            let (reader, found) = self.open_from(at).await?;
+            match self.ctx().or_cancel(reader.walk(self.ctx(), selection)).await {
+                Err(error) if self.may_go_on(found, &error) => {
+                    self.tell(found, &error);
+                    at = found + 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// Opens the first copy from this one on that can be read.
     async fn open_from(&self, start: usize) -> Result<(Arc<dyn BackupReader>, usize)> {
         let mut first = None;

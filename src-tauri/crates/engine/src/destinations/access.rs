@@ -5,7 +5,7 @@ use crate::parts::{DestinationAccess, HostLogin, SshWay};
 use crate::servers::StorePins;
 use crate::words::invalid;
 use backstay_contract::DestinationDraft;
-use backstay_core::config::{Connection, DestinationLogin, FtpTls, Place, SftpPlace, SftpVia, SshAuth, SshConnection};
+use backstay_core::config::{Connection, DestinationLogin, Place, SftpPlace, SftpVia, SshAuth, SshConnection};
 use backstay_core::destination::Traffic;
 use backstay_core::secret::{Secret, SecretName};
 use backstay_core::{DestinationId, Error, ErrorClass, Result};
@@ -58,7 +58,7 @@ impl Inner {
         }
         if needs.key_passphrase {
             // Many keys have no passphrase; a locked store must not stop those.
-            login.key_passphrase = match self.secret(SecretName::destination_key_passphrase(id)).await {
+            login.key_passphrase = match self.optional_secret(SecretName::destination_key_passphrase(id)).await {
                 Err(error) if error.class == ErrorClass::Locked => None,
                 other => other?,
             };
@@ -157,22 +157,5 @@ impl Inner {
                 })
             }
         }
-    }
-}
-
-/// Says what is worth a warning about a place; `None` if nothing is.
-pub(super) fn warning(place: &Place) -> Option<String> {
-    match place {
-        Place::S3(place) if place.endpoint.starts_with("http://") => Some(
-            "The address begins with http://: the way there is not encrypted. Vaults and sealed archives stay secret, but \
-             plain archives and names can be read on the way"
-                .into(),
-        ),
-        Place::Ftp(place) if place.tls == FtpTls::None => Some(
-            "FTP without TLS sends the password and all data readable for everyone on the way. Use FTPS or SFTP if the \
-             server has it"
-                .into(),
-        ),
-        _ => None,
     }
 }

@@ -23,6 +23,15 @@ pub(super) struct Added {
     pub created: bool,
 }
 
+/// What a new destination is set up for at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To write backups there.
+    BackUp,
+    /// To open what lies there.
+    Open,
+}
+
 /// A place checked and open, before it becomes a destination.
 pub(super) struct Opened {
     pub id: DestinationId,
@@ -67,7 +76,7 @@ impl Inner {
             "none" => false,
             other => return Err(invalid(format!("A destination cannot be used for \"{other}\""))),
         };
-        let opened = self.open_new(&draft).await?;
+        let opened = self.open_new(&draft, Purpose::BackUp).await?;
         let given = draft.vault_password.filter(|text| !text.is_empty()).map(Secret::new);
         if !for_vault {
             let config = self.keep_destination(opened, String::new(), true).await?;
@@ -93,7 +102,7 @@ impl Inner {
     }
 
     /// Checks a draft of a new destination and opens its place.
-    pub(super) async fn open_new(&self, draft: &DestinationDraft) -> Result<Opened> {
+    pub(super) async fn open_new(&self, draft: &DestinationDraft, purpose: Purpose) -> Result<Opened> {
         let name = checked_name(&draft.name, "destination")?;
         let mut place = self.place_of(draft)?;
         let bandwidth = bandwidth_of(&draft.bandwidth)?;
@@ -113,7 +122,7 @@ impl Inner {
         }
         self.secrets_ready().await?;
         let mut destination = self.open_draft(&name, &place, login.clone()).await?;
-        if let Some(settled) = self.settle(&place, destination.as_ref()).await? {
+        if let Some(settled) = self.settle(&place, destination.as_ref(), purpose).await? {
             place = settled;
             destination = self.open_draft(&name, &place, login.clone()).await?;
         }
@@ -121,14 +130,23 @@ impl Inner {
         Ok(Opened { id: DestinationId::random(), name, place, login, bandwidth, destination, presence })
     }
 
-    /// What a bucket can do decides how it is written to: what its test found out, or a test made now.
-    pub(super) async fn settle(&self, place: &Place, destination: &dyn Destination) -> Result<Option<Place>> {
+    /// What a bucket can do decides how it is written to: what its test found out, or a test made now. To open what lies
+    /// there it is enough to look: a key that may not write must do.
+    pub(super) async fn settle(
+        &self,
+        place: &Place,
+        destination: &dyn Destination,
+        purpose: Purpose,
+    ) -> Result<Option<Place>> {
         let Place::S3(wanted) = place else { return Ok(None) };
         let known = locked(&self.settled).get(&identity(place)).cloned();
         let found = match known {
             Some(found) => found,
             None => {
-                let probed = self.parts.probe_destination(place, destination, &|_| {}).await;
+                let probed = match purpose {
+                    Purpose::BackUp => self.parts.probe_destination(place, destination, &|_| {}).await,
+                    Purpose::Open => self.parts.look_at_destination(place, destination, &|_| {}).await,
+                };
                 if let Some(failed) = probed.steps.iter().find(|step| !step.ok && !step.note) {
                     let error = Error::new(
                         ErrorClass::Refused,
@@ -258,6 +276,9 @@ impl Inner {
         let (text, hint) = match status.state.as_str() {
             "ready" => return Ok(()),
             "locked" => ("it is locked", "Unlock it with its passphrase in Settings, Secrets"),
+            "keyring_closed" => {
+                ("the keyring does not open", "Open the keyring, and try it again in Settings, Secrets")
+            }
             _ => ("there is no keyring on this computer", "Make a sealed file with a passphrase in Settings, Secrets"),
         };
         Err(Error::new(ErrorClass::Locked, format!("Cannot reach the secret store: {text}"))

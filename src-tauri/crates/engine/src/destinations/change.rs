@@ -5,7 +5,7 @@ use super::limits::bandwidth_of;
 use crate::backstay::{Backstay, Inner};
 use crate::words::{checked_name, invalid};
 use backstay_contract::{DestinationDraft, DestinationRow};
-use backstay_core::config::{DestinationConfig, Place};
+use backstay_core::config::{DestinationConfig, Place, S3Place};
 use backstay_core::{DestinationId, Error, ErrorClass, Result};
 
 impl Backstay {
@@ -63,6 +63,28 @@ impl Inner {
             Err(Error { class: ErrorClass::Offline | ErrorClass::TimedOut, .. }) => Ok(()),
             other => other,
         }
+    }
+}
+
+impl Inner {
+    /// What a test just found out holds for a destination that is set up already, whatever becomes of the draft: a store
+    /// may have stopped to check what it takes.
+    pub(super) async fn take_what_was_found(&self, found: &S3Place) -> Result<()> {
+        let found = Place::S3(found.clone());
+        let known = self.store.destinations()?;
+        let Some(known) = known.into_iter().find(|known| identity(&known.place) == identity(&found)) else {
+            return Ok(());
+        };
+        let mut place = known.place.clone();
+        keep_what_was_found(&found, &mut place);
+        if place == known.place {
+            return Ok(());
+        }
+        let config = DestinationConfig { place, ..known };
+        self.audited("destination.change", &config.name, self.store.put_destination(&config))?;
+        self.drop_vault(&config.id).await;
+        self.changed("destinations");
+        Ok(())
     }
 }
 

@@ -5,12 +5,12 @@ use crate::servers::{connection_of, draft_of_connection};
 use crate::words::invalid;
 use backstay_contract::{DestinationDraft, FtpDraft, S3Draft, S3Provider, SftpDraft};
 use backstay_core::config::{
-    Connection, DestinationConfig, FtpPlace, FtpTls, Place, S3Place, SftpPlace, SftpVia, Sudo,
+    Connection, DestinationConfig, FtpPassive, FtpPlace, FtpTls, Place, S3Place, SftpPlace, SftpVia, Sudo,
 };
 use backstay_core::{Result, ServerId};
 
 /// Connections to an FTP server when nothing else is asked for; many servers allow no more.
-const FTP_CONNECTIONS: u8 = 4;
+pub(super) const FTP_CONNECTIONS: u8 = 4;
 /// More connections than this, and servers lock us out.
 const MOST_FTP_CONNECTIONS: u8 = 16;
 
@@ -307,6 +307,15 @@ fn ftp_place(draft: &FtpDraft) -> Result<FtpPlace> {
         (0, _) => 21,
         (port, _) => port,
     };
+    let passive = match draft.passive.as_str() {
+        "" | "auto" => FtpPassive::Auto,
+        "epsv" => FtpPassive::Epsv,
+        "pasv" => FtpPassive::Pasv,
+        other => {
+            return Err(invalid(format!("Data connections cannot be asked for by \"{other}\""))
+                .hint("Choose auto, epsv or pasv"));
+        }
+    };
     Ok(FtpPlace {
         host: host.into(),
         port,
@@ -314,6 +323,7 @@ fn ftp_place(draft: &FtpDraft) -> Result<FtpPlace> {
         path: remote_folder(&draft.path)?,
         tls,
         pinned_certificate: pinned_certificate.filter(|_| tls != FtpTls::None),
+        passive,
         ignore_pasv_address: draft.ignore_pasv_address,
         connections: if draft.connections == 0 { FTP_CONNECTIONS } else { draft.connections.min(MOST_FTP_CONNECTIONS) },
     })
@@ -354,6 +364,12 @@ fn ftp_draft(place: &FtpPlace) -> FtpDraft {
         }
         .into(),
         pinned_certificate: place.pinned_certificate.clone(),
+        passive: match place.passive {
+            FtpPassive::Auto => "auto",
+            FtpPassive::Epsv => "epsv",
+            FtpPassive::Pasv => "pasv",
+        }
+        .into(),
         ignore_pasv_address: place.ignore_pasv_address,
         connections: place.connections,
     }

@@ -1,6 +1,6 @@
 //! Opening a place with backups on a computer that knows nothing of them, and taking over what another kept there.
 
-use super::add::Opened;
+use super::add::{Opened, Purpose};
 use super::configuration::Configuration;
 use super::draft::identity;
 use super::seal::key_bytes;
@@ -87,7 +87,7 @@ impl Inner {
         if let Some(known) = known {
             return self.open_known(known, keys).await;
         }
-        let opened = self.open_new(draft).await?;
+        let opened = self.open_new(draft, Purpose::Open).await?;
         let vault = match opened.presence {
             VaultPresence::Vault => self.vault_by(&opened, keys).await?,
             _ => None,
@@ -254,13 +254,11 @@ impl Inner {
         let mut taken: Vec<String> = known.iter().map(|one| one.name.clone()).collect();
         let mut stands_for = HashMap::new();
         for theirs in &other.destinations {
-            if let Some(ours) = known.iter().find(|ours| is_same(ours, theirs)) {
-                stands_for.insert(theirs.id.clone(), ours.id.clone());
-                continue;
-            }
             // The way there may differ between two computers: what the copy was written to is where it was found.
-            if theirs.id == other.written_to {
-                stands_for.insert(theirs.id.clone(), at.id.clone());
+            let found_at = (theirs.id == other.written_to).then_some(at);
+            if let Some(ours) = known.iter().find(|ours| is_same(ours, theirs)).or(found_at) {
+                self.take_settings(ours, theirs).await?;
+                stands_for.insert(theirs.id.clone(), ours.id.clone());
                 continue;
             }
             let name = free_name(&theirs.name, &mut taken);

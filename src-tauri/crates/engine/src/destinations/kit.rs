@@ -44,20 +44,21 @@ impl Backstay {
         self.inner.audited("kit.save", &format!("{name} into {file}"), result)
     }
 
-    /// Compares one word of the vault's password (counted from 1) with what the user read from the printed kit.
+    /// Compares one word of a kit (counted from 1) with what the user read from the printed one; a right one is remembered.
+    /// `id` is a destination's, for its vault, or a plan's, for the key of its archives.
     pub async fn confirm_recovery_kit(&self, id: &str, word_number: u32, word: &str) -> Result<bool> {
-        let config = self.inner.store.destination(&DestinationId::from(id))?;
-        let kit = self.inner.kit(&config).await?;
-        let at = usize::try_from(word_number).ok().and_then(|n| n.checked_sub(1));
-        let Some(expected) = at.and_then(|at| kit.words.get(at)) else {
-            return Err(invalid(format!("The recovery kit has no word {word_number}"))
-                .hint(format!("Its words are numbered from 1 to {}", kit.words.len())));
-        };
-        let equal = match kit.words.len() {
-            // A password the user chose is asked for whole, and its letters' case matters.
-            1 => expected == word.trim(),
-            _ => expected.eq_ignore_ascii_case(word.trim()),
-        };
+        match self.inner.store.destination(&DestinationId::from(id)) {
+            Ok(config) => self.confirm_vault_kit(&config, word_number, word).await,
+            Err(error) if error.class == ErrorClass::Missing => {
+                let plan = self.inner.store.plan(&PlanId::from(id)).map_err(|_| error)?;
+                self.confirm_plan_kit(plan, word_number, word).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn confirm_vault_kit(&self, config: &DestinationConfig, word_number: u32, word: &str) -> Result<bool> {
+        let equal = is_word(&self.inner.kit(config).await?, word_number, word)?;
         self.inner.audit("kit.confirm", &config.name, if equal { "ok" } else { "wrong_word" })?;
         if equal && !config.kit_confirmed {
             // Copies of one vault have one kit.
@@ -68,6 +69,30 @@ impl Backstay {
         }
         Ok(equal)
     }
+
+    async fn confirm_plan_kit(&self, plan: Plan, word_number: u32, word: &str) -> Result<bool> {
+        let equal = is_word(&self.inner.kit_of_sealing_plan(&plan).await?, word_number, word)?;
+        self.inner.audit("kit.confirm", &plan.name, if equal { "ok" } else { "wrong_word" })?;
+        if equal && !plan.kit_confirmed {
+            self.inner.store.put_plan(&Plan { kit_confirmed: true, ..plan })?;
+            self.inner.changed("plans");
+        }
+        Ok(equal)
+    }
+}
+
+/// Tells whether this is that word of a kit.
+fn is_word(kit: &RecoveryKit, word_number: u32, word: &str) -> Result<bool> {
+    let at = usize::try_from(word_number).ok().and_then(|n| n.checked_sub(1));
+    let Some(expected) = at.and_then(|at| kit.words.get(at)) else {
+        return Err(invalid(format!("The recovery kit has no word {word_number}"))
+            .hint(format!("Its words are numbered from 1 to {}", kit.words.len())));
+    };
+    Ok(match kit.words.len() {
+        // A password the user chose is asked for whole, and its letters' case matters.
+        1 => expected == word.trim(),
+        _ => expected.eq_ignore_ascii_case(word.trim()),
+    })
 }
 
 impl Inner {
@@ -91,6 +116,14 @@ impl Inner {
             *via = SftpVia::Own(ssh);
         }
         make_kit(&DestinationConfig { place, ..config.clone() }, password)
+    }
+
+    /// Makes the kit of a plan that must have one.
+    pub(crate) async fn kit_of_sealing_plan(&self, plan: &Plan) -> Result<RecoveryKit> {
+        self.kit_of_plan(plan).await?.ok_or_else(|| {
+            invalid(format!("The plan \"{}\" has no recovery kit: it seals no archives", plan.name))
+                .hint("The keys of vaults are in the recovery kits of their destinations")
+        })
     }
 
     /// Makes the kit of a plan's archive key; `None` for plain archives and vaults.

@@ -4,6 +4,7 @@ mod access;
 mod add;
 mod archives;
 mod change;
+mod cleanup;
 mod configuration;
 mod draft;
 mod existing;
@@ -12,6 +13,7 @@ mod kit_page;
 mod limits;
 mod rows;
 mod seal;
+mod take_over;
 mod test;
 
 pub(crate) use limits::{Limiters, follow_limits};
@@ -32,6 +34,23 @@ impl Backstay {
         futures::future::join_all(looks).await.into_iter().collect()
     }
 
+    /// Returns the id of the destination of this name or id, asking nobody.
+    pub fn destination_id(&self, name: &str) -> Result<Option<String>> {
+        let configs = self.inner.store.destinations()?;
+        let found = configs.iter().find(|config| config.name == name || config.id.as_str() == name);
+        Ok(found.map(|config| config.id.to_string()))
+    }
+
+    /// Returns one destination, asking no other.
+    pub async fn destination_row(&self, id: &str) -> Result<DestinationRow> {
+        self.inner.destination_row(&self.inner.store.destination(&DestinationId::from(id))?).await
+    }
+
+    /// Says what a destination's provider bills for what is removed there too early, asking nobody.
+    pub fn early_note(&self, id: &str) -> Result<Option<String>> {
+        Ok(self.inner.early_note(&self.inner.store.destination(&DestinationId::from(id))?))
+    }
+
     /// Returns a destination as the wizard shows it, to be changed; without secrets.
     pub async fn destination(&self, id: &str) -> Result<DestinationDraft> {
         self.inner.draft_of(&self.inner.store.destination(&DestinationId::from(id))?)
@@ -50,6 +69,7 @@ impl Backstay {
         self.inner.drop_vault(&config.id).await;
         self.inner.forget_destination_secrets(&config.id).await;
         self.inner.put_limits(None, &[(config.id.clone(), Default::default())])?;
+        self.inner.forget_sweep(&config.id)?;
         locked(&self.inner.used).remove(&config.id);
         self.inner.changed("destinations");
         self.inner.changed("backups");

@@ -1,11 +1,10 @@
 //! Testing a destination step by step, as it is filled in.
 
-use super::access::warning;
 use super::draft::{identity, s3_draft};
 use crate::backstay::{Backstay, Inner, locked};
 use crate::parts::{Probed, ProbedStep, VaultPresence};
 use backstay_contract::{Ability, BucketMade, DestinationDraft, DestinationTest, Event, TestStep, TestStepEvent};
-use backstay_core::config::{DestinationLogin, Place};
+use backstay_core::config::{DestinationLogin, FtpTls, Place};
 use backstay_core::destination::Destination;
 use backstay_core::{Error, Result};
 use std::sync::{Arc, Mutex};
@@ -16,12 +15,22 @@ impl Backstay {
         let place = self.inner.place_of(&draft)?;
         let login = self.inner.login_of_destination(&draft, &place).await?;
         let name = if draft.name.trim().is_empty() { place.kind() } else { draft.name.trim() };
-        let mut running = Test { inner: &self.inner, test, steps: Mutex::default() };
+        let mut running = Test { inner: &self.inner, test, looks: false, steps: Mutex::default() };
         let outcome = running.run(name, &place, login).await;
         let mut result = outcome.with(running.steps.get_mut().map_or_else(|_| Vec::new(), std::mem::take));
         // Archives go into a folder of their own beside what is there; a vault needs the place for itself.
         result.ok &= result.found != "foreign" || draft.use_for == "none";
         Ok(result)
+    }
+
+    /// Looks at a place with existing backups step by step: it only reads, so that no right to write is needed.
+    pub async fn look_at_destination(&self, draft: DestinationDraft, test: &str) -> Result<DestinationTest> {
+        let place = self.inner.place_of(&draft)?;
+        let login = self.inner.login_of_destination(&draft, &place).await?;
+        let name = if draft.name.trim().is_empty() { place.kind() } else { draft.name.trim() };
+        let mut running = Test { inner: &self.inner, test, looks: true, steps: Mutex::default() };
+        let outcome = running.run(name, &place, login).await;
+        Ok(outcome.with(running.steps.get_mut().map_or_else(|_| Vec::new(), std::mem::take)))
     }
 
     /// Makes a bucket that is private, versioned, encrypted and swept of stray uploads.
@@ -43,6 +52,8 @@ impl Backstay {
 struct Test<'a> {
     inner: &'a Inner,
     test: &'a str,
+    /// Nothing is written.
+    looks: bool,
     steps: Mutex<Vec<TestStep>>,
 }
 
@@ -84,8 +95,13 @@ impl Outcome {
 
 impl Test<'_> {
     async fn run(&self, name: &str, place: &Place, login: DestinationLogin) -> Outcome {
-        if let Some(text) = warning(place) {
-            self.note("Security", text);
+        // A bucket's own test says it of http.
+        if let Place::Ftp(place) = place
+            && place.tls == FtpTls::None
+        {
+            let text = "FTP without TLS sends the password and all data readable for everyone on the way. Use FTPS or \
+                        SFTP if the server has it";
+            self.add(TestStep { title: "Security".into(), state: "note".into(), text: text.into(), hint: None });
         }
         match self.inner.parts.untrusted_certificate(place).await {
             Ok(None) => {}
@@ -100,7 +116,7 @@ impl Test<'_> {
                 return Outcome::default();
             }
         }
-        let destination = match self.inner.open_draft(name, place, login).await {
+        let destination = match self.inner.open_once(name, place, login).await {
             Ok(destination) => destination,
             Err(error) => {
                 self.fail("Open it", &error);
@@ -108,10 +124,19 @@ impl Test<'_> {
             }
         };
         let on_step = |step: ProbedStep| self.add(step_view(step));
-        let probed = self.inner.parts.probe_destination(place, destination.as_ref(), &on_step).await;
+        let parts = &self.inner.parts;
+        let probed = match self.looks {
+            true => parts.look_at_destination(place, destination.as_ref(), &on_step).await,
+            false => parts.probe_destination(place, destination.as_ref(), &on_step).await,
+        };
         let mut outcome = Outcome { settled: probed.settled.as_ref().map(s3_draft), probed, ..Outcome::default() };
-        if let Some(settled) = &outcome.probed.settled {
+        // What broke off half way found nothing out, and a look says nothing of writing.
+        let whole = !self.looks && outcome.probed.steps.iter().all(|step| step.ok || step.note);
+        if let Some(settled) = outcome.probed.settled.as_ref().filter(|_| whole) {
             locked(&self.inner.settled).insert(identity(place), settled.clone());
+            if let Err(error) = self.inner.take_what_was_found(settled).await {
+                self.fail("Keep what was found out", &error);
+            }
         }
         match self.inner.found_at(destination.as_ref()).await {
             Ok((found, existing)) => (outcome.found, outcome.existing) = (found, existing),
@@ -127,9 +152,6 @@ impl Test<'_> {
             self.inner.emit(Event::TestStep { step: TestStepEvent { test: self.test.to_owned(), step } });
         }
     }
-    fn note(&self, title: &str, text: String) {
-        self.add(TestStep { title: title.into(), state: "note".into(), text, hint: None });
-    }
     fn fail(&self, title: &str, error: &Error) {
         let text = match &error.detail {
             Some(detail) if !error.message.contains(detail.as_str()) => format!("{} ({detail})", error.message),
@@ -140,6 +162,12 @@ impl Test<'_> {
 }
 
 impl Inner {
+    /// Opens a place for its test: a fault must show as the step it is, not as minutes of silence.
+    async fn open_once(&self, name: &str, place: &Place, login: DestinationLogin) -> Result<Arc<dyn Destination>> {
+        let access = self.access(place, login, self.limiters.shared()).await?;
+        self.parts.open_destination_once(name, place, access).await
+    }
+
     /// Opens a place that is no destination yet, or not as it is filled in.
     pub(super) async fn open_draft(
         &self,

@@ -17,12 +17,7 @@ impl Backstay {
     /// Returns the recovery kit of a plan's archive key.
     pub async fn plan_kit(&self, id: &str) -> Result<RecoveryKit> {
         let plan = self.inner.store.plan(&PlanId::from(id))?;
-        let result = self.inner.kit_of_plan(&plan).await.and_then(|kit| {
-            kit.ok_or_else(|| {
-                invalid(format!("The plan \"{}\" has no recovery kit: it seals no archives", plan.name))
-                    .hint("The keys of vaults are in the recovery kits of their destinations")
-            })
-        });
+        let result = self.inner.kit_of_sealing_plan(&plan).await;
         self.inner.audited("kit.show", &plan.name, result)
     }
 
@@ -194,6 +189,11 @@ pub(super) fn draft_of_layout(layout: &PlanLayout) -> LayoutDraft {
         key: None,
         template: settings.template.clone(),
     }
+}
+
+/// Tells whether backups are sealed by a key of the plan.
+pub(crate) fn seals(layout: &PlanLayout) -> bool {
+    matches!(layout, PlanLayout::Archive(settings) if settings.seal != Seal::None)
 }
 
 /// Returns a layout in words: "vault", "tar.zst, sealed".

@@ -108,7 +108,7 @@ impl Inner {
     async fn password_for(&self, backup: &KnownBackup, item: &Item) -> Result<Option<backstay_core::Secret>> {
         match (&backup.record.plan, item.kind.as_str()) {
             (_, "files" | "sqlite") | (None, _) => Ok(None),
-            (Some(plan), _) => self.secret(SecretName::item_password(plan, &item.name)).await,
+            (Some(plan), _) => self.optional_secret(SecretName::item_password(plan, &item.name)).await,
         }
     }
 }

@@ -19,6 +19,7 @@ impl Inner {
         let wish = Wish::parse(&request.paths, request.target.as_deref(), &request.mode)?;
         let copies = self.copies(&BackupId::from(request.backup.as_str()))?;
         let server = self.store.server(&ServerId::from(request.server.as_str()))?;
+        let own = self.own_folders(&server).await?;
         let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
         let known = copies.first().map(|copy| copy.known.clone());
         let known = known.ok_or_else(|| crate::words::invalid("There is no such backup"))?;
@@ -30,15 +31,26 @@ impl Inner {
             }
             .boxed()
         };
-        let Answer { answer: (picked, manifest), copy, notes } = self.ask_nearest(&copies, look).await?;
+        // Both wait for somebody else: the places of the copies, and the server.
+        let (answer, host) = tokio::join!(self.ask_nearest(&copies, look), self.connect(&server));
+        let (Answer { answer: (picked, manifest), copy, notes }, host) = match (answer, host) {
+            (Ok(answer), Ok(host)) => (answer, host),
+            (Err(error), host) => {
+                if let Ok(host) = host {
+                    host.close().await;
+                }
+                return Err(error);
+            }
+            (Ok(_), Err(error)) => return Err(error),
+        };
         let (backup, destination) = (copy.known, copy.config);
-        let host = self.connect(&server).await?;
         let problems = match wish.mode {
             RestoreMode::Replace => manifest.map(|manifest| manifest.problems).unwrap_or_default(),
             _ => Vec::new(),
         };
         let mut parts = Vec::new();
-        for part in picked {
+        for mut part in picked {
+            crate::own_folders::spare(&own, &mut part.input.item, &part.options).await;
             let kind = self.kind(&part.input.item.kind)?;
             let plan = kind.plan_restore(&ctx, host.as_ref(), &part.input, &part.listing, &part.options).await;
             match plan {
@@ -125,14 +137,8 @@ async fn free_room(host: &dyn Host, wish: &Wish, parts: &[RestorePart]) -> Optio
     let files = parts.iter().filter(|part| part.input.item.kind == "files").flat_map(|part| &part.plan.changes);
     let biggest = files.filter(|change| change.kind != ChangeKind::Delete).max_by_key(|change| change.size_bytes);
     let start = wish.to.clone().or_else(|| biggest.and_then(|change| RawPath::from_text(&change.target).ok()));
-    let mut path = start.filter(RawPath::is_absolute);
-    while let Some(at) = path {
-        if let Ok(space) = host.space(&at).await {
-            return Some(space.free_bytes);
-        }
-        path = at.parent();
-    }
-    None
+    let path = start.filter(RawPath::is_absolute)?;
+    host.space(&path).await.ok().map(|space| space.free_bytes)
 }
 
 fn blocked(shown: &RestorePreview, parts: &[RestorePart]) -> Option<String> {

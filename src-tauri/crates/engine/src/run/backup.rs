@@ -4,6 +4,7 @@ use super::legs::{Legs, Target};
 use super::{Finish, HeldLock, Job, RunStart};
 use crate::backstay::{Backstay, Inner};
 use crate::backups::copies::makes_archives;
+use crate::own_folders::leave_out;
 use crate::words::{count_text, size_text};
 use async_trait::async_trait;
 use backstay_contract::FilesSettings;
@@ -78,7 +79,7 @@ impl Inner {
             // Files need no password; asking for one would wake a locked keyring for nothing.
             let password = match item.kind.as_str() {
                 "files" | "sqlite" => None,
-                _ => self.secret(SecretName::item_password(&plan.id, &item.name)).await?,
+                _ => self.optional_secret(SecretName::item_password(&plan.id, &item.name)).await?,
             };
             inputs.push(ItemInput { item: item.clone(), password });
         }
@@ -110,7 +111,11 @@ impl Work {
     async fn on_host(&self, job: &Job, host: &dyn Host, legs: &Legs) -> Result<(BackupRecord, Target, Finish)> {
         let ctx = &job.ctx;
         let started = ctx.clock.now();
-        let inputs = job.inner.inputs(&self.plan).await?;
+        let mut inputs = job.inner.inputs(&self.plan).await?;
+        let own = job.inner.own_folders(&self.server).await?;
+        for input in &mut inputs {
+            leave_out(&own, &mut input.item).await.iter().for_each(|line| job.log(line));
+        }
         let (ready, facts, estimate) = self.preflight(job, host, &inputs).await?;
         job.phase(Phase::Opening);
         let archive = self.archive(job).await?;

@@ -2,26 +2,27 @@
 
 use super::legs::being_freed;
 use super::request::{KeptDownload, KeptFile};
+use super::thaw::{Turns, one_ready};
 use super::{Finish, Job, RunStart};
 use crate::backstay::Backstay;
-use crate::backups::copies::{Copy, file_name};
+use crate::backups::copies::{Copy, file_name, frozen};
+use crate::backups::spare::Copies;
 use crate::words::{count_text, invalid, parse_format, size_text, time_text};
 use backstay_contract::DownloadRequest;
 use backstay_core::context::Progress;
 use backstay_core::destination::Availability;
-use backstay_core::layout::{ArchiveFile, BackupReader, BackupRecord, Selection};
+use backstay_core::layout::{
+    ArchiveFile, ArchiveFormat, BackupReader, BackupRecord, ExportFrom, ExportMark, Selection,
+};
 use backstay_core::run::{Phase, RunCounts, RunKind};
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, RawPath, Result, RunId};
 use backstay_transfer::download_resumable;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Names tried before giving up: a folder with so many downloads of one second is not ours to fill.
 const NAMES_TRIED: u32 = 1000;
 /// The word for archives just as they lie at their destination.
 const AS_IS: &str = "as_is";
-/// An archive on its way out of a cold class is asked for so often.
-const THAW_LOOK: Duration = Duration::from_secs(60);
 
 struct Download {
     kept: KeptDownload,
@@ -57,7 +58,7 @@ impl Backstay {
                     .hint("Choose tar.gz, tar.zst or zip"));
             }
             if !files.iter().any(|file| file.backup == *copy.id()) {
-                files.push(KeptFile { backup: copy.id().clone(), name: None, done: None });
+                files.push(KeptFile { backup: copy.id().clone(), name: None, done: None, packed: None });
             }
         }
         let destination = request.destination.map(DestinationId::from);
@@ -102,15 +103,22 @@ impl Backstay {
             plan_lock: None,
             subject: format!("{text} into {}", kept.folder.display()),
         };
-        let work = Download { kept };
-        Ok(self.inner.start_run(start, move |job| work.run(job))?.to_string())
+        let work = Download { kept: kept.clone() };
+        let (keep, kept_before) = tokio::sync::oneshot::channel::<()>();
+        let run = self.inner.start_run(start, move |job| async move {
+            let _ = kept_before.await;
+            work.run(job).await
+        })?;
+        // Before the run has its turn: it may wait for long, and be cancelled or killed while it does.
+        kept.save(self.inner.store.as_ref(), &run)?;
+        let _ = keep.send(());
+        Ok(run.to_string())
     }
 }
 
 impl Download {
     async fn run(mut self, job: Job) -> Result<Finish> {
         let store = job.inner.store.clone();
-        self.kept.save(store.as_ref(), job.id())?;
         let mut counts = RunCounts::default();
         for at in 0..self.kept.files.len() {
             job.ctx.check()?;
@@ -148,10 +156,11 @@ impl Download {
         let path = self.name(job, at, &record)?;
         let (counts, file_bytes, sha256) = match self.kept.format {
             None => self.fetch(job, &copies, &path).await?,
-            Some(format) => self.pack(job, copies, format, &path).await?,
+            Some(format) => self.pack(job, at, copies, format, &path).await?,
         };
         job.log(format!("Wrote {}: {}; SHA-256 {sha256}", path.display(), size_text(file_bytes)));
         self.kept.files[at].done = Some((file_bytes, sha256));
+        self.kept.files[at].packed = None;
         self.kept.save(job.inner.store.as_ref(), job.id())?;
         Ok(counts)
     }
@@ -165,6 +174,7 @@ impl Download {
         let path = self.free_name(record)?;
         self.kept.files[at].name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         self.kept.files[at].done = None;
+        self.kept.files[at].packed = None;
         self.kept.save(job.inner.store.as_ref(), job.id())?;
         Ok(path)
     }
@@ -194,9 +204,15 @@ impl Download {
     /// Fetches an archive as it lies there.
     async fn fetch(&self, job: &Job, copies: &[Copy], path: &Path) -> Result<(RunCounts, u64, String)> {
         let mut first = None;
-        for copy in copies {
+        let mut turns = Turns::of(copies.to_vec());
+        while let Some((copy, told)) = turns.next(job).await {
             let Some(file) = copy.known.record.archive.clone() else { continue };
-            match fetch_from(job, copy, &file, path).await {
+            let fetched = match told {
+                Ok(Availability::Frozen) => Err(frozen(&copy)),
+                Ok(_) => fetch_from(job, &copy, &file, path).await,
+                Err(error) => Err(error),
+            };
+            match fetched {
                 Ok(()) => {
                     let counts = RunCounts { files: 1, bytes: file.size_bytes, ..RunCounts::default() };
                     return Ok((counts, file.size_bytes, file.sha256));
@@ -211,40 +227,72 @@ impl Download {
         Err(first.unwrap_or_else(|| Error::new(ErrorClass::Missing, "This archive lies nowhere any more")))
     }
 
-    /// Packs a backup, or parts of it, into a file.
+    /// Packs a backup, or parts of it, into a file; goes on after the last mark of an earlier run.
     async fn pack(
-        &self,
+        &mut self,
         job: &Job,
+        at: usize,
         copies: Vec<Copy>,
-        format: backstay_core::layout::ArchiveFormat,
+        format: ArchiveFormat,
         path: &Path,
     ) -> Result<(RunCounts, u64, String)> {
-        let part = part_of(path);
-        if part.symlink_metadata().is_ok() {
-            // Ours, from before: no other download chose this name. Packing cannot go on in the middle.
-            job.log(format!("{} is packed anew: only archives as they are go on in the middle", path.display()));
-            std::fs::remove_file(&part).map_err(|e| Error::io(format!("Cannot remove {}", part.display()), e))?;
-        }
-        let mut ready = Vec::new();
-        for copy in copies {
-            wait_thawed(job, &copy).await?;
-            ready.push(copy);
-        }
-        let copies = job.copies(ready);
+        one_ready(job, &copies).await?;
+        let copies = job.copies(copies);
         let reader = copies.open().await?;
-        let selection = Selection { include: self.kept.include()?, ..Selection::default() };
+        let mut selection = Selection { include: self.kept.include()?, ..Selection::default() };
         job.phase(Phase::Packing);
-        let (files, bytes) = totals(job, reader.as_ref(), &selection).await?;
+        let (files, bytes) = totals(reader.as_ref(), &copies, &selection).await?;
         job.progress.total(Some(files), Some(bytes));
+        let exporter = job.inner.parts.exporter();
+        let mark = self.kept.files[at].packed.take().filter(|mark| exporter.can_go_on(path, mark));
+        let from = match mark {
+            Some(mark) => go_on(&copies, &mut selection, mark).await?,
+            None => None,
+        };
+        if from.is_none() {
+            // A mark that is not gone on with must not meet the part written from here on.
+            self.kept.save(job.inner.store.as_ref(), job.id())?;
+        }
+        let part = part_of(path);
+        match &from {
+            Some(from) => job.log(format!("Went on after {} that were packed", size_text(from.mark.bytes))),
+            None if part.symlink_metadata().is_ok() => {
+                // Ours, from before: no other download chose this name.
+                job.log(format!("{} is packed anew: it had not come far enough to go on", path.display()));
+                std::fs::remove_file(&part).map_err(|e| Error::io(format!("Cannot remove {}", part.display()), e))?;
+            }
+            None => {}
+        }
         let mut source = copies.stream(selection).await?;
-        let report = job.inner.parts.exporter().export(&job.ctx, source.as_mut(), format, path).await?;
+        let mut keep = |mark: ExportMark| {
+            self.kept.files[at].packed = Some(mark);
+            self.kept.save(job.inner.store.as_ref(), job.id())
+        };
+        let report = exporter.export(&job.ctx, source.as_mut(), format, path, from, &mut keep).await?;
         let counts = RunCounts { files: report.files, bytes: report.bytes, ..RunCounts::default() };
         Ok((counts, report.file_bytes, report.sha256))
     }
 }
 
+/// Leaves out of a selection what was packed before a mark; `None` where the backup's entries are not those of the mark, or
+/// cannot be listed: packing anew then tells what is damaged.
+async fn go_on(copies: &Copies, selection: &mut Selection, mark: ExportMark) -> Result<Option<ExportFrom>> {
+    let mut before = match copies.walk(selection).await {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let done = usize::try_from(mark.entries).unwrap_or(usize::MAX);
+    let same =
+        done.checked_sub(1).and_then(|last| before.get(last)).is_some_and(|last| last.path.to_text() == mark.last);
+    if !same {
+        return Ok(None);
+    }
+    selection.only = Some(before.split_off(done).into_iter().map(|entry| entry.path).collect());
+    Ok(Some(ExportFrom { mark, before }))
+}
+
 async fn fetch_from(job: &Job, copy: &Copy, file: &ArchiveFile, path: &Path) -> Result<()> {
-    wait_thawed(job, copy).await?;
     let Some(key) = copy.key()? else { return Ok(()) };
     let place = job.ctx.or_cancel(job.inner.place(&copy.config)).await?;
     job.phase(Phase::Copying);
@@ -257,35 +305,12 @@ async fn fetch_from(job: &Job, copy: &Copy, file: &ArchiveFile, path: &Path) -> 
     Ok(())
 }
 
-/// Waits for an archive on its way out of a cold class; one nobody asked for is an error that says so.
-pub(super) async fn wait_thawed(job: &Job, copy: &Copy) -> Result<()> {
-    let mut looks = 0_u32;
-    loop {
-        match job.ctx.or_cancel(job.inner.state_of(copy)).await? {
-            Availability::Ready => return Ok(()),
-            Availability::Frozen => return Err(crate::backups::copies::frozen(copy)),
-            Availability::Thawing => {}
-        }
-        job.phase(Phase::Thawing);
-        // A sign of life: waiting is what goes on here.
-        looks += 1;
-        job.progress_current(&format!("{} thaws, looked {looks} times", copy.config.name));
-        let rest = tokio::time::sleep(THAW_LOOK);
-        job.ctx
-            .or_cancel(async {
-                rest.await;
-                Ok(())
-            })
-            .await?;
-    }
-}
-
-async fn totals(job: &Job, reader: &dyn BackupReader, selection: &Selection) -> Result<(u64, u64)> {
+async fn totals(reader: &dyn BackupReader, copies: &Copies, selection: &Selection) -> Result<(u64, u64)> {
     if selection.include.is_empty() {
         let counts = reader.record().counts;
         return Ok((counts.files, counts.bytes));
     }
-    let entries = job.ctx.or_cancel(reader.walk(&job.ctx, selection)).await?;
+    let entries = copies.walk(selection).await?;
     for path in &selection.include {
         if !entries.iter().any(|entry| entry.path.starts_with(path)) {
             return Err(not_in_it(path));

@@ -8,6 +8,7 @@ use backstay_core::entry::ByteStream;
 use backstay_core::host::Space;
 use backstay_core::secret::Secret;
 use backstay_core::{Error, ErrorClass, Result};
+use backstay_transfer::{Sha256Sum, sha256_there};
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,11 +31,19 @@ impl LegPlace {
         Arc::new(Self { inner, prove: true })
     }
 
+    async fn is_hashed_there(&self, key: &Key, content: &Bytes) -> Result<bool> {
+        let Some(found) = sha256_there(&*self.inner, key, content.len() as u64).await? else { return Ok(false) };
+        let content = content.clone();
+        let hashed = tokio::task::spawn_blocking(move || Sha256Sum::of(&content)).await;
+        let ours = hashed.map_err(|error| Error::new(ErrorClass::Internal, "Cannot hash an object").source(error))?;
+        Ok(found == ours)
+    }
+
     async fn proved(&self, key: &Key, content: &Bytes) -> Result<()> {
         let size = content.len() as u64;
         let same = match self.inner.capabilities().checks_hash {
             true => self.inner.head(key).await?.size_bytes == size,
-            false => self.inner.get(key, None).await? == *content,
+            false => self.is_hashed_there(key, content).await? || self.inner.get(key, None).await? == *content,
         };
         if same {
             return Ok(());
@@ -90,6 +99,9 @@ impl Destination for LegPlace {
     async fn space(&self) -> Result<Space> {
         self.inner.space().await
     }
+    async fn sha256_there(&self, key: &Key) -> Result<Option<String>> {
+        self.inner.sha256_there(key).await
+    }
     async fn availability(&self, key: &Key) -> Result<Availability> {
         self.inner.availability(key).await
     }
@@ -99,7 +111,13 @@ impl Destination for LegPlace {
     async fn link(&self, key: &Key, valid: Duration) -> Result<Secret> {
         self.inner.link(key, valid).await
     }
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
-        self.inner.sweep(older_than).await
+    async fn locked_until(&self, key: &Key) -> Result<Option<i64>> {
+        self.inner.locked_until(key).await
+    }
+    async fn extend_lock(&self, key: &Key, until: i64) -> Result<Option<i64>> {
+        self.inner.extend_lock(key, until).await
+    }
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
+        self.inner.sweep(older_than, spared).await
     }
 }

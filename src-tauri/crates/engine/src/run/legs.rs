@@ -2,9 +2,9 @@
 
 use super::Job;
 use super::journal::StoreJournal;
+use super::leg::{Leg, LegTraffic};
 use super::leg_place::LegPlace;
 use super::locks::HeldLock;
-use super::progress::{Leg, LegTraffic};
 use crate::backstay::locked;
 use crate::parts::MirrorLeg;
 use crate::words::error_of;
@@ -13,6 +13,7 @@ use backstay_core::destination::{Destination, Key};
 use backstay_core::layout::{BackupRecord, Layout};
 use backstay_core::run::{Phase, Problem, ProblemKind, StoredError};
 use backstay_core::{BackupId, Error, ErrorClass, Result};
+use backstay_transfer::{Uploaded, confirm};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -252,7 +253,12 @@ impl Legs {
         for leg in later {
             self.make_good(job, target, leg, record).await?;
         }
+        for leg in self.all.iter().filter(|leg| leg.failed().is_none()) {
+            job.keep_locks(&leg.config).await;
+        }
         self.keep_configuration(job).await;
+        let places = self.live().filter_map(|leg| Some((&leg.config, leg.open_place()?)));
+        futures::future::join_all(places.map(|(config, place)| job.sweep(config, place))).await;
         Ok(())
     }
 
@@ -277,7 +283,8 @@ impl Legs {
         let (Some(file), Some(place)) = (&record.archive, leg.open_place()) else { return Ok(()) };
         leg.shown.set("checking", None);
         let key = Key::new(file.key.clone())?;
-        backstay_transfer::confirm(place.as_ref(), &key, file.size_bytes, &file.sha256, &job.ctx).await.map(drop)
+        let recorded = Uploaded::recorded(file.size_bytes, file.sha256.as_str());
+        confirm(place.as_ref(), &key, &recorded, &job.ctx).await.map(drop)
     }
 
     /// Makes a destination good from the others if it can be reached now; else names why not.
@@ -330,7 +337,7 @@ impl Legs {
         }
         job.phase(Phase::Copying);
         job.progress_current(&leg.config.name);
-        let copied = copy_backups(job, &from, &leg.config, place, &ids).await?;
+        let copied = copy_backups(&job.copying_to(&leg.shown), &from, &leg.config, place, &ids).await?;
         if copied.contains(&record.id) {
             return Ok(());
         }

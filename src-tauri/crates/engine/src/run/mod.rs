@@ -3,15 +3,20 @@
 mod backup;
 mod download;
 mod journal;
+mod keep_locks;
+mod leg;
 mod leg_place;
 mod legs;
 mod locks;
+mod mend;
 mod progress;
 mod prune;
 mod request;
 mod restore;
 mod rows;
+mod sweep;
 mod sync;
+mod thaw;
 mod verify;
 
 pub(crate) use locks::{HeldLock, RunLocks};
@@ -59,6 +64,11 @@ impl Registry {
     /// Returns a run of this process that is not over.
     pub fn get(&self, id: &RunId) -> Option<Arc<LiveRun>> {
         locked(&self.live).get(id).cloned()
+    }
+
+    /// Returns the runs of this process that are not over.
+    pub fn ids(&self) -> Vec<RunId> {
+        locked(&self.live).keys().cloned().collect()
     }
 }
 
@@ -208,7 +218,7 @@ impl Inner {
 
     /// Sends progress, writes problems and log lines, watches for silence and for a cancel from another process.
     async fn tick(self: Arc<Self>, live: Arc<LiveRun>, over: CancellationToken) {
-        let stall = self.parts.stall_minute() * self.settings().unwrap_or_default().stall_minutes;
+        let stall = self.parts.minute() * self.settings().unwrap_or_default().stall_minutes;
         let id = locked(&live.row).id.clone();
         let mut last = None;
         let mut ticks = 0_u32;
@@ -300,7 +310,7 @@ impl Inner {
         self.emit_run(live);
         let changed: &[&str] = match row.kind {
             RunKind::Backup => &["backups", "plans", "servers", "destinations"],
-            RunKind::Verify => &["backups", "servers"],
+            RunKind::Verify => &["backups", "servers", "destinations"],
             RunKind::Restore => &["servers"],
             RunKind::Download => &[],
             RunKind::Sync => &["backups", "plans", "destinations"],
@@ -394,6 +404,11 @@ impl Job {
     /// The run's id.
     pub fn id(&self) -> &RunId {
         &self.id
+    }
+    /// Returns the same job with what it copies shown as the destination's.
+    fn copying_to(&self, leg: &Arc<leg::Leg>) -> Self {
+        let progress = Arc::new(leg::CopyProgress::new(&self.progress, leg));
+        Self { ctx: RunContext { progress, ..self.ctx.clone() }, ..self.clone() }
     }
     /// Says that a phase begins.
     pub fn phase(&self, phase: Phase) {

@@ -1,26 +1,19 @@
 //! Live progress of one run: counts, rate, time left, last activity; problems and log lines on their way to the store.
 
+use super::leg::{Leg, Samples};
 use crate::backstay::locked;
-use crate::parts::Watch;
 use crate::words::phase_word;
-use async_trait::async_trait;
-use backstay_contract::{DestinationProgress, ProgressView};
+use backstay_contract::ProgressView;
 use backstay_core::RunId;
 use backstay_core::context::{Clock, Progress};
-use backstay_core::destination::{Direction, Traffic};
 use backstay_core::run::{Phase, Problem};
 use chrono::{DateTime, Utc};
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The most problems kept in memory, for the backup's manifest.
 const KEPT_PROBLEMS: usize = 10_000;
-/// The rate is taken over so long.
-const RATE_WINDOW: Duration = Duration::from_secs(5);
-/// Below this the rate is noise.
-const RATE_MINIMUM: Duration = Duration::from_millis(400);
 
 /// Progress of one run. Counting is atomic and cheap; [`RunProgress::view`] is called by the run's ticker.
 pub(crate) struct RunProgress {
@@ -102,19 +95,9 @@ impl RunProgress {
     }
     /// Adds a destination, whose bytes are shown on their own. `limit` tells the limit that holds now.
     pub fn add_leg(&self, name: &str, limit: impl Fn() -> Option<u64> + Send + Sync + 'static) -> Arc<Leg> {
-        let leg = Arc::new(Leg {
-            name: name.to_owned(),
-            bytes: AtomicU64::new(0),
-            retrying: AtomicBool::new(false),
-            limit: Box::new(limit),
-            state: Mutex::new(LegState { word: "waiting", text: None, samples: Samples::default() }),
-        });
+        let leg = Arc::new(Leg::new(name, limit));
         locked(&self.state).legs.push(leg.clone());
         leg
-    }
-    /// A sign of life that is no progress: bytes on their way to a destination.
-    pub fn alive(&self) {
-        self.beat();
     }
     /// Says that the run is over: only from now on may it be whole.
     pub fn finish(&self) {
@@ -163,109 +146,6 @@ impl RunProgress {
     }
 }
 
-/// Counts of the last seconds.
-#[derive(Default)]
-struct Samples(VecDeque<(Instant, u64)>);
-
-impl Samples {
-    /// Takes a sample; returns bytes a second.
-    fn rate(&mut self, bytes: u64) -> u64 {
-        let now = Instant::now();
-        self.0.push_back((now, bytes));
-        while self.0.len() > 2 && self.0.front().is_some_and(|(at, _)| now - *at > RATE_WINDOW) {
-            self.0.pop_front();
-        }
-        let Some((since, before)) = self.0.front() else { return 0 };
-        let took = now - *since;
-        if took < RATE_MINIMUM {
-            return 0;
-        }
-        (bytes.saturating_sub(*before) as f64 / took.as_secs_f64()) as u64
-    }
-}
-
-/// One destination of a run, as it is shown.
-pub(crate) struct Leg {
-    name: String,
-    bytes: AtomicU64,
-    /// It waits for another try; the next byte ends that.
-    retrying: AtomicBool,
-    limit: Box<dyn Fn() -> Option<u64> + Send + Sync>,
-    state: Mutex<LegState>,
-}
-
-struct LegState {
-    word: &'static str,
-    text: Option<String>,
-    samples: Samples,
-}
-
-impl Leg {
-    /// Says that it waits for another try, and why.
-    pub fn retries(&self, text: String) {
-        self.retrying.store(true, Ordering::Relaxed);
-        self.set("retrying", Some(text));
-    }
-    /// Bytes went there.
-    fn count(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if self.retrying.swap(false, Ordering::Relaxed) {
-            self.set("writing", None);
-        }
-    }
-    /// Says how it stands: "waiting", "writing", "retrying", "checking", "done" or "failed".
-    pub fn set(&self, word: &'static str, text: Option<String>) {
-        let mut state = locked(&self.state);
-        state.word = word;
-        state.text = text;
-    }
-    fn view(&self) -> DestinationProgress {
-        let mut state = locked(&self.state);
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        let over = matches!(state.word, "done" | "failed");
-        let rate = state.samples.rate(bytes);
-        DestinationProgress {
-            name: self.name.clone(),
-            bytes,
-            // What deduplication and packing leave of it is known at the end only.
-            bytes_total: None,
-            rate: if over { 0 } else { rate },
-            state: state.word.into(),
-            text: state.text.clone(),
-            limit: (self.limit)().filter(|_| !over),
-        }
-    }
-}
-
-/// Counts the bytes that go to one destination of a run.
-pub(crate) struct LegTraffic {
-    leg: Arc<Leg>,
-    progress: Arc<RunProgress>,
-}
-
-impl LegTraffic {
-    /// Watches a destination for this run.
-    pub fn watch(leg: &Arc<Leg>, progress: &Arc<RunProgress>) -> Watch {
-        let traffic = Arc::new(Self { leg: leg.clone(), progress: progress.clone() });
-        let (leg, progress) = (leg.clone(), progress.clone());
-        let on_retry = move |error: &backstay_core::Error, pause: Duration| {
-            progress.alive();
-            leg.retries(format!("{}; another try in {} s", error.message, pause.as_secs().max(1)));
-        };
-        Watch { traffic: Some(traffic), on_retry: Some(Arc::new(on_retry)) }
-    }
-}
-
-#[async_trait]
-impl Traffic for LegTraffic {
-    async fn pass(&self, direction: Direction, bytes: usize) {
-        if direction == Direction::Up {
-            self.leg.count(bytes as u64);
-        }
-        self.progress.alive();
-    }
-}
-
 impl State {
     fn permille(&mut self, files: (u64, Option<u64>), bytes: (u64, Option<u64>)) -> Option<u32> {
         let (done, total) = match (bytes, files) {
@@ -300,6 +180,10 @@ impl Progress for RunProgress {
         state.samples = Samples::default();
         self.files.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
+        if phase == Phase::Checking {
+            // What is looked at now has been written: only now is it known how much a backup's packing left.
+            state.legs.iter().for_each(|leg| leg.written());
+        }
     }
     fn total(&self, files: Option<u64>, bytes: Option<u64>) {
         let mut state = locked(&self.state);
@@ -340,6 +224,9 @@ impl Progress for RunProgress {
         let mut state = locked(&self.state);
         self.beat();
         state.new_lines.push((at, line.to_owned()));
+    }
+    fn alive(&self) {
+        self.beat();
     }
 }
 

@@ -21,7 +21,7 @@ impl Backstay {
         })?;
         let start = RunStart {
             kind: RunKind::Prune,
-            title: format!("Free room at {}", config.name),
+            title: config.name.clone(),
             plan: None,
             server: None,
             destination: Some(config.id.clone()),
@@ -46,6 +46,9 @@ async fn run(job: Job, config: DestinationConfig) -> Result<Finish> {
     job.log(&text);
     if pruned.moved_bytes > 0 {
         job.log(format!("{} that were still needed were written anew", size_text(pruned.moved_bytes)));
+    }
+    if let Ok(place) = job.ctx.or_cancel(job.inner.place(&config)).await {
+        job.sweep(&config, place).await;
     }
     let counts = RunCounts { bytes: pruned.freed_bytes, bytes_added: pruned.moved_bytes, ..RunCounts::default() };
     Ok(Finish { counts, backup: None, result: Some(text) })

@@ -2,7 +2,7 @@
 
 use crate::backstay::Inner;
 use backstay_core::config::DestinationConfig;
-use backstay_core::layout::ArchiveFormat;
+use backstay_core::layout::{ArchiveFormat, ExportMark};
 use backstay_core::run::{Run, RunKind, RunState};
 use backstay_core::store::Store;
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, RawPath, Result, RunId};
@@ -30,6 +30,9 @@ pub(super) struct KeptFile {
     pub name: Option<String>,
     /// Its size and SHA-256, once it is whole.
     pub done: Option<(u64, String)>,
+    /// How far packing it came.
+    #[serde(default)]
+    pub packed: Option<ExportMark>,
 }
 
 impl KeptDownload {

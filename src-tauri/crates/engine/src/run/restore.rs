@@ -2,8 +2,10 @@
 
 use super::backup::Failures;
 use super::legs::being_freed;
-use super::{Finish, Job, RunStart};
+use super::thaw::one_ready;
+use super::{Finish, HeldLock, Job, RunStart};
 use crate::backstay::Inner;
+use crate::backups::copies::Copy;
 use crate::backups::spare::Copies;
 use crate::restore::{KeptPreview, RestorePart};
 use crate::words::{count_text, size_text};
@@ -33,18 +35,22 @@ impl Inner {
 }
 
 async fn run(job: Job, kept: Arc<KeptPreview>) -> Result<Finish> {
+    // Before the server is connected to: bringing a copy back may take hours.
+    job.phase(Phase::Opening);
+    let (copies, _locks) = copies_of(&job, &kept)?;
+    one_ready(&job, &copies).await?;
     job.phase(Phase::Connecting);
     job.progress_current(&kept.server.name);
     let host = job.ctx.or_cancel(job.inner.connect(&kept.server)).await?;
     job.log(format!("Connected to {} {}", kept.server.name, host.route()));
     job.log(&kept.shown.sentence);
-    let result = on_host(&job, &kept, host.as_ref()).await;
+    let result = on_host(&job, &kept, host.as_ref(), &job.copies(copies)).await;
     host.close().await;
     result
 }
 
-async fn on_host(job: &Job, kept: &KeptPreview, host: &dyn Host) -> Result<Finish> {
-    job.phase(Phase::Opening);
+/// Returns the copies to read, and keeps their destinations from being pruned meanwhile.
+fn copies_of(job: &Job, kept: &KeptPreview) -> Result<(Vec<Copy>, Vec<HeldLock>)> {
     let mut found = job.inner.copies(&kept.backup.record.id)?;
     // The copy the preview was made from comes first; they all hold the same.
     found.sort_by_key(|copy| copy.config.id != kept.destination.id);
@@ -52,13 +58,16 @@ async fn on_host(job: &Job, kept: &KeptPreview, host: &dyn Host) -> Result<Finis
     for copy in &found {
         locks.push(job.inner.locks.use_destination(&copy.config.id)?.ok_or_else(|| being_freed(&copy.config))?);
     }
-    let copies = job.copies(found);
+    Ok((found, locks))
+}
+
+async fn on_host(job: &Job, kept: &KeptPreview, host: &dyn Host, copies: &Copies) -> Result<Finish> {
     job.phase(Phase::Restoring);
     let mut sum = RestoreReport::default();
     let mut failures = Failures::new(kept.parts.len());
     for part in &kept.parts {
         job.ctx.check()?;
-        match restore_part(job, host, &copies, part).await {
+        match restore_part(job, host, copies, part).await {
             Ok(report) => {
                 sum.files += report.files;
                 sum.bytes += report.bytes;

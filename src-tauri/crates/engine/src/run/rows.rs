@@ -3,7 +3,7 @@
 use crate::backstay::{Backstay, Inner};
 use crate::words::{millis, parse_run_kind, problem_row, run_kind_word, run_state_word, stored_error};
 use backstay_contract::{LogLine, ProblemPage, RunDetail, RunFilter, RunPage, RunRow};
-use backstay_core::run::{Run, RunKind, RunState};
+use backstay_core::run::{ProblemKind, Run, RunKind, RunState};
 use backstay_core::store::RunQuery;
 use backstay_core::{ErrorClass, Result, RunId};
 
@@ -11,6 +11,7 @@ impl Inner {
     /// Returns a run's row, with its live progress if it is one of ours.
     pub(crate) fn run_row(&self, run: &Run) -> RunRow {
         let server_name = run.server.as_ref().and_then(|id| self.store.server(id).ok()).map(|server| server.name);
+        let live = self.registry.get(&run.id);
         RunRow {
             id: run.id.to_string(),
             kind: run_kind_word(run.kind).into(),
@@ -30,7 +31,8 @@ impl Inner {
             bytes_read: run.counts.bytes_read,
             bytes_added: run.counts.bytes_added,
             result: run.result.clone(),
-            progress: self.registry.get(&run.id).map(|live| live.progress.view()),
+            elsewhere: live.is_none() && !run.state.is_over(),
+            progress: live.map(|live| live.progress.view()),
             resumable: self.is_resumable(run),
         }
     }
@@ -65,7 +67,10 @@ impl Backstay {
             files_changed: run.counts.files_changed,
             files_deleted: run.counts.files_deleted,
             log: log.into_iter().map(|(at, text)| LogLine { at: millis(at), text }).collect(),
-            next: next_step(&run, self.inner.is_resumable(&run)),
+            next: match self.inner.only_copies_lack(&run)? {
+                true => None,
+                false => next_step(&run, self.inner.is_resumable(&run)),
+            },
         })
     }
 
@@ -73,6 +78,21 @@ impl Backstay {
     pub async fn run_problems(&self, id: &str, text: &str, offset: u64, limit: u64) -> Result<ProblemPage> {
         let page = self.inner.store.problems(&RunId::from(id), text, offset, limit.clamp(1, 1000))?;
         Ok(ProblemPage { rows: page.rows.iter().map(problem_row).collect(), total: page.total })
+    }
+
+    /// Counts the runs this process works on, and those that wait here. What another process of this home runs, such as
+    /// the command line's, goes on without us.
+    pub fn own_runs(&self) -> usize {
+        self.inner.registry.ids().len()
+    }
+
+    /// Cancels the runs of this process, and no other's.
+    pub async fn cancel_own_runs(&self) {
+        for id in self.inner.registry.ids() {
+            if let Err(error) = self.cancel_run(id.as_str()).await {
+                tracing::warn!(run = id.as_str(), %error, "a run was not cancelled");
+            }
+        }
     }
 
     /// Cancels a run; one that is over already stays as it is.
@@ -89,6 +109,20 @@ impl Backstay {
             None => self.inner.sweep_interrupted()?,
         }
         Ok(())
+    }
+}
+
+impl Inner {
+    /// Tells whether nothing is wrong with what a backup read: all that is amiss are copies that did not get somewhere.
+    /// What to do about these is said where they are named.
+    fn only_copies_lack(&self, run: &Run) -> Result<bool> {
+        if (run.kind, run.state) != (RunKind::Backup, RunState::DoneWithProblems) {
+            return Ok(false);
+        }
+        let places: Vec<String> = self.store.destinations()?.into_iter().map(|place| place.name).collect();
+        let mut named = self.store.problems(&run.id, "", 0, 1000)?.rows;
+        named.retain(|problem| problem.kind.spoils_outcome());
+        Ok(named.iter().all(|problem| problem.kind == ProblemKind::Other && places.contains(&problem.subject)))
     }
 }
 

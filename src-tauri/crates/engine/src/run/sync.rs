@@ -1,13 +1,14 @@
 //! A sync run: what a destination lacks of its plans' backups comes from the other copies, without the servers.
 
+use super::leg::LegTraffic;
 use super::legs::{being_freed, copy_backups};
-use super::progress::LegTraffic;
+use super::thaw::rest;
 use super::{Finish, Job, RunStart};
 use crate::backstay::Backstay;
-use crate::backups::copies::Copy;
+use crate::backups::copies::frozen;
 use crate::words::{count_text, size_text};
-use backstay_core::config::{DestinationConfig, Place};
-use backstay_core::destination::Destination;
+use backstay_core::config::DestinationConfig;
+use backstay_core::destination::{Availability, Destination};
 use backstay_core::layout::Layout;
 use backstay_core::run::{Phase, Problem, ProblemKind, RunCounts, RunKind};
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, Result};
@@ -19,6 +20,14 @@ struct Share {
     from: DestinationConfig,
     archives: bool,
     ids: Vec<BackupId>,
+}
+
+/// Where what is lacking can come from now.
+#[derive(Default)]
+struct Sources {
+    shares: BTreeMap<(DestinationId, bool), Share>,
+    /// Who is bringing back what nobody has at hand.
+    thawing: BTreeSet<String>,
 }
 
 struct Sync {
@@ -35,7 +44,7 @@ impl Backstay {
         })?;
         let start = RunStart {
             kind: RunKind::Sync,
-            title: format!("Sync {}", to.name),
+            title: to.name.clone(),
             plan: None,
             server: None,
             destination: Some(to.id.clone()),
@@ -54,13 +63,15 @@ impl Sync {
         let _lock = job.inner.locks.use_destination(&self.to.id)?.ok_or_else(|| being_freed(&self.to))?;
         let (inner, id) = (job.inner.clone(), self.to.id.clone());
         let shown = job.progress.add_leg(&self.to.name, move || inner.limiters.limit_now(&id));
-        let result = async {
+        let filled = async {
             let watch = LegTraffic::watch(&shown, &job.progress);
             let place = job.ctx.or_cancel(job.inner.open_place(&self.to, watch)).await?;
             shown.set("writing", None);
-            self.fill(&job, place).await
+            let filled = self.fill(&job.copying_to(&shown), place.clone()).await?;
+            job.sweep(&self.to, place).await;
+            Ok(filled)
         };
-        let result = result.await;
+        let result: Result<Finish> = filled.await;
         match &result {
             Ok(_) => shown.set("done", None),
             Err(error) => shown.set("failed", Some(error.message.clone())),
@@ -69,18 +80,23 @@ impl Sync {
     }
 
     async fn fill(&self, job: &Job, place: Arc<dyn Destination>) -> Result<Finish> {
+        // First of all: a damaged list of backups could not even be read.
+        let mended = super::mend::mend(job, &self.to, &place).await?;
         self.reread(job).await?;
         let lacking = self.lacking(job)?;
         let mut open: BTreeSet<BackupId> = lacking.iter().cloned().collect();
         let mut failed: HashSet<DestinationId> = HashSet::new();
-        let mut last = None;
+        let (mut last, mut looks) = (None, 0);
         // Each round leaves out the places that failed; what they were to give comes from the next that has it.
         loop {
-            let shares = self.shares(job, &open, &failed)?;
-            if shares.is_empty() {
-                break;
+            let sources = self.sources(job, &open, &mut failed, &mut last).await?;
+            if sources.shares.is_empty() {
+                let Some(name) = sources.thawing.first() else { break };
+                looks += 1;
+                rest(job, name, looks).await?;
+                continue;
             }
-            for share in shares {
+            for share in sources.shares.into_values() {
                 job.ctx.check()?;
                 match self.take(job, &share, place.clone()).await {
                     Ok(copied) => {
@@ -92,7 +108,7 @@ impl Sync {
                     }
                     Err(error) if error.is_cancelled() => return Err(error),
                     // What is wrong here is wrong whatever it is filled from.
-                    Err(error) if is_own(&error, &self.to, job) => return Err(error),
+                    Err(error) if is_own(&error, place.as_ref()) => return Err(error),
                     Err(error) => {
                         job.log(format!("{} was not used any further: {}", share.from.name, error.message));
                         failed.insert(share.from.id.clone());
@@ -104,12 +120,13 @@ impl Sync {
         if !self.check_level(job, place).await? && lacking.is_empty() {
             job.log("Objects that were lost there were brought back");
         }
+        job.keep_locks(&self.to).await;
         let copied = lacking.len() - open.len();
         if copied == 0 && !open.is_empty() {
             return Err(last.unwrap_or_else(|| nowhere(&self.to)));
         }
         for id in &open {
-            let reason = last.as_ref().map_or_else(|| nowhere(&self.to).message, |error| error.message.clone());
+            let reason = last.as_ref().map_or_else(|| nowhere(&self.to).message, reason_of);
             job.problem(Problem {
                 kind: ProblemKind::Other,
                 item: String::new(),
@@ -117,14 +134,19 @@ impl Sync {
                 reason: format!("It could not be copied: {reason}"),
             });
         }
-        Ok(self.finish(job, copied as u64))
+        Ok(self.finish(job, copied as u64, mended))
     }
 
-    fn finish(&self, job: &Job, copied: u64) -> Finish {
+    fn finish(&self, job: &Job, copied: u64, mended: u64) -> Finish {
         let (_, bytes) = job.progress.done();
-        let text = match copied {
-            0 => format!("{} has everything", self.to.name),
-            _ => format!("{} copied to {}", count_text(copied, "backup", "backups"), self.to.name),
+        let copied = (copied > 0).then(|| format!("{} copied to", count_text(copied, "backup", "backups")));
+        let mended =
+            (mended > 0).then(|| format!("{} mended at", count_text(mended, "damaged object", "damaged objects")));
+        let done: Vec<String> = copied.into_iter().chain(mended).collect();
+        let text = match done.is_empty() {
+            true if job.progress.spoiling() > 0 => format!("{} is not whole", self.to.name),
+            true => format!("{} has everything", self.to.name),
+            false => format!("{} {}", done.join(", "), self.to.name),
         };
         let text = if bytes > 0 { format!("{text}, {}", size_text(bytes)) } else { text };
         job.log(&text);
@@ -148,26 +170,47 @@ impl Sync {
         Ok(ids)
     }
 
-    /// Says which backups come from where: each from the nearest place that has it.
-    fn shares(&self, job: &Job, open: &BTreeSet<BackupId>, failed: &HashSet<DestinationId>) -> Result<Vec<Share>> {
-        let mut shares: BTreeMap<(DestinationId, bool), Share> = BTreeMap::new();
+    /// Says which backups come from where: each from the nearest place that has it at hand.
+    async fn sources(
+        &self,
+        job: &Job,
+        open: &BTreeSet<BackupId>,
+        failed: &mut HashSet<DestinationId>,
+        last: &mut Option<Error>,
+    ) -> Result<Sources> {
+        let mut sources = Sources::default();
         for id in open {
-            let copies = job.inner.copies(id)?;
-            let usable = |copy: &&Copy| {
-                copy.config.id != self.to.id
-                    && !failed.contains(&copy.config.id)
-                    && (copy.known.record.archive.is_some() || copy.config.vault_id == self.to.vault_id)
-            };
-            let Some(copy) = copies.iter().find(usable) else { continue };
-            let archives = copy.known.record.archive.is_some();
-            let share = shares.entry((copy.config.id.clone(), archives)).or_insert_with(|| Share {
-                from: copy.config.clone(),
-                archives,
-                ids: Vec::new(),
-            });
-            share.ids.push(id.clone());
+            let mut thaws = None;
+            for copy in job.inner.copies(id)? {
+                let archives = copy.known.record.archive.is_some();
+                let fits = archives || copy.config.vault_id == self.to.vault_id;
+                if copy.config.id == self.to.id || failed.contains(&copy.config.id) || !fits {
+                    continue;
+                }
+                match job.ctx.or_cancel(job.inner.state_of(&copy)).await {
+                    Ok(Availability::Ready) => {
+                        let from = copy.config;
+                        let share = sources.shares.entry((from.id.clone(), archives));
+                        share.or_insert_with(|| Share { from, archives, ids: Vec::new() }).ids.push(id.clone());
+                        thaws = None;
+                        break;
+                    }
+                    Ok(Availability::Thawing) => _ = thaws.get_or_insert(copy.config.name),
+                    // Bringing it back costs money: that is for the user to ask for.
+                    Ok(Availability::Frozen) => *last = Some(frozen(&copy)),
+                    Err(error) if error.is_cancelled() => return Err(error),
+                    Err(error) => {
+                        // One that is lost says nothing of the others there.
+                        if error.class != ErrorClass::Missing {
+                            failed.insert(copy.config.id);
+                        }
+                        *last = Some(error);
+                    }
+                }
+            }
+            sources.thawing.extend(thaws);
         }
-        Ok(shares.into_values().collect())
+        Ok(sources)
     }
 
     async fn take(&self, job: &Job, share: &Share, place: Arc<dyn Destination>) -> Result<Vec<BackupId>> {
@@ -189,12 +232,7 @@ impl Sync {
     /// Brings objects of a vault back that were lost here, though the backups they belong to are in the list. Returns
     /// whether nothing was lost.
     async fn check_level(&self, job: &Job, place: Arc<dyn Destination>) -> Result<bool> {
-        if self.to.vault_id.is_empty() {
-            return Ok(true);
-        }
-        let mut others = job.inner.store.destinations()?;
-        others.retain(|other| other.id != self.to.id && other.vault_id == self.to.vault_id);
-        others.sort_by_key(|other| !matches!(other.place, Place::Local { .. }));
+        let others = job.inner.twins_of(&self.to)?;
         let own: HashSet<BackupId> =
             job.inner.all_backups(Some(&self.to.id))?.into_iter().map(|known| known.record.id).collect();
         for other in others {
@@ -221,10 +259,17 @@ impl Sync {
     }
 }
 
-/// Tells whether an error is the destination's that is to be filled.
-fn is_own(error: &Error, to: &DestinationConfig, job: &Job) -> bool {
-    let label = job.inner.destination_label(&to.name, &to.place);
-    matches!(error.class, ErrorClass::Full | ErrorClass::Invalid) || error.message.contains(&label)
+/// Tells whether an error is the destination's that is to be filled: errors name the place they come from.
+pub(super) fn is_own(error: &Error, to: &dyn Destination) -> bool {
+    matches!(error.class, ErrorClass::Full | ErrorClass::Invalid) || error.message.contains(to.label())
+}
+
+/// Says why in one sentence or two: what is to be done belongs to it.
+fn reason_of(error: &Error) -> String {
+    match &error.hint {
+        Some(hint) => format!("{}. {hint}", error.message),
+        None => error.message.clone(),
+    }
 }
 
 fn nowhere(to: &DestinationConfig) -> Error {

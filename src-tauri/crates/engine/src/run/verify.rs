@@ -1,20 +1,23 @@
 //! A verify run: reads a backup back whole, and lets each kind look at its part.
 
-use super::download::wait_thawed;
 use super::legs::being_freed;
+use super::mend::suspects_of;
+use super::thaw::Turns;
 use super::{Finish, Job, RunStart};
 use crate::backstay::Backstay;
-use crate::backups::copies::Copy;
+use crate::backups::copies::{Copy, frozen};
 use crate::restore::{items_of, selection_of};
 use crate::words::{count_text, invalid, size_text, time_text};
 use async_trait::async_trait;
 use backstay_core::config::DestinationConfig;
 use backstay_core::context::Progress;
+use backstay_core::destination::Availability;
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::kind::ItemInput;
-use backstay_core::layout::BackupReader;
+use backstay_core::layout::{BackupReader, Suspects};
 use backstay_core::run::{Phase, Problem, ProblemKind, RunCounts, RunKind};
 use backstay_core::{BackupId, DestinationId, ErrorClass, Result};
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,20 +74,30 @@ impl Backstay {
 async fn check_destination(job: Job, config: DestinationConfig, percent: u8) -> Result<Finish> {
     job.phase(Phase::Opening);
     let _lock = job.inner.locks.use_destination(&config.id)?.ok_or_else(|| being_freed(&config))?;
+    let mut suspects = Suspects::default();
     let mut layouts = vec![job.ctx.or_cancel(job.inner.archives(&config)).await?];
     if !config.vault_id.is_empty() {
         layouts.push(job.ctx.or_cancel(job.inner.vault(&config)).await?.layout);
     }
+    let own = job.inner.all_backups(Some(&config.id))?;
+    let archives: HashSet<String> =
+        own.into_iter().filter_map(|known| known.record.archive).map(|file| file.key).collect();
     let (mut objects, mut bytes) = (0, 0);
     for layout in layouts {
         job.phase(Phase::Checking);
         let found = layout.check(&job.ctx, percent).await?;
         objects += found.objects;
         bytes += found.bytes;
+        suspects.objects.extend(found.damaged);
         for (subject, reason) in found.faults {
+            // An archive's fault is named by its key.
+            if archives.contains(&subject) {
+                suspects.objects.insert(subject.clone());
+            }
             job.problem(Problem { kind: ProblemKind::Damaged, item: String::new(), subject, reason });
         }
     }
+    job.remember_damage(&config, suspects)?;
     let text = format!("Looked at {}, read back {}", count_text(objects, "object", "objects"), size_text(bytes));
     Ok(Finish { result: Some(end_text(&job, text)), ..Finish::default() })
 }
@@ -96,24 +109,56 @@ fn end_text(job: &Job, text: String) -> String {
     }
 }
 
+/// A copy that lies frozen is as good as it was: a note, and no fault.
+fn not_read(copy: &Copy) -> Problem {
+    Problem {
+        kind: ProblemKind::Skipped,
+        item: String::new(),
+        subject: format!("copy at {}", copy.config.name),
+        reason: "It was not read back: it lies in a cold storage class. Bring it back first to have it read".into(),
+    }
+}
+
 impl Verify {
     async fn run(self, job: Job) -> Result<Finish> {
         let read = Arc::new(Read::default());
         let mut first = None;
         let mut proven = 0;
-        for copy in &self.copies {
+        let mut unread = Vec::new();
+        let mut turns = Turns::of(self.copies.clone());
+        while let Some((copy, told)) = turns.next(&job).await {
             job.ctx.check()?;
+            let copy = &copy;
             let before = job.progress.spoiling();
-            match self.check_copy(&job, copy, &read).await {
+            let checked = match told {
+                Ok(Availability::Frozen) if self.copies.len() > 1 => {
+                    job.problem(not_read(copy));
+                    unread.push(copy.config.name.clone());
+                    first.get_or_insert(frozen(copy));
+                    continue;
+                }
+                Ok(Availability::Frozen) => Err(frozen(copy)),
+                Ok(_) => self.check_copy(&job, copy, &read).await,
+                Err(error) => Err(error),
+            };
+            match checked {
                 Ok(()) if job.progress.spoiling() == before => {
                     let mut verified = copy.known.clone();
                     verified.record.verified = Some(job.ctx.clock.now());
                     job.inner.store.put_backup(&verified)?;
                     proven += 1;
                 }
-                Ok(()) => proven += 1,
-                Err(error) if error.is_cancelled() || self.copies.len() == 1 => return Err(error),
+                Ok(()) => {
+                    proven += 1;
+                    job.remember_damage(&copy.config, suspects_of(copy))?;
+                }
                 Err(error) => {
+                    if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) {
+                        job.remember_damage(&copy.config, suspects_of(copy))?;
+                    }
+                    if error.is_cancelled() || self.copies.len() == 1 {
+                        return Err(error);
+                    }
                     job.problem(Problem {
                         kind: if error.class == ErrorClass::Corrupt {
                             ProblemKind::Damaged
@@ -134,13 +179,16 @@ impl Verify {
         let (files, bytes) = (read.files.load(Ordering::Relaxed), read.bytes.load(Ordering::Relaxed));
         let text = format!("Read back {} ({})", count_text(files, "file", "files"), size_text(bytes));
         let counts = RunCounts { files, bytes, ..RunCounts::default() };
-        Ok(Finish { counts, backup: None, result: Some(end_text(&job, text)) })
+        let mut text = end_text(&job, text);
+        if !unread.is_empty() {
+            text.push_str(&format!(". Not read, as frozen: {}", unread.join(", ")));
+        }
+        Ok(Finish { counts, backup: None, result: Some(text) })
     }
 
     async fn check_copy(&self, job: &Job, copy: &Copy, read: &Arc<Read>) -> Result<()> {
         job.phase(Phase::Opening);
         let _lock = job.inner.locks.use_destination(&copy.config.id)?.ok_or_else(|| being_freed(&copy.config))?;
-        wait_thawed(job, copy).await?;
         let layout = job.ctx.or_cancel(job.inner.layout_of(copy)).await?;
         // What was read before proves nothing.
         let layout = layout.afresh().unwrap_or(layout);
@@ -176,6 +224,20 @@ impl Verify {
             job.problem(Problem { kind: ProblemKind::Damaged, item: name.clone(), subject, reason });
         }
         Ok(())
+    }
+}
+
+impl Job {
+    /// Remembers what is damaged at a destination for its next sync.
+    fn remember_damage(&self, config: &DestinationConfig, suspects: Suspects) -> Result<()> {
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        self.log(format!(
+            "Sync of {} writes anew what is damaged there, from another destination that has it",
+            config.name
+        ));
+        self.inner.add_suspects(&config.id, suspects)
     }
 }
 

@@ -53,13 +53,13 @@ impl Inner {
         }
         if has_key_file(connection) {
             // Many keys have no passphrase; a locked store must not stop those.
-            login.key_passphrase = match self.secret(SecretName::server_key_passphrase(id)).await {
+            login.key_passphrase = match self.optional_secret(SecretName::server_key_passphrase(id)).await {
                 Err(error) if error.class == ErrorClass::Locked => None,
                 other => other?,
             };
         }
         if sudo_of(connection) == Sudo::WithPassword {
-            let stored = self.secret(SecretName::server_sudo_password(id)).await?;
+            let stored = self.optional_secret(SecretName::server_sudo_password(id)).await?;
             login.sudo_password = stored.or_else(|| login.password.clone());
         }
         Ok(login)

@@ -141,6 +141,7 @@ impl Inner {
         self.store_login(&id, &draft, &connection).await?;
         let facts = locked(&self.discovered).get(&connection_key(&connection)).cloned();
         let kept = known.as_ref().filter(|k| same_machine(&k.connection, &connection)).and_then(|k| k.facts.clone());
+        let before = known.as_ref().map(|server| fingerprints(&server.connection)).unwrap_or_default();
         let server = Server {
             id,
             name,
@@ -149,7 +150,7 @@ impl Inner {
             connection,
         };
         self.store.put_server(&server)?;
-        self.pin(&server.connection)?;
+        self.pin(&server, &before)?;
         Ok(server)
     }
 
@@ -177,21 +178,29 @@ impl Inner {
         Ok(())
     }
 
-    fn pin(&self, connection: &Connection) -> Result<()> {
-        let Connection::Ssh(ssh) = connection else { return Ok(()) };
-        let own = (&ssh.host, ssh.port, &ssh.fingerprint);
-        let jumps = ssh.jumps.iter().map(|jump| (&jump.host, jump.port, &jump.fingerprint));
-        for (host, port, fingerprint) in jumps.chain(std::iter::once(own)) {
-            let Some(fingerprint) = fingerprint else { continue };
-            let accepted = self.clock.now();
-            let key = PinnedHostKey { host: host.clone(), port, fingerprint: fingerprint.clone(), accepted };
-            self.store.put_host_key(&key)?;
+    /// Pins the keys accepted for a server and its jump hosts, and says so in the audit log. Those it had `before` are
+    /// left alone: another server may have accepted a newer one for the same jump host since.
+    fn pin(&self, server: &Server, before: &[Fingerprint]) -> Result<()> {
+        for accepted in fingerprints(&server.connection) {
+            let (host, port, fingerprint) = &accepted;
+            let pinned = self.store.host_key(host, *port)?.map(|key| key.fingerprint);
+            if before.contains(&accepted) || pinned.as_ref() == Some(fingerprint) {
+                continue;
+            }
+            let earlier = before.iter().find(|(h, p, _)| (h, p) == (host, port)).map(|(.., key)| key.clone());
+            let instead = pinned.or(earlier).map(|key| format!(", instead of {key}")).unwrap_or_default();
+            self.audit("host_key.accept", &format!("{}: {host}:{port} {fingerprint}{instead}", server.name), "ok")?;
+            self.store.put_host_key(&PinnedHostKey {
+                host: host.clone(),
+                port: *port,
+                fingerprint: fingerprint.clone(),
+                accepted: self.clock.now(),
+            })?;
         }
         Ok(())
     }
 
-    /// Forgets the pinned keys of a removed server and its jump hosts, but for those another server still goes by. A
-    /// server that was set up anew is accepted again by removing and adding it.
+    /// Forgets the pinned keys of a removed server and its jump hosts, but for those another server still goes by.
     fn unpin(&self, connection: &Connection) -> Result<()> {
         let used: Vec<_> = self.store.servers()?.iter().flat_map(|server| hops(&server.connection)).collect();
         for (host, port) in hops(connection) {
@@ -214,6 +223,17 @@ impl Inner {
         }
         Ok(facts)
     }
+}
+
+/// Host, port and accepted key.
+type Fingerprint = (String, u16, String);
+
+/// Returns the keys accepted on a connection's way.
+fn fingerprints(connection: &Connection) -> Vec<Fingerprint> {
+    let Connection::Ssh(ssh) = connection else { return Vec::new() };
+    let own = (&ssh.host, ssh.port, &ssh.fingerprint);
+    let hops = ssh.jumps.iter().map(|jump| (&jump.host, jump.port, &jump.fingerprint)).chain(std::iter::once(own));
+    hops.filter_map(|(host, port, key)| Some((host.clone(), port, key.clone()?))).collect()
 }
 
 /// Returns the addresses a connection goes through, the server's own last.

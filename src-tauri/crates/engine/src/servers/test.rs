@@ -10,9 +10,16 @@ use backstay_core::host::{Command, Host, run};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::sync::Arc;
 
-/// Prints what reading a server's files needs, one "name path" a line, and the user.
-const TOOLS: &str = r#"for tool in tar find; do printf '%s %s\n' "$tool" "$(command -v "$tool" 2>/dev/null)"; done
+/// Prints where the tools that read a server's files lie and whose they are, one "name text" a line, and the user.
+const TOOLS: &str = r#"for tool in tar find; do
+  printf '%s %s\n' "$tool" "$(command -v "$tool" 2>/dev/null)"
+  printf '%s-version %s\n' "$tool" "$("$tool" --version 2>/dev/null </dev/null | head -n 1)"
+done
 printf 'user %s\n' "$(id -un 2>/dev/null)""#;
+
+/// What to do about a host key that changed.
+const CHANGED_KEY: &str = "Find out why before you go on: the server was set up anew, or someone is in between. If the new \
+     key is right, accept it where the server is changed";
 
 impl Backstay {
     /// Logs in to a server and tells step by step whether a backup could work. The host key must be known.
@@ -94,7 +101,7 @@ impl Test<'_> {
                         key.fingerprint
                     ),
                 )
-                .hint("Find out why before you go on: the server was set up anew, or someone is in between"),
+                .hint(CHANGED_KEY),
                 _ => Error::new(
                     ErrorClass::HostKeyUnknown,
                     format!("The host key of {place} is not accepted yet: {}", key.fingerprint),
@@ -151,21 +158,25 @@ impl Test<'_> {
             Err(error) => return self.fail("Find tar and find", &error),
         };
         let text = output.text();
-        let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim().to_owned();
-        let missing: Vec<_> =
-            ["tar ", "find "].into_iter().filter(|name| line(name).is_empty()).map(str::trim).collect();
-        if missing.is_empty() {
+        let Some(lacking) = lacking(&text) else {
+            let line = |name| line_of(&text, name);
             self.ok("Find tar and find", format!("{} and {}, as {}", line("tar "), line("find "), line("user ")));
             return true;
-        }
+        };
+        let hint = "Install GNU's on the server (Alpine: apk add tar findutils; Debian: apt install tar findutils)";
         if host.capabilities().files {
-            let text = format!("{} is not there: files are read one by one, which is slower", missing.join(" and "));
-            self.note("Find tar and find", &text);
+            self.steps.push(TestStep {
+                title: "Find tar and find".into(),
+                state: "note".into(),
+                text: format!(
+                    "{lacking}: files are read one by one, which is slower; extended attributes and holes in files are not \
+                     kept, hard links come back as copies, and times may be whole seconds"
+                ),
+                hint: Some(hint.into()),
+            });
             return true;
         }
-        let error = Error::new(ErrorClass::Unsupported, format!("{} is not there", missing.join(" and ")))
-            .hint(format!("Install {} on the server with its package tool", missing.join(" and ")));
-        self.fail("Find tar and find", &error)
+        self.fail("Find tar and find", &Error::new(ErrorClass::Unsupported, lacking).hint(hint))
     }
 
     async fn room(&mut self, host: &dyn Host) {
@@ -193,5 +204,69 @@ impl Test<'_> {
         };
         self.steps.push(TestStep { title: title.into(), state: "failed".into(), text, hint: error.hint.clone() });
         false
+    }
+}
+
+/// Returns the line that begins so, without its beginning.
+fn line_of<'a>(text: &'a str, name: &str) -> &'a str {
+    text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim()
+}
+
+/// Says which tools are not there or not GNU's (busybox's, BSD's), from what [`TOOLS`] printed. Only GNU's can list and pack
+/// all that a backup keeps.
+fn lacking(text: &str) -> Option<String> {
+    let tools = [("tar", "GNU tar"), ("find", "GNU findutils")];
+    let missing: Vec<_> =
+        tools.iter().map(|(tool, _)| *tool).filter(|tool| line_of(text, &format!("{tool} ")).is_empty()).collect();
+    let other: Vec<_> = tools
+        .iter()
+        .filter(|(tool, maker)| !missing.contains(tool) && !line_of(text, &format!("{tool}-version ")).contains(maker))
+        .map(|(tool, _)| *tool)
+        .collect();
+    let say = |names: Vec<&str>, one: &str, both: &str| match names.as_slice() {
+        [] => None,
+        [name] => Some(format!("{name} {one}")),
+        names => Some(format!("{} {both}", names.join(" and "))),
+    };
+    let parts = [say(missing, "is not there", "are not there"), say(other, "is not GNU's", "are not GNU's")];
+    let said: Vec<_> = parts.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_or_not_gnus_is_named() {
+        let said = |tar: &str, find: &str| lacking(&format!("{tar}\n{find}\nuser root"));
+        let gnu_tar = "tar /usr/bin/tar\ntar-version tar (GNU tar) 1.34";
+        let gnu_find = "find /usr/bin/find\nfind-version find (GNU findutils) 4.9.0";
+        let (busybox_tar, busybox_find) =
+            ("tar /bin/tar\ntar-version tar (busybox) 1.36.1", "find /bin/find\nfind-version ");
+        assert_eq!(said(gnu_tar, gnu_find), None);
+        assert_eq!(said(busybox_tar, busybox_find).unwrap(), "tar and find are not GNU's");
+        assert_eq!(said("tar /usr/bin/tar\ntar-version bsdtar 3.5.3", gnu_find).unwrap(), "tar is not GNU's");
+        assert_eq!(said("tar \ntar-version ", busybox_find).unwrap(), "tar is not there, find is not GNU's");
+        assert_eq!(said("", "").unwrap(), "tar and find are not there");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_script_tells_whose_tools_are_there() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        for (tool, script) in
+            [("tar", "echo 'tar (busybox) 1.36.1'"), ("find", "echo 'find: unrecognized: --version' >&2; exit 1")]
+        {
+            std::fs::write(folder.path().join(tool), format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(folder.path().join(tool), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let output = std::process::Command::new("sh").args(["-c", TOOLS]).env("PATH", path).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(lacking(&text).unwrap(), "tar and find are not GNU's", "{text}");
+        assert!(line_of(&text, "tar ").ends_with("/tar") && !line_of(&text, "user ").is_empty(), "{text}");
     }
 }

@@ -51,7 +51,7 @@ fn tried(verb: &str, path: &RawPath) -> String {
 }
 
 #[cfg(unix)]
-fn local(path: &RawPath) -> Result<PathBuf> {
+pub(super) fn local(path: &RawPath) -> Result<PathBuf> {
     use std::os::unix::ffi::OsStrExt;
     absolute(path)?;
     Ok(PathBuf::from(std::ffi::OsStr::from_bytes(path.as_bytes())))
@@ -59,7 +59,7 @@ fn local(path: &RawPath) -> Result<PathBuf> {
 
 /// On Windows `/C:/Users` means `C:\Users`.
 #[cfg(not(unix))]
-fn local(path: &RawPath) -> Result<PathBuf> {
+pub(super) fn local(path: &RawPath) -> Result<PathBuf> {
     absolute(path)?;
     let text = std::str::from_utf8(path.as_bytes())
         .map_err(|_| Error::new(ErrorClass::Invalid, format!("{}: the name is not UTF-8", tried("use", path))))?;
@@ -261,11 +261,18 @@ pub fn remove(path: &RawPath) -> Result<()> {
     })
 }
 
-/// Returns the room of the file system a path lies on.
+/// Returns the room of the file system a path lies on, or would lie on.
 #[cfg(unix)]
 pub fn space(path: &RawPath) -> Result<Space> {
-    let found = rustix::fs::statvfs(&local(path)?)
-        .map_err(|e| Error::io(tried("measure the room at", path), io::Error::from(e)))?;
+    let place = local(path)?;
+    let mut found = Err(rustix::io::Errno::NOENT);
+    for at in place.ancestors().take_while(|at| !at.as_os_str().is_empty()) {
+        found = rustix::fs::statvfs(at);
+        if !matches!(found, Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR)) {
+            break;
+        }
+    }
+    let found = found.map_err(|e| Error::io(tried("measure the room at", path), io::Error::from(e)))?;
     let block = found.f_frsize.max(1);
     Ok(Space { total_bytes: found.f_blocks.saturating_mul(block), free_bytes: found.f_bavail.saturating_mul(block) })
 }

@@ -3,6 +3,7 @@
 //! An own client because names must stay raw bytes: russh-sftp turns names that are not UTF-8 into others. See
 //! `docs/adr` for the decision.
 
+pub mod attributes;
 mod remote;
 mod remote_file;
 mod session;

@@ -228,6 +228,9 @@ impl RemoteFiles for ArcLanes {
         let payload = Payload::default().bytes(wire_path(path));
         self.0.ask_ok(kind::REMOVE, payload).await.map_err(failed(self.0.tried("remove", path)))
     }
+    async fn sha256(&self, path: &RawPath) -> Result<Option<String>> {
+        self.0.opener.sha256(path).await
+    }
     async fn space(&self, path: &RawPath) -> Result<Space> {
         let tried = self.0.tried("measure the room at", path);
         let asked = async {

@@ -103,6 +103,9 @@ impl SftpSession {
         let greeted = tokio::time::timeout(GREETING_LIMIT, greet(&mut packets, &writer)).await;
         let extensions = match greeted {
             Ok(Ok(extensions)) => extensions,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+                return Err(Error::new(ErrorClass::Offline, format!("{tried}: {}", link.lost.text())).source(error));
+            }
             Ok(Err(error)) => {
                 return Err(
                     Error::new(ErrorClass::Unsupported, format!("{tried}: what answers is not SFTP")).source(error)
@@ -263,7 +266,8 @@ pub fn broken() -> io::Error {
 
 async fn greet(packets: &mut Packets, writer: &ChannelWriteHalf<Msg>) -> io::Result<HashSet<Vec<u8>>> {
     let hello = Bytes::from_static(&[0, 0, 0, 5, kind::INIT, 0, 0, 0, 3]);
-    writer.data_bytes(hello).await.map_err(io::Error::other)?;
+    // What comes, or does not, tells why it could not be sent.
+    let _ = writer.data_bytes(hello).await;
     let mut packet = packets.next().await?;
     if packet.is_empty() {
         return Err(broken());
@@ -302,7 +306,9 @@ impl Packets {
             }
             match self.reader.wait().await {
                 Some(ChannelMsg::Data { data }) => self.buffer.extend_from_slice(&data),
-                Some(ChannelMsg::Eof | ChannelMsg::Close) | None => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Some(ChannelMsg::Eof | ChannelMsg::Close) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                // A channel nobody closed ends with its connection only.
+                None => return Err(io::ErrorKind::ConnectionReset.into()),
                 Some(_) => {}
             }
         }

@@ -335,7 +335,14 @@ pub async fn space(session: &SftpSession, path: &RawPath) -> Result<Space> {
     if !session.offers("statvfs@openssh.com") {
         return Err(Error::new(ErrorClass::Unsupported, format!("{}: the server cannot tell", tried())));
     }
-    space_of(session, path.as_bytes()).await.map_err(failed(tried))
+    let mut last = None;
+    for at in path.and_above() {
+        match space_of(session, at.as_bytes()).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => last = Some(error),
+            answer => return answer.map_err(failed(tried)),
+        }
+    }
+    Err(failed(tried)(last.unwrap_or_else(broken)))
 }
 
 /// Asks OpenSSH's extension for the room at a path.

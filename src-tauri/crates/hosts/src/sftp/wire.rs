@@ -23,6 +23,7 @@ pub mod kind {
     pub const STAT: u8 = 17;
     pub const RENAME: u8 = 18;
     pub const READLINK: u8 = 19;
+    pub const SYMLINK: u8 = 20;
     pub const STATUS: u8 = 101;
     pub const HANDLE: u8 = 102;
     pub const DATA: u8 = 103;
@@ -85,6 +86,19 @@ impl Payload {
             Some(mode) => self.u32(ATTR_PERMISSIONS).u32(mode),
             None => self.u32(0),
         }
+    }
+    /// Appends attributes that set the owner.
+    pub fn owner(self, uid: u32, gid: u32) -> Self {
+        self.u32(ATTR_UIDGID).u32(uid).u32(gid)
+    }
+    /// Appends attributes that set the times of the last read and the last change, in seconds.
+    pub fn times(self, seconds: u32) -> Self {
+        self.u32(ATTR_ACMODTIME).u32(seconds).u32(seconds)
+    }
+    /// Appends another payload.
+    pub fn and(mut self, more: Self) -> Self {
+        self.0.extend_from_slice(&more.0);
+        self
     }
 }
 

@@ -1,7 +1,7 @@
 //! Logging in: agent, key file with certificate, password, keyboard-interactive, and two of them in a row where the
 //! server asks for it.
 
-use super::link::ClientHandler;
+use super::link::{ClientHandler, LostReason};
 use crate::{ConnectOptions, HostSecrets};
 use backstay_core::config::SshAuth;
 use backstay_core::{Error, ErrorClass, Result};
@@ -12,9 +12,12 @@ use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
 use russh::{MethodKind, MethodSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Rounds of keyboard-interactive questions we answer before we call it a loop.
 const MAX_ROUNDS: usize = 8;
+/// How long the end of a connection may take to show after its log-in got no answer any more.
+const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// Who logs in, where, and how.
 pub struct Login<'a> {
@@ -28,6 +31,8 @@ pub struct Login<'a> {
     pub secrets: &'a HostSecrets,
     /// Where the agent is.
     pub options: &'a ConnectOptions,
+    /// Why the connection ended, once it has.
+    pub lost: &'a LostReason,
 }
 
 /// How an attempt ended.
@@ -54,7 +59,8 @@ impl Login<'_> {
     ///
     /// Errors: `Refused`, `WrongKey` (key file's passphrase), `Missing` (no key file, no agent), `Offline`.
     pub async fn log_in(&self, handle: &mut Handle<ClientHandler>) -> Result<()> {
-        let offers = match self.attempt(handle.authenticate_none(self.user).await)? {
+        let asked = handle.authenticate_none(self.user).await;
+        let offers = match self.attempt(handle, asked).await? {
             Attempt::Accepted => return Ok(()),
             Attempt::Refused { offers, .. } => offers,
         };
@@ -111,15 +117,30 @@ impl Login<'_> {
         if offers.is_empty() { error } else { error.detail(format!("The server takes: {}", offers.join(", "))) }
     }
 
-    fn attempt<E: std::error::Error + Send + Sync + 'static>(
+    async fn attempt<E: std::error::Error + Send + Sync + 'static>(
         &self,
+        handle: &mut Handle<ClientHandler>,
         result: std::result::Result<AuthResult, E>,
     ) -> Result<Attempt> {
-        result.map(Attempt::from).map_err(|e| {
-            self.error(ErrorClass::Offline, "the connection was lost during log-in")
-                .hint("Some servers hang up after too many wrong tries; wait a minute")
-                .source(e)
-        })
+        let attempt = result.map(Attempt::from).map_err(|e| self.line_lost().source(e))?;
+        self.unless_lost(handle, attempt).await
+    }
+
+    /// russh tells a connection that ended as a refusal that offers nothing: it must not be taken for a wrong key. Where
+    /// the server said itself why it hangs up (too many tries), it is a refusal.
+    async fn unless_lost(&self, handle: &mut Handle<ClientHandler>, attempt: Attempt) -> Result<Attempt> {
+        match &attempt {
+            Attempt::Refused { partial: false, offers } if offers.is_empty() => {}
+            _ => return Ok(attempt),
+        }
+        // Awaited and not only looked at: the reason is told at the very end. What is asked after that is an error at once.
+        let ended = tokio::time::timeout(END_LIMIT, &mut *handle).await.is_ok();
+        if ended && !self.lost.is_the_servers_word() { Err(self.line_lost()) } else { Ok(attempt) }
+    }
+
+    fn line_lost(&self) -> Error {
+        self.error(ErrorClass::Offline, "the connection was lost during log-in")
+            .hint("Some servers hang up after too many wrong tries; wait a minute")
     }
 
     async fn by_password(&self, handle: &mut Handle<ClientHandler>, offers: &MethodSet) -> Result<Attempt> {
@@ -128,7 +149,8 @@ impl Login<'_> {
         };
         let mut last = Attempt::Refused { partial: false, offers: offers.clone() };
         if offers.contains(&MethodKind::Password) {
-            last = self.attempt(handle.authenticate_password(self.user, password.expose()).await)?;
+            let asked = handle.authenticate_password(self.user, password.expose()).await;
+            last = self.attempt(handle, asked).await?;
             // A refused password is not tried again by keyboard-interactive: that would count twice towards a lock-out.
             if !matches!(last, Attempt::Refused { partial: true, .. }) {
                 return Ok(last);
@@ -142,13 +164,14 @@ impl Login<'_> {
 
     /// Answers every question that is not echoed with the password, every other with nothing.
     async fn by_questions(&self, handle: &mut Handle<ClientHandler>, password: &str) -> Result<Attempt> {
-        let lost = |e| self.error(ErrorClass::Offline, "the connection was lost during log-in").source(e);
+        let lost = |e| self.line_lost().source(e);
         let mut reply = handle.authenticate_keyboard_interactive_start(self.user, None).await.map_err(lost)?;
         for _ in 0..MAX_ROUNDS {
             match reply {
                 KeyboardInteractiveAuthResponse::Success => return Ok(Attempt::Accepted),
                 KeyboardInteractiveAuthResponse::Failure { remaining_methods, partial_success } => {
-                    return Ok(Attempt::Refused { partial: partial_success, offers: remaining_methods });
+                    let refused = Attempt::Refused { partial: partial_success, offers: remaining_methods };
+                    return self.unless_lost(handle, refused).await;
                 }
                 KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
                     let answers =
@@ -171,13 +194,14 @@ impl Login<'_> {
         let key = Arc::new(self.open_key(&file, &text)?);
         if let Some(certificate) = certificate_beside(&file) {
             let result = handle.authenticate_openssh_cert(self.user, key.clone(), certificate).await;
-            match self.attempt(result)? {
+            match self.attempt(handle, result).await? {
                 Attempt::Refused { partial: false, .. } => {}
                 done => return Ok(done),
             }
         }
         let hash = self.rsa_hash(handle, key.algorithm().is_rsa()).await?;
-        self.attempt(handle.authenticate_publickey(self.user, PrivateKeyWithHashAlg::new(key, hash)).await)
+        let asked = handle.authenticate_publickey(self.user, PrivateKeyWithHashAlg::new(key, hash)).await;
+        self.attempt(handle, asked).await
     }
 
     fn open_key(&self, file: &Path, text: &str) -> Result<russh::keys::PrivateKey> {
@@ -219,7 +243,7 @@ impl Login<'_> {
         match handle.best_supported_rsa_hash().await {
             Ok(Some(best)) => Ok(best),
             Ok(None) => Ok(Some(HashAlg::Sha256)),
-            Err(e) => Err(self.error(ErrorClass::Offline, "the connection was lost during log-in").source(e)),
+            Err(e) => Err(self.line_lost().source(e)),
         }
     }
 
@@ -251,12 +275,11 @@ impl Login<'_> {
                     handle.authenticate_certificate_with(self.user, certificate, hash, &mut agent).await
                 }
             };
-            match result {
-                Ok(result) => last = result.into(),
-                // The agent would not sign with this one (locked, or the user said no): the next may do.
-                Err(russh::AgentAuthError::Key(_)) => continue,
-                Err(error) => last = self.attempt(Err(error))?,
+            // The agent would not sign with this one (locked, or the user said no): the next may do.
+            if matches!(result, Err(russh::AgentAuthError::Key(_))) {
+                continue;
             }
+            last = self.attempt(handle, result).await?;
             if !matches!(last, Attempt::Refused { partial: false, .. }) || handle.is_closed() {
                 break;
             }

@@ -40,16 +40,27 @@ pub struct Link {
 
 /// Why a connection ended, filled in when it does.
 #[derive(Clone, Default)]
-pub struct LostReason(Arc<Mutex<Option<String>>>);
+pub struct LostReason(Arc<Mutex<Option<Lost>>>);
+
+#[derive(Clone)]
+struct Lost {
+    text: String,
+    /// The server said it itself.
+    servers_word: bool,
+}
 
 impl LostReason {
     /// Returns the reason, in words.
     pub fn text(&self) -> String {
         let reason = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        reason.unwrap_or_else(|| "the connection was lost".to_owned())
+        reason.map_or_else(|| "the connection was lost".to_owned(), |reason| reason.text)
     }
-    fn set(&self, text: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+    /// Tells whether the server ended the connection, and said so.
+    pub fn is_the_servers_word(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|reason| reason.servers_word)
+    }
+    fn set(&self, text: String, servers_word: bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(Lost { text, servers_word });
     }
 }
 
@@ -71,7 +82,8 @@ impl client::Handler for ClientHandler {
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> std::result::Result<(), russh::Error> {
-        self.lost.set(match reason {
+        let servers_word = matches!(reason, DisconnectReason::ReceivedDisconnect(_));
+        let text = match reason {
             DisconnectReason::ReceivedDisconnect(said) => {
                 format!("the server ended the connection: {}", said.message.trim())
             }
@@ -79,7 +91,8 @@ impl client::Handler for ClientHandler {
                 "the server gave no sign of life any more".to_owned()
             }
             DisconnectReason::Error(error) => format!("the connection was lost ({error})"),
-        });
+        };
+        self.lost.set(text, servers_word);
         Ok(())
     }
 }
@@ -134,7 +147,7 @@ pub async fn open(
             return Err(error);
         }
         let mut handle = handle.ok_or_else(|| Error::new(ErrorClass::Internal, "A trusted key was refused"))?;
-        log_in(&hop, &mut handle, secrets, options).await?;
+        log_in(&hop, &mut handle, &reason, secrets, options).await?;
         lost = reason;
         through.push(handle);
     }
@@ -153,11 +166,11 @@ pub async fn probe(
     let mut through: Vec<Handle<ClientHandler>> = Vec::new();
     let mut keys = Vec::new();
     for (at, hop) in hops.iter().enumerate() {
-        let (handle, key, _) = meet(hop, through.last(), &pins, options).await?;
+        let (handle, key, lost) = meet(hop, through.last(), &pins, options).await?;
         keys.push(key);
         let Some(mut handle) = handle else { break };
         if at + 1 < hops.len() {
-            log_in(hop, &mut handle, secrets, options).await?;
+            log_in(hop, &mut handle, &lost, secrets, options).await?;
             through.push(handle);
         }
     }
@@ -167,10 +180,11 @@ pub async fn probe(
 async fn log_in(
     hop: &Hop<'_>,
     handle: &mut Handle<ClientHandler>,
+    lost: &LostReason,
     secrets: &HostSecrets,
     options: &ConnectOptions,
 ) -> Result<()> {
-    let login = Login { server: &hop.name, user: hop.user, auth: hop.auth, secrets, options };
+    let login = Login { server: &hop.name, user: hop.user, auth: hop.auth, secrets, options, lost };
     tokio::time::timeout(LOG_IN_LIMIT, login.log_in(handle)).await.map_err(|_| {
         Error::new(
             ErrorClass::TimedOut,

@@ -49,15 +49,15 @@ impl Marker {
         Some(at + word.len() + line_end + 1)
     }
 
-    /// Looks for the marker in all that a command prints.
-    pub async fn find_in(&self, mut process: Process) -> Found {
+    /// Looks for the marker in all that a command prints. What breaks off is an error: nothing is known of such an account.
+    pub async fn find_in(&self, mut process: Process) -> io::Result<Found> {
         let mut said = Vec::new();
-        let _ = (&mut process.stdout).take(NOISE_LIMIT as u64).read_to_end(&mut said).await;
-        match self.end_in(&said) {
+        (&mut process.stdout).take(NOISE_LIMIT as u64).read_to_end(&mut said).await?;
+        Ok(match self.end_in(&said) {
             Some(end) if end == self.0.len() + 1 => Found::First,
             Some(_) => Found::AfterNoise,
             None => Found::Not(String::from_utf8_lossy(&said).trim().to_owned()),
-        }
+        })
     }
 
     /// Returns the process with everything up to the marker taken from its output.

@@ -5,15 +5,15 @@ pub mod config;
 mod known_hosts;
 pub mod link;
 mod marker;
-mod process;
+pub mod process;
 pub mod trust;
 
-use crate::sftp::{SftpSession, session_files, start_sftp_on};
-use crate::{ConnectOptions, HostSecrets, shell_files};
+use crate::sftp::{SftpSession, attributes, session_files, start_sftp_on};
+use crate::{ConnectOptions, HostSecrets, shell_attributes, shell_files};
 use async_trait::async_trait;
 use backstay_core::config::SshConnection;
 use backstay_core::entry::{ByteStream, Entry};
-use backstay_core::host::{Command, Host, HostCapabilities, HostKeyPins, Process, Space};
+use backstay_core::host::{Attribute, Command, Host, HostCapabilities, HostKeyPins, Process, Space};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use link::Link;
 use marker::Marker;
@@ -81,7 +81,8 @@ impl Ssh {
         let marker = Marker::new();
         let probe = tokio::time::timeout(self.options.connect_timeout.max(Duration::from_secs(10)), async {
             let process = self.start_line(&marker.command(b""), "look at the account".into()).await?;
-            Ok::<_, Error>(marker.find_in(process).await)
+            let lost = |error| Error::io(format!("Cannot look at the account on {}", self.label), error);
+            marker.find_in(process).await.map_err(lost)
         });
         let told = probe.await.map_err(|_| {
             Error::new(
@@ -310,6 +311,18 @@ impl Host for Ssh {
             return session_files::make_dir(&*self.sftp().await?, path).await;
         }
         shell_files::make_dir(self, path).await
+    }
+    async fn make_link(&self, path: &RawPath, target: &[u8]) -> Result<()> {
+        if self.is_sftp_only() {
+            return attributes::make_link(&*self.sftp().await?, path, target).await;
+        }
+        shell_attributes::make_link(self, path, target).await
+    }
+    async fn set_attributes(&self, entries: &[Entry]) -> Result<Vec<(RawPath, Attribute)>> {
+        if self.is_sftp_only() {
+            return attributes::set_attributes(&*self.sftp().await?, entries).await;
+        }
+        shell_attributes::set_attributes(self, entries).await
     }
     async fn remove(&self, path: &RawPath) -> Result<()> {
         if self.is_sftp_only() {

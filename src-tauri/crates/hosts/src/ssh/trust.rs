@@ -70,7 +70,8 @@ impl HostKey {
                 )
                 .hint(
                     "Somebody may be listening in, or the server was set up anew. Nothing was sent. Ask whoever runs \
-                     the server; if the new key is right, accept it in the server's settings",
+                     the server; if the new key is right, accept it where the server is changed (on the command line: \
+                     server change NAME --fingerprint SHA256:...)",
                 ),
             ),
         }

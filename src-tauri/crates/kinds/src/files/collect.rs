@@ -2,6 +2,7 @@
 
 use super::fetch::Fetcher;
 use super::listing::{self, Walk};
+use super::owners;
 use super::settings::Settings;
 use super::{nothing_there, require_files, walk};
 use crate::gnu::{Complaint, Tools};
@@ -75,6 +76,7 @@ async fn list(
         let mut seen = HashSet::new();
         entries.retain(|entry| seen.insert(entry.path.clone()));
     }
+    owners::name(host, entries.iter_mut()).await?;
     Ok(entries)
 }
 

@@ -1,6 +1,7 @@
 //! Planning a restore: the backup's listing against what is at the target.
 
 use super::listing::{self, Walk};
+use super::owners;
 use super::settings::Settings;
 use crate::gnu::Tools;
 use backstay_core::entry::{Entry, EntryType};
@@ -23,11 +24,7 @@ pub(super) async fn plan(
     let tools = Tools::probe(host).await?;
     let mut plan = RestorePlan::default();
     let wanted = wanted(settings, listing, options)?;
-    let targets: Vec<RawPath> = wanted.iter().map(|(_, target)| target.clone()).collect();
-    let above = listing::folders_above(&targets);
-    let mut there = look_at(ctx, host, &tools, &above, &mut plan).await?;
-    warn_of_links(&there, &mut plan);
-    there.extend(look_at(ctx, host, &tools, &targets, &mut plan).await?);
+    let there = look_at_targets(ctx, host, &tools, &wanted, &mut plan).await?;
 
     let mut comparison = Comparison { item, settings, options, there: &there, changes: Vec::new(), kept: Vec::new() };
     for (entry, target) in &wanted {
@@ -43,6 +40,34 @@ pub(super) async fn plan(
     plan.changes = changes;
     add_notes(host, &tools, &mut plan);
     Ok(plan)
+}
+
+/// Returns what is at the targets and at the folders above them. Folders are asked for first: in those that are not
+/// there nothing else is, which spares a restore into a new place one question for each file.
+async fn look_at_targets(
+    ctx: &RunContext,
+    host: &dyn Host,
+    tools: &Tools,
+    wanted: &[(&Entry, RawPath)],
+    plan: &mut RestorePlan,
+) -> Result<HashMap<RawPath, Entry>> {
+    let targets: Vec<RawPath> = wanted.iter().map(|(_, target)| target.clone()).collect();
+    let above = listing::folders_above(&targets);
+    let folders = wanted.iter().filter(|(entry, _)| entry.is_dir()).map(|(_, target)| target);
+    let folders: Vec<RawPath> = above.iter().chain(folders).cloned().collect();
+    let mut there = look_at(ctx, host, tools, &folders, plan).await?;
+    warn_of_links(above.iter().filter_map(|folder| there.get(folder)), plan);
+    let others = wanted.iter().filter(|(entry, target)| {
+        !entry.is_dir() && target.parent().is_none_or(|folder| folder.is_root() || there.contains_key(&folder))
+    });
+    let others: Vec<RawPath> = others.map(|(_, target)| target.clone()).collect();
+    there.extend(look_at(ctx, host, tools, &others, plan).await?);
+    if !tools.find.is_empty() {
+        // The owners of the folders above are compared with nothing.
+        let targets: HashSet<&RawPath> = targets.iter().collect();
+        owners::name(host, there.values_mut().filter(|entry| targets.contains(&entry.path))).await?;
+    }
+    Ok(there)
 }
 
 /// Returns the entries to bring back, each with its target. Sockets are none of them.
@@ -226,8 +251,8 @@ fn add_touched_folders(item: &str, changes: &mut Vec<Change>, kept: &[(RawPath, 
     }
 }
 
-fn warn_of_links(above: &HashMap<RawPath, Entry>, plan: &mut RestorePlan) {
-    for entry in above.values() {
+fn warn_of_links<'a>(above: impl Iterator<Item = &'a Entry>, plan: &mut RestorePlan) {
+    for entry in above {
         if let EntryType::Symlink(to) = &entry.kind {
             let to = backstay_core::path::escape(to);
             plan.warnings.push(format!(
@@ -240,7 +265,8 @@ fn warn_of_links(above: &HashMap<RawPath, Entry>, plan: &mut RestorePlan) {
 
 fn add_notes(host: &dyn Host, tools: &Tools, plan: &mut RestorePlan) {
     if tools.tar.is_empty() {
-        let why = "GNU tar is not there: owners, times, links and extended attributes will not be restored";
+        let why = "GNU tar is not there: hard links become copies; pipes, devices and extended attributes will not be \
+                   restored, and times may be whole seconds only";
         plan.warnings.push(why.into());
     } else {
         plan.facts.push(tools.tar.clone());
@@ -250,7 +276,8 @@ fn add_notes(host: &dyn Host, tools: &Tools, plan: &mut RestorePlan) {
     }
 }
 
-/// Returns what is at these paths. A path that is not there is simply not among them.
+/// Returns what is at these paths, its owners by number where `find` lists it. A path that is not there is simply not
+/// among them.
 pub(super) async fn look_at(
     ctx: &RunContext,
     host: &dyn Host,
@@ -273,6 +300,7 @@ pub(super) async fn look_at(
     }
     for path in paths {
         ctx.check()?;
+        ctx.progress.alive();
         match host.stat(path).await {
             Ok(entry) => drop(there.insert(path.clone(), entry)),
             Err(error) if error.class == ErrorClass::Missing => {}
@@ -303,6 +331,7 @@ async fn look_below(
     let mut found = Vec::new();
     while let Some(folder) = open.pop() {
         ctx.check()?;
+        ctx.progress.alive();
         match host.list(&folder).await {
             Ok(entries) => {
                 open.extend(entries.iter().filter(|e| e.is_dir()).map(|e| e.path.clone()));

@@ -126,7 +126,7 @@ impl Fetcher<'_> {
         if let Err(error) = received {
             return Err(self.why_it_ended(error, control.as_mut(), errors).await);
         }
-        let status = control.wait().await?;
+        let status = self.ctx.while_it_runs(control.wait()).await?;
         feed.abort();
         let text = errors.await.unwrap_or_default();
         self.explain(batch, &missing, status, &text, sink).await?;

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Every field of one entry. NUL cannot be part of any of them, so no name can break the listing.
-const FORMAT: &str = r"%y\0%m\0%U\0%G\0%u\0%g\0%s\0%T@\0%C@\0%D\0%i\0%n\0%p\0%l\0";
-const FIELDS: usize = 14;
+const FORMAT: &str = r"%y\0%m\0%U\0%G\0%s\0%T@\0%C@\0%D\0%i\0%n\0%p\0%l\0";
+const FIELDS: usize = 12;
 
 /// File systems that show the kernel's inner state; their mount points are kept, what is in them is not data.
 const PSEUDO: [&str; 20] = [
@@ -35,7 +35,7 @@ const PSEUDO: [&str; 20] = [
     "efivarfs",
 ];
 
-/// What a listing found. Paths are absolute.
+/// What a listing found. Paths are absolute, owners have no names yet: see [`super::owners::name`].
 #[derive(Default)]
 pub(super) struct Found {
     /// The entries, in the order find met them.
@@ -99,13 +99,14 @@ async fn list(ctx: &RunContext, host: &dyn Host, command: Command, names: Vec<u8
     let mut buffer = vec![0; 256 << 10];
     loop {
         ctx.check()?;
-        let read = stdout.read(&mut buffer).await.map_err(|e| Error::io(tried(), e))?;
+        let read = ctx.while_it_runs(stdout.read(&mut buffer)).await.map_err(|e| Error::io(tried(), e))?;
         if read == 0 {
             break;
         }
+        ctx.progress.alive();
         parser.push(&buffer[..read], &mut found.entries);
     }
-    let status = control.wait().await?;
+    let status = ctx.while_it_runs(control.wait()).await?;
     let _ = feed.await;
     let text = errors.await.unwrap_or_default();
     found.complaints = text.lines().filter(|l| !l.is_empty()).map(gnu::find_complaint).collect();
@@ -153,15 +154,14 @@ impl Parser {
     }
 }
 
-/// Makes an entry of find's fields; `None` for what is neither file, folder, link nor special file.
+/// Makes an entry of find's fields, its owners as numbers; `None` for what is neither file, folder, link nor special file.
 fn entry(fields: &[&[u8]; FIELDS]) -> Option<Entry> {
     let text = |at: usize| std::str::from_utf8(fields[at]).unwrap_or_default();
     let number = |at: usize| text(at).parse::<u64>().unwrap_or_default();
-    let name = |at: usize, id: &str| (!text(at).is_empty() && text(at) != id).then(|| text(at).to_owned());
     let kind = match fields[0] {
         b"f" => EntryType::File,
         b"d" => EntryType::Dir,
-        b"l" => EntryType::Symlink(fields[13].to_vec()),
+        b"l" => EntryType::Symlink(fields[11].to_vec()),
         b"p" => EntryType::Fifo,
         b"s" => EntryType::Socket,
         // find does not tell the device's numbers; tar does.
@@ -170,19 +170,19 @@ fn entry(fields: &[&[u8]; FIELDS]) -> Option<Entry> {
         _ => return None,
     };
     Some(Entry {
-        path: RawPath::new(fields[12]).ok()?,
-        size_bytes: if kind == EntryType::File { number(6) } else { 0 },
+        path: RawPath::new(fields[10]).ok()?,
+        size_bytes: if kind == EntryType::File { number(4) } else { 0 },
         kind,
         mode: u32::from_str_radix(text(1), 8).unwrap_or_default() & 0o7777,
         uid: number(2) as u32,
         gid: number(3) as u32,
-        user: name(4, text(2)),
-        group: name(5, text(3)),
-        mtime: time(text(7)),
-        ctime: time(text(8)),
-        inode: number(10),
-        device: number(9),
-        links: number(11),
+        user: None,
+        group: None,
+        mtime: time(text(5)),
+        ctime: time(text(6)),
+        inode: number(8),
+        device: number(7),
+        links: number(9),
         xattrs: Vec::new(),
     })
 }
@@ -221,7 +221,7 @@ mod tests {
     fn records_cut_anywhere_are_put_together() {
         let mut bytes = Vec::new();
         for name in ["/a", "/b\nc", "/d"] {
-            let record = ["f", "644", "0", "7", "root", "7", "12", "-2.5000000000", "1.25", "9", "8", "1", name, ""];
+            let record = ["f", "644", "0", "7", "12", "-2.5000000000", "1.25", "9", "8", "1", name, ""];
             record.iter().for_each(|f| bytes.extend([f.as_bytes(), b"\0"].concat()));
         }
         for step in 1..bytes.len() {
@@ -231,7 +231,7 @@ mod tests {
             assert!(parser.rest.is_empty());
             assert_eq!(entries.len(), 3);
             assert_eq!(entries[1].path.as_bytes(), b"/b\nc");
-            assert_eq!((entries[0].user.as_deref(), &entries[0].group), (Some("root"), &None));
+            assert_eq!((entries[0].uid, entries[0].gid, entries[0].size_bytes), (0, 7, 12));
             assert_eq!((entries[0].mtime, entries[0].ctime), (TimeNs(-1_500_000_000), TimeNs(1_250_000_000)));
         }
     }

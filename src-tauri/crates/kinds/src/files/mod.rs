@@ -6,6 +6,7 @@ mod compare;
 mod fetch;
 mod listing;
 mod outlet;
+mod owners;
 mod pattern;
 mod restore;
 mod settings;

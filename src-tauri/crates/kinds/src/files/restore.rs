@@ -1,5 +1,7 @@
 //! Restoring: one tar stream into the server's tar, then exactly the deletions that were confirmed.
 
+mod by_host;
+
 use super::listing;
 use super::outlet::Outlet;
 use crate::gnu::{self, Tools};
@@ -40,6 +42,7 @@ pub(super) async fn restore(
         report: RestoreReport { kept: plan.kept, ..RestoreReport::default() },
         written: Vec::new(),
         first_names: HashMap::new(),
+        lacking: by_host::Lacking::default(),
     };
     // What stands where a file or link must go has to leave first.
     let in_the_way: HashSet<RawPath> = plan
@@ -69,6 +72,8 @@ struct Restorer<'a> {
     written: Vec<(Entry, RawPath)>,
     /// Hard-linked files already sent in this stream: (device, inode) to the name in the archive.
     first_names: HashMap<(u64, u64), Vec<u8>>,
+    /// What could not be restored of files that are there.
+    lacking: by_host::Lacking,
 }
 
 impl Restorer<'_> {
@@ -200,8 +205,9 @@ impl Restorer<'_> {
         };
         let _ = stdin.shutdown().await;
         drop(stdin);
-        let (text, _) = tokio::join!(read_tail(&mut stderr, 16 << 20), read_tail(&mut stdout, 1024));
-        let status = control.wait().await?;
+        let words = async { tokio::join!(read_tail(&mut stderr, 16 << 20), read_tail(&mut stdout, 1024)) };
+        let (text, _) = self.ctx.while_it_runs(words).await;
+        let status = self.ctx.while_it_runs(control.wait()).await?;
         let known: HashSet<RawPath> = self.written.iter().map(|(_, target)| target.clone()).collect();
         let mut unexplained = Vec::new();
         for line in text.lines().filter(|line| !line.is_empty() && !line.contains("Exiting with failure status")) {
@@ -230,61 +236,31 @@ impl Restorer<'_> {
         Ok(())
     }
 
-    /// Without tar: folders and files only, through the host's own calls.
-    async fn write_through_host(&mut self, source: &mut dyn EntrySource, paths: &HashSet<RawPath>) -> Result<()> {
-        while let Some(entry) = source.next().await? {
-            self.ctx.check()?;
-            if !paths.contains(&entry.path) {
-                continue;
-            }
-            let target = self.options.target(&entry.path)?;
-            self.ctx.progress.current(&target.to_text());
-            let done = match entry.kind {
-                EntryType::Dir => self.host.make_dir(&target).await,
-                EntryType::File => {
-                    if let Some(folder) = target.parent() {
-                        self.host.make_dir(&folder).await?;
-                    }
-                    let mut content = source.content();
-                    let mut content = super::fetch::watched(&mut content, self.ctx);
-                    self.host.write(&target, entry.mode & 0o777, &mut content).await.map(drop)
-                }
-                _ => {
-                    let why = "It is a link or a special file, which cannot be made without GNU tar on the server";
-                    self.problems.path(ProblemKind::Unwritable, &target, why);
-                    continue;
-                }
-            };
-            match done {
-                Ok(()) => self.written.push((entry, target)),
-                Err(error) if matches!(error.class, ErrorClass::Refused | ErrorClass::Exists | ErrorClass::Missing) => {
-                    self.problems.path(ProblemKind::Unwritable, &target, error.message);
-                }
-                Err(error) => return Err(error),
-            }
-            self.ctx.progress.advance(1, 0);
-        }
-        Ok(())
-    }
-
-    /// Looks whether everything is there, then deletes, then gives the folders their times back.
+    /// Looks whether everything is there, then deletes, and says what is lacking.
     async fn finish(mut self, deletions: Vec<(RawPath, bool)>) -> Result<RestoreReport> {
         self.verify().await?;
+        self.delete_last(deletions).await?;
+        // After the deletions: a file without its owner is there all the same.
+        std::mem::take(&mut self.lacking).report(&mut self.problems);
+        Ok(self.report)
+    }
+
+    /// Deletes what was confirmed, if all was written, and gives the folders their times back.
+    async fn delete_last(&mut self, deletions: Vec<(RawPath, bool)>) -> Result<()> {
         if deletions.is_empty() {
-            return Ok(self.report);
+            return Ok(());
         }
         if self.problems.spoiling() > 0 {
             let why = "Nothing was deleted, because not everything could be written";
             self.problems.report(ProblemKind::Other, format!("{} deletions", deletions.len()), why);
-            return Ok(self.report);
+            return Ok(());
         }
         let parents: HashSet<RawPath> = deletions.iter().filter_map(|(path, _)| path.parent()).collect();
         self.ctx.progress.phase(Phase::Deleting);
         self.delete(deletions).await?;
         let folders: Vec<(Entry, RawPath)> =
             self.written.iter().filter(|(entry, target)| entry.is_dir() && parents.contains(target)).cloned().collect();
-        self.touch(&folders).await?;
-        Ok(self.report)
+        self.touch(&folders).await
     }
 
     /// Compares what is at the target with what was sent. Nothing at all there is an error, never a success.
@@ -329,7 +305,10 @@ impl Restorer<'_> {
             for (path, _) in &paths {
                 self.ctx.check()?;
                 match self.host.remove(path).await {
-                    Ok(()) => self.report.deleted += 1,
+                    Ok(()) => {
+                        self.report.deleted += 1;
+                        self.ctx.progress.alive();
+                    }
                     Err(error) if error.class == ErrorClass::Offline => return Err(error),
                     Err(error) => self.problems.path(ProblemKind::Unwritable, path, error.message),
                 }
@@ -345,7 +324,8 @@ impl Restorer<'_> {
             if !names.is_empty() {
                 self.ctx.check()?;
                 let no_args: [&str; 0] = [];
-                let output = run(self.host, Command::sh(script, no_args), &names).await?;
+                let deleting = run(self.host, Command::sh(script, no_args), &names);
+                let output = self.ctx.while_it_runs(deleting).await?;
                 output.stderr.lines().for_each(|line| self.ctx.progress.log(line));
             }
         }
@@ -364,15 +344,21 @@ impl Restorer<'_> {
 
     /// Sends folders alone, for their times.
     async fn touch(&mut self, folders: &[(Entry, RawPath)]) -> Result<()> {
-        if folders.is_empty() || self.tools.tar.is_empty() {
+        if folders.is_empty() {
             return Ok(());
+        }
+        if self.tools.tar.is_empty() {
+            let entries: Vec<Entry> =
+                folders.iter().map(|(entry, target)| Entry { path: target.clone(), ..entry.clone() }).collect();
+            // What cannot be set is known since the first time.
+            return self.host.set_attributes(&entries).await.map(drop);
         }
         let mut bytes = Vec::new();
         for (entry, target) in folders {
             bytes.extend(tar::header(entry, &archive_name(target), 0, None, &[]));
         }
         bytes.extend(tar::END);
-        let output = run(self.host, self.extract_command(), &bytes).await?;
+        let output = self.ctx.while_it_runs(run(self.host, self.extract_command(), &bytes)).await?;
         output.stderr.lines().for_each(|line| self.ctx.progress.log(line));
         Ok(())
     }

@@ -166,6 +166,29 @@ impl<'a> Client<'a> {
         command.args(["--databases", "--", database])
     }
 
+    /// The dump of what a database holds beside tables and these views: triggers, routines and events.
+    pub(super) fn dump_code(&self, database: &str, views: &[String]) -> Command {
+        let code = ["--no-data", "--no-create-info", "--no-create-db", "--triggers", "--routines", "--events"];
+        let ignored = views.iter().map(|view| format!("--ignore-table={database}.{view}"));
+        self.dump_without_rows(&code).args(ignored).args(["--", database])
+    }
+
+    /// The dump of these views of a database.
+    pub(super) fn dump_views(&self, database: &str, views: &[String]) -> Command {
+        self.dump_without_rows(&["--no-data", "--skip-triggers"]).args(["--", database]).args(views)
+    }
+
+    fn dump_without_rows(&self, options: &[&str]) -> Command {
+        let mut command = self.command(&self.tools.dump).args(["--skip-lock-tables", "--no-tablespaces"]).args(options);
+        if self.tools.column_statistics {
+            command = command.arg("--column-statistics=0");
+        }
+        if self.tools.gtid_purged {
+            command = command.arg("--set-gtid-purged=OFF");
+        }
+        command
+    }
+
     /// The client, fed with SQL after the option file.
     pub(super) fn load(&self) -> Command {
         self.command(&self.tools.client).args(["--batch", "--max-allowed-packet=1G"])

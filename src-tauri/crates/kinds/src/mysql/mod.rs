@@ -3,6 +3,7 @@
 mod client;
 mod rename;
 mod restore;
+mod swap;
 
 use crate::dump::{self, Dump, Whole};
 use crate::problems::Problems;
@@ -154,7 +155,7 @@ impl Kind for Mysql {
         plan: &RestorePlan,
         options: &RestoreOptions,
     ) -> Result<RestoreReport> {
-        ctx.or_cancel(restore::restore(ctx, host, input, source, plan, options)).await
+        restore::restore(ctx, host, input, source, plan, options).await
     }
 
     async fn check(&self, ctx: &RunContext, _: &ItemInput, source: &mut dyn EntrySource) -> Result<CheckReport> {

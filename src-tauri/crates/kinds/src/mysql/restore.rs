@@ -1,6 +1,7 @@
 //! Bringing MySQL and MariaDB databases back.
 
 use super::client::{Client, Settings, Tools, quoted};
+use super::swap::{self, Swap};
 use super::{WHOLE, databases, tool_name, version};
 use crate::databases::{self as common, Target};
 use crate::dump::Edges;
@@ -37,22 +38,25 @@ pub(super) async fn restore(
     options: &RestoreOptions,
 ) -> Result<RestoreReport> {
     let settings = Settings::parse(&input.item)?;
-    let tools = Tools::probe(host).await?;
+    let tools = ctx.or_cancel(Tools::probe(host)).await?;
     let client = Client::new(host, &settings, &tools, input)?;
     let mut problems = Problems::new(ctx, &input.item.name);
     ctx.progress.phase(Phase::Restoring);
     let wanted = common::wanted(plan);
     ctx.progress.total(Some(wanted.len() as u64), Some(plan.changes.iter().map(|c| c.size_bytes).sum()));
     let mut report = RestoreReport { kept: plan.kept, ..RestoreReport::default() };
-    while let Some(entry) = source.next().await? {
+    while let Some(entry) = ctx.or_cancel(source.next()).await? {
         ctx.check()?;
         let Some(target) = wanted.get(&entry.path).and_then(|_| Target::of(&entry.path, ".sql", options)) else {
             continue;
         };
         let subject = format!("database {}", target.name);
         ctx.progress.current(&subject);
-        match load(ctx, &client, &target, options.mode, source.content()).await {
-            Ok(bytes) => {
+        match database(ctx, &client, &target, options.mode, source.content()).await {
+            Ok((bytes, left)) => {
+                if let Some(left) = left {
+                    problems.report(ProblemKind::Database, subject, left);
+                }
                 report.files += 1;
                 report.bytes += bytes;
                 ctx.progress.advance(1, 0);
@@ -64,24 +68,55 @@ pub(super) async fn restore(
     common::finish(host, &wanted, report)
 }
 
-/// Loads one dump. Its head names the database; another target gets other names there.
-async fn load(
+/// Brings one database back. One that is to be replaced stays as it is until the new one is whole beside it; one that was
+/// not there before is not there afterwards either when it could not be loaded. Returns the bytes loaded, and what is to be
+/// said when something of ours was left behind.
+async fn database(
     ctx: &RunContext,
     client: &Client<'_>,
     target: &Target,
     mode: RestoreMode,
-    mut content: ByteStream,
-) -> Result<u64> {
-    if mode == RestoreMode::Replace {
-        client.query(&format!("drop database if exists {}", quoted(&target.name))).await?;
+    content: ByteStream,
+) -> Result<(u64, Option<String>)> {
+    let name = target.name.as_str();
+    let there = ctx.or_cancel(databases(client)).await?.iter().any(|database| database.name == name);
+    if !there {
+        let loaded = ctx.or_cancel(load(ctx, client, target, content, None)).await;
+        if loaded.is_err() {
+            let _ = client.query(&format!("drop database if exists {}", quoted(name))).await;
+        }
+        return loaded.map(|bytes| (bytes, None));
     }
+    if mode != RestoreMode::Replace {
+        return ctx.or_cancel(load(ctx, client, target, content, None)).await.map(|bytes| (bytes, None));
+    }
+    let swap = ctx.or_cancel(Swap::prepare(client, name)).await?;
+    let beside = Target { original: target.original.clone(), name: swap.temporary.clone() };
+    let whole = match ctx.or_cancel(load(ctx, client, &beside, content, Some(swap::MARK))).await {
+        Ok(bytes) => swap.take_the_place().await.map(|left| (bytes, left)),
+        Err(error) => Err(error),
+    };
+    match whole {
+        Ok(done) => Ok(done),
+        Err(error) => Err(swap.give_up(error).await),
+    }
+}
+
+/// Loads one dump. Its head names the database; another target gets other names there. `mark` is a table to be made first.
+async fn load(
+    ctx: &RunContext,
+    client: &Client<'_>,
+    target: &Target,
+    mut content: ByteStream,
+    mark: Option<&str>,
+) -> Result<u64> {
     if target.name != target.original {
         content = super::rename::renamed(content, &target.original, &target.name);
     }
     let mut edges = Edges::default();
     let head = read_head(&mut content, &mut edges).await?;
     let mut before = client.options.clone();
-    before.extend(rewrite_head(&head, target, client.tools.knows_sandbox()));
+    before.extend(rewrite_head(&head, target, client.tools.knows_sandbox(), mark));
     let tool = tool_name(&client.tools.client);
     let subject = format!("database {}", target.name);
     let load = Load { subject: &subject, tool: &tool, before, whole: WHOLE };
@@ -106,8 +141,9 @@ async fn read_head(content: &mut ByteStream, edges: &mut Edges) -> Result<Vec<u8
     Ok(head)
 }
 
-/// Takes out the sandbox line where the client does not know it, and names the target where it is another one.
-fn rewrite_head(head: &[u8], target: &Target, knows_sandbox: bool) -> Vec<u8> {
+/// Takes out the sandbox line where the client does not know it, names the target where it is another one, and has the
+/// table `mark` made there.
+fn rewrite_head(head: &[u8], target: &Target, knows_sandbox: bool, mark: Option<&str>) -> Vec<u8> {
     let mut out = Vec::with_capacity(head.len() + 100);
     let mut named = false;
     let (from, to) = (quoted(&target.original), quoted(&target.name));
@@ -117,11 +153,15 @@ fn rewrite_head(head: &[u8], target: &Target, knows_sandbox: bool) -> Vec<u8> {
             continue;
         }
         let names = !named && (line.starts_with(b"CREATE DATABASE ") || line.starts_with(b"USE "));
-        named |= line.starts_with(b"USE ");
+        let uses = !named && line.starts_with(b"USE ");
+        named |= uses;
         if names && from != to {
             out.extend(String::from_utf8_lossy(line).replacen(&from, &to, 1).into_bytes());
         } else {
             out.extend_from_slice(line);
+        }
+        if let Some(mark) = mark.filter(|_| uses) {
+            out.extend(format!("CREATE TABLE {mark} (a int primary key);\n").into_bytes());
         }
     }
     out
@@ -135,11 +175,11 @@ mod tests {
     fn the_head_names_the_target() {
         let head = b"/*M!999999\\- enable the sandbox mode */ \n-- x\nCREATE DATABASE /*!32312 IF NOT EXISTS*/ `a``b` /*!40100 DEFAULT */;\n\nUSE `a``b`;\nUSE `a``b`;\n";
         let target = Target { original: "a`b".into(), name: "c".into() };
-        let text = String::from_utf8(rewrite_head(head, &target, false)).unwrap_or_default();
+        let text = String::from_utf8(rewrite_head(head, &target, false, None)).unwrap_or_default();
         assert_eq!(
             text,
             "-- x\nCREATE DATABASE /*!32312 IF NOT EXISTS*/ `c` /*!40100 DEFAULT */;\n\nUSE `c`;\nUSE `a``b`;\n"
         );
-        assert!(rewrite_head(head, &target, true).starts_with(b"/*M!999999"));
+        assert!(rewrite_head(head, &target, true, None).starts_with(b"/*M!999999"));
     }
 }

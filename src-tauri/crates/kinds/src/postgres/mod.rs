@@ -1,5 +1,6 @@
 //! Kind "postgres": databases of PostgreSQL through pg_dump, roles and tablespaces through pg_dumpall.
 
+mod beside;
 mod client;
 mod restore;
 mod toc;
@@ -156,7 +157,7 @@ impl Kind for Postgres {
         plan: &RestorePlan,
         options: &RestoreOptions,
     ) -> Result<RestoreReport> {
-        ctx.or_cancel(restore::restore(ctx, host, input, source, plan, options)).await
+        restore::restore(ctx, host, input, source, plan, options).await
     }
 
     async fn check(&self, ctx: &RunContext, _: &ItemInput, source: &mut dyn EntrySource) -> Result<CheckReport> {

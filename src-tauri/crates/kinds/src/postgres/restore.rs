@@ -1,6 +1,7 @@
 //! Bringing PostgreSQL databases back.
 
-use super::client::{Client, Settings, literal, quoted};
+use super::beside::Beside;
+use super::client::{Client, Settings};
 use super::{CUSTOM, GLOBALS, GLOBALS_FILE, PLAIN, databases};
 use crate::databases::{self as common, Target};
 use crate::dump::Edges;
@@ -19,11 +20,11 @@ pub(super) const ABOUT_FILE: &str = "!item.json";
 
 /// How a database was made: owner, encoding, collation, character type.
 #[derive(Clone, Default)]
-struct Made {
-    owner: String,
-    encoding: String,
-    collate: String,
-    ctype: String,
+pub(super) struct Made {
+    pub owner: String,
+    pub encoding: String,
+    pub collate: String,
+    pub ctype: String,
 }
 
 fn ending(entry: &Entry) -> &'static str {
@@ -80,7 +81,7 @@ pub(super) async fn restore(
     options: &RestoreOptions,
 ) -> Result<RestoreReport> {
     let settings = Settings::parse(&input.item)?;
-    let client = Client::connect(host, &settings, input).await?;
+    let client = ctx.or_cancel(Client::connect(host, &settings, input)).await?;
     let mut problems = Problems::new(ctx, &input.item.name);
     ctx.progress.phase(Phase::Restoring);
     let mut wanted = common::wanted(plan);
@@ -88,10 +89,10 @@ pub(super) async fn restore(
     ctx.progress.total(Some(wanted.len() as u64), Some(plan.changes.iter().map(|c| c.size_bytes).sum()));
     let mut report = RestoreReport { kept: plan.kept, ..RestoreReport::default() };
     let mut made = HashMap::new();
-    while let Some(entry) = source.next().await? {
+    while let Some(entry) = ctx.or_cancel(source.next()).await? {
         ctx.check()?;
         if entry.path.name() == Some(ABOUT_FILE.as_bytes()) {
-            made = read_about(source).await?;
+            made = ctx.or_cancel(read_about(source)).await?;
             continue;
         }
         let Some(kind) = wanted.get(&entry.path) else {
@@ -107,7 +108,9 @@ pub(super) async fn restore(
         ctx.progress.current(&subject);
         let loading = Loading { ctx, client: &client, mode: options.mode, exists: *kind == ChangeKind::Overwrite };
         let loaded = match &target {
-            Some(target) if !is_globals => loading.database(&entry, target, made.get(&target.original), source).await,
+            Some(target) if !is_globals => {
+                loading.database(&entry, target, made.get(&target.original), source, &mut problems).await
+            }
             _ => loading.globals(source, &mut problems).await,
         };
         match loaded {
@@ -131,67 +134,57 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
+    /// Loads a database that is made anew beside the place it takes at the end, so that what was there before stays as it
+    /// was until the new one is whole; or, to be merged, loads into the one that is there.
     async fn database(
         &self,
         entry: &Entry,
         target: &Target,
         made: Option<&Made>,
         source: &mut dyn EntrySource,
+        problems: &mut Problems<'_>,
     ) -> Result<u64> {
         let name = &target.name;
-        let replace = self.exists && self.mode == RestoreMode::Replace;
-        if replace {
-            // Before 13 a database in use cannot be dropped at all.
-            let force = if self.client.major >= 13 { " with (force)" } else { "" };
-            self.client.query("template1", &format!("drop database if exists {}{force}", quoted(name)), 1).await?;
+        if self.exists && self.mode != RestoreMode::Replace {
+            return self.load(entry, name, name, source).await;
         }
-        let fresh = replace || !self.exists;
-        if fresh {
-            self.create(name, made).await?;
-        }
-        let subject = format!("database {name}");
-        let plain = ending(entry) == ".sql";
-        let (command, tool, whole) = if plain {
-            (self.client.load_plain(name, true), "psql", PLAIN)
-        } else {
-            (self.client.load_custom(name, !fresh), "pg_restore", CUSTOM)
+        let beside = Beside::make(self.ctx, self.client, name, made).await?;
+        let whole = match self.load(entry, name, &beside.temporary, source).await {
+            Ok(bytes) => beside.take_the_place().await.map(|left| (bytes, left)),
+            Err(error) => Err(error),
         };
-        let load = Load { subject: &subject, tool, before: Vec::new(), whole };
-        let loaded = load.run(self.ctx, self.client.host, command, source.content(), Edges::default()).await;
-        if loaded.is_err() && fresh {
-            // A database made for this and left empty would look like one that was restored.
-            let _ = self.client.query("template1", &format!("drop database if exists {}", quoted(name)), 1).await;
+        match whole {
+            Ok((bytes, left)) => {
+                if let Some(left) = left {
+                    problems.report(ProblemKind::Database, format!("database {name}"), left);
+                }
+                Ok(bytes)
+            }
+            Err(error) => Err(beside.give_up(error).await),
         }
-        let (bytes, said) = loaded?;
-        said.lines().filter(|line| !line.trim().is_empty()).for_each(|line| self.ctx.progress.log(line));
-        Ok(bytes)
     }
 
-    async fn create(&self, name: &str, made: Option<&Made>) -> Result<()> {
-        let mut sql = format!("create database {} template template0", quoted(name));
-        if let Some(made) = made.filter(|made| !made.encoding.is_empty()) {
-            sql.push_str(&format!(
-                " encoding {} lc_collate {} lc_ctype {}",
-                literal(&made.encoding),
-                literal(&made.collate),
-                literal(&made.ctype)
-            ));
-        }
-        self.client.query("template1", &sql, 1).await?;
-        if let Some(made) = made.filter(|made| !made.owner.is_empty()) {
-            let sql = format!("alter database {} owner to {}", quoted(name), quoted(&made.owner));
-            if let Err(error) = self.client.query("template1", &sql, 1).await {
-                self.ctx.progress.log(&common::reason(&error));
-            }
-        }
-        Ok(())
+    /// Loads the dump of `name` into the database `into`, all of it or nothing.
+    async fn load(&self, entry: &Entry, name: &str, into: &str, source: &mut dyn EntrySource) -> Result<u64> {
+        let subject = format!("database {name}");
+        let (command, tool, whole) = if ending(entry) == ".sql" {
+            (self.client.load_plain(into, true), "psql", PLAIN)
+        } else {
+            (self.client.load_custom(into, into == name), "pg_restore", CUSTOM)
+        };
+        let load = Load { subject: &subject, tool, before: Vec::new(), whole };
+        let loading = load.run(self.ctx, self.client.host, command, source.content(), Edges::default());
+        let (bytes, said) = self.ctx.or_cancel(loading).await?;
+        said.lines().filter(|line| !line.trim().is_empty()).for_each(|line| self.ctx.progress.log(line));
+        Ok(bytes)
     }
 
     /// Roles that are there already are no problem; anything else that fails is one, and the rest goes on.
     async fn globals(&self, source: &mut dyn EntrySource, problems: &mut Problems<'_>) -> Result<u64> {
         let load = Load { subject: "roles and tablespaces", tool: "psql", before: Vec::new(), whole: GLOBALS };
         let command = self.client.load_plain("postgres", false);
-        let (bytes, said) = load.run(self.ctx, self.client.host, command, source.content(), Edges::default()).await?;
+        let loading = load.run(self.ctx, self.client.host, command, source.content(), Edges::default());
+        let (bytes, said) = self.ctx.or_cancel(loading).await?;
         for line in said.lines().filter(|line| line.contains("ERROR:")) {
             if line.contains("already exists") || line.contains("current user cannot be") {
                 self.ctx.progress.log(line);

@@ -156,10 +156,13 @@ async fn sweeping_spares_the_young(destination: Arc<dyn Destination>) {
     destination.put(&key("there"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
     let (upload, _, parts) = begin(&*destination, "young", 6).await;
     put(&*upload, 1, &parts).await;
-    let swept = destination.sweep(Duration::from_secs(3600)).await.unwrap();
+    let swept = destination.sweep(Duration::from_secs(3600), &[]).await.unwrap();
     assert_eq!(swept.removed, 0, "an upload that was just begun stays");
     assert_eq!(upload.stored().await.unwrap().len(), 1);
+    let swept = destination.sweep(Duration::ZERO, &[upload.token()]).await.unwrap();
+    assert_eq!(swept.removed, 0, "an upload that is still to be gone on with stays, however old");
+    assert_eq!(upload.stored().await.unwrap().len(), 1);
     upload.abort().await.unwrap();
-    destination.sweep(Duration::ZERO).await.unwrap();
+    destination.sweep(Duration::ZERO, &[]).await.unwrap();
     assert_eq!(sorted(&*destination, "").await, [("there".to_owned(), 1)], "objects are never swept");
 }

@@ -53,10 +53,12 @@ impl Proftpd {
              {passive}UseIPv6 off\nUseReverseDNS off\nSocketBindTight on\n\
              ModulePath {modules}\nUser nobody\nGroup nogroup\nPidFile {dir}/pid\nScoreboardFile {dir}/scoreboard\n\
              SystemLog {dir}/log\nTransferLog none\nWtmpLog off\nDelayEngine off\nAuthOrder mod_auth_file.c\n\
-             AuthUserFile {users}\nRequireValidShell off\nAllowOverwrite on\nAllowStoreRestart on\nAllowRetrieveRestart on\n\
+             AuthUserFile {users}\nRequireValidShell off\n{overwrite}AllowStoreRestart on\nAllowRetrieveRestart on\n\
              DefaultRoot ~\nUmask 077\nTimesGMT on\nMaxInstances 100\n{most}{extra}\n{tls}",
             port = server.port,
             passive = passive.unwrap_or_default(),
+            // The first of two would hold.
+            overwrite = if options.extra.contains("AllowOverwrite") { "" } else { "AllowOverwrite on\n" },
             modules = text(&unpacked().join("usr/lib/proftpd")),
             dir = text(server.dir.path()),
             extra = options.extra,

@@ -3,6 +3,7 @@
 
 use backstay_core::config::{DestinationLogin, S3Place};
 use backstay_core::secret::Secret;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -100,6 +101,23 @@ impl Moto {
             conditional_writes: true,
             ..S3Place::default()
         }
+    }
+
+    /// Makes bringing archives back from cold classes take so long, from the first look after they were asked for; by
+    /// itself moto has them at once. What was asked for before an archive is so old is taken up only then.
+    pub fn thaw_takes(&self, time: Duration) {
+        let transition = format!("{{\"progression\": \"time\", \"seconds\": {}}}", time.as_secs());
+        let body = format!("{{\"model_name\": \"s3::keyrestore\", \"transition\": {transition}}}");
+        let request = format!(
+            "POST /moto-api/state-manager/set-transition HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut socket = TcpStream::connect(("127.0.0.1", self.server.port)).unwrap();
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.split(' ').nth(1) == Some("201"), "{answer}");
     }
 
     /// Returns what logs in there.

@@ -130,6 +130,10 @@ impl S3Server {
     pub fn object(&self, name: &str) -> Option<PathBuf> {
         self.shelf.file(BUCKET, name)
     }
+    /// Returns the names of all objects, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.shelf.names(BUCKET)
+    }
     /// Returns how many uploads in parts are begun and not ended.
     pub fn unfinished(&self) -> usize {
         self.shelf.uploads(BUCKET)

@@ -75,6 +75,11 @@ impl Shelf {
         buckets.get(bucket)?.objects.get(key).map(|stored| stored.file.clone())
     }
 
+    /// Returns the names of a bucket's objects.
+    pub(super) fn names(&self, bucket: &str) -> Vec<String> {
+        self.lock().get(bucket).map(|bucket| bucket.objects.keys().cloned().collect()).unwrap_or_default()
+    }
+
     /// Returns how many uploads are not ended.
     pub(super) fn uploads(&self, bucket: &str) -> usize {
         self.lock().get(bucket).map_or(0, |bucket| bucket.uploads.len())

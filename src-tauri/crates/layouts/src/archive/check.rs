@@ -29,7 +29,7 @@ pub(crate) async fn check(shared: &Shared, ctx: &RunContext, percent: u8) -> Res
     }
     let heads = ctx.or_cancel(shared.heads()).await?;
     let sizes = heads.iter().filter_map(|(_, opened)| match opened {
-        Opened::Record(record) => record.archive.as_ref().map(|file| file.size_bytes),
+        Opened::Record(record) | Opened::Alone(record) => record.archive.as_ref().map(|file| file.size_bytes),
         _ => None,
     });
     let bytes = sizes.sum::<u64>() / 100 * u64::from(percent.min(100));
@@ -40,7 +40,7 @@ pub(crate) async fn check(shared: &Shared, ctx: &RunContext, percent: u8) -> Res
         match opened {
             Opened::Bad(why) => found.faults.push((key.to_string(), why)),
             Opened::Locked => found.faults.push((key.to_string(), "no key at hand opens it".to_owned())),
-            Opened::Record(_) => one(shared, ctx, &places, &key, percent, &mut found).await?,
+            Opened::Record(_) | Opened::Alone(_) => one(shared, ctx, &places, &key, percent, &mut found).await?,
         }
         ctx.progress.advance(1, 0);
     }

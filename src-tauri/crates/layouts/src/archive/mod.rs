@@ -159,6 +159,8 @@ impl Layout for Archives {
             match opened {
                 Opened::Record(record) => records.push(*record),
                 Opened::Locked => locked += 1,
+                // A copy that cannot be read is none: Sync brings it back.
+                Opened::Alone(_) => unreadable.push((key.to_string(), "its archive is missing".to_owned())),
                 Opened::Bad(why) => unreadable.push((key.to_string(), why)),
             }
         }
@@ -189,6 +191,12 @@ impl Layout for Archives {
 
     async fn delete(&self, ctx: &RunContext, id: &BackupId) -> Result<Deleted> {
         self.shared.delete(ctx, id).await
+    }
+
+    fn own_objects(&self, record: &BackupRecord) -> Result<Vec<Key>> {
+        let Some(file) = &record.archive else { return Ok(Vec::new()) };
+        let key = Key::new(&file.key)?;
+        Ok(vec![writer::manifest_key(&key)?, key])
     }
 
     async fn sync_to(

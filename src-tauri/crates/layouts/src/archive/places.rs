@@ -103,6 +103,8 @@ impl ArchiveSource {
 /// What the beginning of a manifest told.
 pub(crate) enum Opened {
     Record(Box<BackupRecord>),
+    /// The archive it belongs to was lost behind our back.
+    Alone(Box<BackupRecord>),
     /// No key at hand opens it.
     Locked,
     /// Why it cannot be read.
@@ -144,7 +146,7 @@ impl Shared {
 
     /// Reads the first line of every manifest.
     pub async fn heads(&self) -> Result<Vec<(Key, Opened)>> {
-        let manifests = self.manifests().await?;
+        let Places { files, manifests } = Places::read(self.destination.as_ref()).await?;
         let at_once = usize::from(self.destination.capabilities().parallel_objects).clamp(1, 8);
         let reads = manifests.into_iter().map(|object| async move {
             let opened = self.head(&object).await;
@@ -156,7 +158,9 @@ impl Shared {
             let opened = match opened {
                 Ok(record) => {
                     self.remember(&record);
-                    Opened::Record(Box::new(record))
+                    let there = record.archive.as_ref().is_some_and(|file| files.contains_key(&file.key));
+                    let record = Box::new(record);
+                    if there { Opened::Record(record) } else { Opened::Alone(record) }
                 }
                 Err(error) => match error.class {
                     ErrorClass::WrongKey => Opened::Locked,
@@ -235,7 +239,7 @@ impl Shared {
         }
         lock(&self.known).remove(id);
         for (_, opened) in self.heads().await? {
-            if let Opened::Record(record) = opened
+            if let Opened::Record(record) | Opened::Alone(record) = opened
                 && record.id == *id
                 && let Some(file) = &record.archive
             {

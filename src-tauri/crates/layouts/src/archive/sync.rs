@@ -7,7 +7,7 @@ use backstay_core::destination::{Destination, Key, WriteMode};
 use backstay_core::layout::{Synced, TransferJournal};
 use backstay_core::run::Phase;
 use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext};
-use backstay_transfer::{Copying, confirm, copy};
+use backstay_transfer::{Copying, Uploaded, confirm, copy};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -79,8 +79,8 @@ async fn one(
     } else {
         let name = format!("archive-sync/{}/{}", other.label(), what.key);
         copy(shared.destination.clone(), other.as_ref(), what, journal, &name, ctx).await?;
-        let sha256 = what.sha256.as_deref().unwrap_or_default();
-        confirm(other.as_ref(), &what.key, what.size, sha256, ctx).await?;
+        let recorded = Uploaded::recorded(what.size, what.sha256.as_deref().unwrap_or_default());
+        confirm(other.as_ref(), &what.key, &recorded, ctx).await?;
         (synced.objects, synced.bytes) = (synced.objects + 1, synced.bytes + what.size);
     }
     let bytes = manifest.len() as u64;

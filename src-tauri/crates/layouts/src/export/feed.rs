@@ -4,13 +4,17 @@ use super::part::Part;
 use crate::archive::pack::{Pack, ZipHead};
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::kind::BACKSTAY_DIR;
+use backstay_core::layout::{ExportFrom, ExportMark};
 use backstay_core::run::{Problem, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use tokio::io::AsyncReadExt;
 
 /// Content is read in pieces of this size.
 const PIECE_BYTES: usize = 256 * 1024;
+/// A mark holds all problems told before it, and is written again and again: with more than these, none is kept.
+const MOST_PROBLEMS: usize = 10_000;
 
 /// Reads entries and packs them.
 pub(super) struct Feed<'a> {
@@ -22,6 +26,11 @@ pub(super) struct Feed<'a> {
     pub(super) files: u64,
     /// Content bytes sent so far.
     pub(super) bytes: u64,
+    /// Entries taken from the source, and the last of them.
+    entries: u64,
+    last: RawPath,
+    /// What was told of them.
+    problems: Mutex<Vec<Problem>>,
 }
 
 struct FirstName {
@@ -32,7 +41,55 @@ struct FirstName {
 
 impl<'a> Feed<'a> {
     pub(super) fn new(ctx: &'a RunContext, pack: Pack<Part>) -> Self {
-        Self { ctx, pack, links: HashMap::new(), files: 0, bytes: 0 }
+        Self {
+            ctx,
+            pack,
+            links: HashMap::new(),
+            files: 0,
+            bytes: 0,
+            entries: 0,
+            last: RawPath::root(),
+            problems: Mutex::default(),
+        }
+    }
+
+    /// Goes on where an earlier one came to; tells again what it told, and counts what it counted.
+    pub(super) fn go_on(ctx: &'a RunContext, pack: Pack<Part>, from: ExportFrom) -> Self {
+        let mut feed = Self::new(ctx, pack);
+        let ExportFrom { mark, before } = from;
+        for entry in &before {
+            feed.first_name(entry);
+        }
+        for problem in mark.problems {
+            feed.tell(problem);
+        }
+        (feed.files, feed.bytes, feed.entries) = (mark.files, mark.bytes, mark.entries);
+        ctx.progress.advance(mark.files, mark.bytes);
+        feed
+    }
+
+    /// How many bytes of the tar were given since it began, or went on.
+    pub(super) fn position(&self) -> u64 {
+        self.pack.position()
+    }
+
+    /// Tells whether what was told so far fits into a mark.
+    pub(super) fn can_mark(&self) -> bool {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).len() <= MOST_PROBLEMS
+    }
+
+    /// Makes everything so far durable, and says where that is.
+    pub(super) async fn mark(&mut self) -> Result<ExportMark> {
+        let (part_bytes, sum) = self.pack.boundary(self.ctx, Part::keep).await?;
+        Ok(ExportMark {
+            entries: self.entries,
+            last: self.last.to_text(),
+            files: self.files,
+            bytes: self.bytes,
+            part_bytes,
+            sum,
+            problems: self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        })
     }
 
     /// Returns the packer, to be ended or given up.
@@ -44,6 +101,8 @@ impl<'a> Feed<'a> {
     pub(super) async fn next(&mut self, source: &mut dyn EntrySource) -> Result<Option<Entry>> {
         loop {
             let Some(entry) = self.ctx.or_cancel(source.next()).await? else { return Ok(None) };
+            self.entries += 1;
+            self.last = entry.path.clone();
             if entry.path.is_root() {
                 continue;
             }
@@ -69,7 +128,16 @@ impl<'a> Feed<'a> {
             (Some(first), Some(item)) if first == BACKSTAY_DIR.as_bytes() => String::from_utf8_lossy(item).into_owned(),
             _ => "files".to_owned(),
         };
-        let problem = Problem { kind, item, subject: entry.path.to_text(), reason: reason.into() };
+        self.tell(Problem { kind, item, subject: entry.path.to_text(), reason: reason.into() });
+    }
+
+    fn tell(&self, problem: Problem) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        // One more than a mark may hold is enough to know that there will be none.
+        if problems.len() <= MOST_PROBLEMS {
+            problems.push(problem.clone());
+        }
+        drop(problems);
         self.ctx.progress.problem(problem);
     }
 

@@ -1,7 +1,8 @@
-//! The file while it is being written: `NAME.part`, removed unless everything went well.
+//! The file while it is being written: `NAME.part`, removed unless everything went well or it was kept for going on.
 
+use backstay_core::layout::ExportMark;
 use backstay_core::{Error, ErrorClass, Result, RunContext};
-use sha2::{Digest, Sha256};
+use backstay_transfer::Sha256Sum;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -12,35 +13,67 @@ const READ_BYTES: usize = 1024 * 1024;
 /// A file being written. Hashes what goes through it, to be compared with what is read back.
 pub(super) struct Part {
     file: File,
-    /// Removes the part when dropped.
+    /// Removes the part when dropped, unless it is kept.
     path: TempPath,
     target: PathBuf,
-    hasher: Sha256,
+    sum: Sha256Sum,
+    size_bytes: u64,
+}
+
+/// The name of a file's part.
+pub(super) fn part_of(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
 }
 
 impl Part {
-    /// Makes the part beside `target`. A part that a killed process left is taken over; a living one's is `Locked`.
-    pub(super) fn create(target: &Path) -> Result<Self> {
+    /// Makes the part beside `target`. A part that a killed process left is taken over, and cut to where `from` says it
+    /// goes on; a living one's is `Locked`.
+    pub(super) fn create(target: &Path, from: Option<&ExportMark>) -> Result<Self> {
         let tried = format!("Cannot write {}", target.display());
         if target.symlink_metadata().is_ok() {
             return Err(taken(&tried));
         }
-        let mut name = target.as_os_str().to_owned();
-        name.push(".part");
-        let path = PathBuf::from(name);
+        let path = part_of(target);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         // A download may hold what only root could read on the server.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(|error| explain(&tried, error))?;
+        let mut file = options.open(&path).map_err(|error| explain(&tried, error))?;
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(Error::new(ErrorClass::Locked, format!("{tried}: another download is writing it"))
                 .hint("Wait for it, or pick another name"));
         }
-        let path = TempPath::try_from_path(path).map_err(|error| explain(&tried, error))?;
-        file.set_len(0).map_err(|error| explain(&tried, error))?;
-        Ok(Self { file, path, target: target.to_owned(), hasher: Sha256::new() })
+        let mut path = TempPath::try_from_path(path).map_err(|error| explain(&tried, error))?;
+        let (size_bytes, sum) = match from {
+            None => (0, Sha256Sum::new()),
+            Some(mark) => {
+                path.disable_cleanup(true);
+                let long_enough = file.metadata().is_ok_and(|meta| meta.len() >= mark.part_bytes);
+                let sum = Sha256Sum::restore(&mark.sum).filter(|_| long_enough).ok_or_else(|| {
+                    Error::new(
+                        ErrorClass::Corrupt,
+                        format!("{tried}: what was written of it before is not there any more"),
+                    )
+                    .hint("Start the download anew")
+                })?;
+                (mark.part_bytes, sum)
+            }
+        };
+        file.set_len(size_bytes)
+            .and_then(|()| file.seek(SeekFrom::Start(size_bytes)))
+            .map_err(|error| explain(&tried, error))?;
+        Ok(Self { file, path, target: target.to_owned(), sum, size_bytes })
+    }
+
+    /// Makes what was written so far durable, and keeps the part from here on, whatever happens. Returns its size and the
+    /// state of its hash.
+    pub(super) fn keep(&mut self) -> io::Result<(u64, String)> {
+        self.file.sync_data()?;
+        self.path.disable_cleanup(true);
+        Ok((self.size_bytes, self.sum.save()))
     }
 
     /// Returns a second handle on the file, to read it.
@@ -59,8 +92,8 @@ impl Part {
     /// Returns its size and SHA-256.
     pub(super) fn check_and_name(self, ctx: &RunContext) -> Result<(u64, String)> {
         self.file.sync_all().map_err(|error| self.error(error))?;
-        let (size_bytes, read) = self.hash(ctx)?;
-        if self.hasher.finalize_ref() != read.finalize_ref() {
+        let (size_bytes, sha256) = self.hash(ctx)?;
+        if size_bytes != self.size_bytes || self.sum.clone().finish() != sha256 {
             let message = format!("Cannot write {}: what was read back is not what was written", self.target.display());
             return Err(Error::new(ErrorClass::Corrupt, message).hint("Check that disk, and use another one"));
         }
@@ -68,38 +101,26 @@ impl Part {
         let tried = format!("Cannot write {}", self.target.display());
         drop(self.file);
         name(&tried, self.path, &self.target)?;
-        let sha256 = read.finalize_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok((size_bytes, sha256))
     }
 
-    fn hash(&self, ctx: &RunContext) -> Result<(u64, Sha256)> {
+    fn hash(&self, ctx: &RunContext) -> Result<(u64, String)> {
         let mut file = self.reader().map_err(|error| self.error(error))?;
         let total = file.metadata().map_err(|error| self.error(error))?.len();
         ctx.progress.total(None, Some(total));
-        let mut hasher = Sha256::new();
+        let mut sum = Sha256Sum::new();
         let mut buffer = vec![0; READ_BYTES];
         let mut size_bytes = 0;
         loop {
             ctx.check()?;
             let read = file.read(&mut buffer).map_err(|error| self.error(error))?;
             if read == 0 {
-                return Ok((size_bytes, hasher));
+                return Ok((size_bytes, sum.finish()));
             }
-            hasher.update(&buffer[..read]);
+            sum.update(&buffer[..read]);
             size_bytes += read as u64;
             ctx.progress.advance(0, read as u64);
         }
-    }
-}
-
-/// Finalising without giving the hasher away.
-trait FinalizeRef {
-    fn finalize_ref(&self) -> sha2::digest::Output<Sha256>;
-}
-
-impl FinalizeRef for Sha256 {
-    fn finalize_ref(&self) -> sha2::digest::Output<Sha256> {
-        self.clone().finalize()
     }
 }
 
@@ -140,7 +161,8 @@ fn explain(tried: &str, error: io::Error) -> Error {
 impl Write for Part {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
+        self.sum.update(&bytes[..written]);
+        self.size_bytes += written as u64;
         Ok(written)
     }
 

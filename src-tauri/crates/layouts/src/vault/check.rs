@@ -4,11 +4,11 @@ use super::fetch::Unpacker;
 use super::id::Id;
 use super::index::{Index, IndexFile};
 use super::pack::{PackedBlob, read_table};
-use super::repo::{Repo, internal, pack_key};
+use super::repo::{Repo, internal, object_key, pack_key};
 use super::snapshot::Snapshot;
 use super::tree::{TREE_BATCH, lost, parse};
 use super::walk::{Picked, Walker};
-use backstay_core::destination::ObjectInfo;
+use backstay_core::destination::{Key, ObjectInfo};
 use backstay_core::layout::{LayoutCheck, Selection};
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use futures::stream::{StreamExt, TryStreamExt};
@@ -49,6 +49,11 @@ impl Check<'_> {
         self.found.faults.push((subject.into(), reason.into()));
     }
 
+    /// Names an object as one to be mended.
+    fn damaged(&mut self, key: Key) {
+        self.found.damaged.push(key.to_string());
+    }
+
     /// Keeps a damage as a fault; any other error ends the check.
     fn keep<T>(&mut self, subject: impl Into<String>, result: Result<T>) -> Result<Option<T>> {
         match result {
@@ -66,8 +71,9 @@ impl Check<'_> {
         for id in self.ctx.or_cancel(self.repo.ids("index")).await? {
             self.found.objects += 1;
             let loaded = self.ctx.or_cancel(self.repo.load::<IndexFile>("index", &id)).await;
-            if let Some(file) = self.keep(format!("index {}", id.short()), loaded)? {
-                files.push((id, file));
+            match self.keep(format!("index {}", id.short()), loaded)? {
+                Some(file) => files.push((id, file)),
+                None => self.damaged(object_key("index", &id)?),
             }
         }
         Ok(Arc::new(Index::default().with(files)))
@@ -86,6 +92,7 @@ impl Check<'_> {
                 None => "it is missing".to_owned(),
             };
             self.fault(format!("pack {}", pack.id.short()), reason);
+            self.damaged(pack_key(&pack.id)?);
             there.remove(&pack.id);
             self.broken.extend(by_pack.get(&pack.id).into_iter().flatten().map(|blob| blob.id));
         }
@@ -100,8 +107,9 @@ impl Check<'_> {
         for id in self.ctx.or_cancel(self.repo.ids("snapshots")).await? {
             self.found.objects += 1;
             let loaded = self.ctx.or_cancel(self.repo.load::<Snapshot>("snapshots", &id)).await;
-            if let Some(snapshot) = self.keep(format!("snapshot {}", id.short()), loaded)? {
-                snapshots.push((id, snapshot));
+            match self.keep(format!("snapshot {}", id.short()), loaded)? {
+                Some(snapshot) => snapshots.push((id, snapshot)),
+                None => self.damaged(object_key("snapshots", &id)?),
             }
         }
         Ok(snapshots)
@@ -129,6 +137,9 @@ impl Check<'_> {
                     let result = fetched.remove(id).unwrap_or_else(|| Err(lost(id)));
                     let Some((absent, below)) = self.keep(format!("folder {}", id.short()), result)? else {
                         self.broken.insert(*id);
+                        for place in index.find(id, true) {
+                            self.damaged(pack_key(&place.pack)?);
+                        }
                         continue;
                     };
                     for id in absent {
@@ -168,11 +179,14 @@ impl Check<'_> {
         let proved: Vec<_> = futures::stream::iter(packs).map(read).buffer_unordered(READS).try_collect().await?;
         for (id, size, result) in proved {
             self.found.bytes += size;
-            if let Some(damaged) = self.keep(format!("pack {}", id.short()), result)?
-                && !damaged.is_empty()
-            {
-                self.fault(format!("pack {}", id.short()), format!("{} of its chunks are damaged", damaged.len()));
-                self.broken.extend(damaged);
+            let chunks = self.keep(format!("pack {}", id.short()), result)?;
+            if chunks.as_ref().is_some_and(Vec::is_empty) {
+                continue;
+            }
+            self.damaged(pack_key(&id)?);
+            if let Some(chunks) = chunks {
+                self.fault(format!("pack {}", id.short()), format!("{} of its chunks are damaged", chunks.len()));
+                self.broken.extend(chunks);
             }
         }
         Ok(())

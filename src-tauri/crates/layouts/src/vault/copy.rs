@@ -32,12 +32,7 @@ pub(crate) async fn sync(
     ctx.progress.phase(Phase::Copying);
     ctx.or_cancel(found_copy(repo, other.as_ref())).await?;
     let twin = Arc::new(repo.over(other));
-    // Who may only read the source cannot lock it; then nobody there can be asked to wait.
-    let own = match ctx.or_cancel(Lock::shared(repo.clone(), ctx.clock.clone())).await {
-        Ok(lock) => Some(lock),
-        Err(error) if matches!(error.class, ErrorClass::Refused | ErrorClass::Full) => None,
-        Err(error) => return Err(error),
-    };
+    let own = lock_source(repo, ctx).await?;
     let locked = ctx.or_cancel(Lock::shared(twin.clone(), ctx.clock.clone())).await;
     let result = match locked {
         Ok(lock) => {
@@ -373,6 +368,16 @@ impl Sync<'_> {
     }
 }
 
-fn is_damage(error: &Error) -> bool {
+pub(crate) fn is_damage(error: &Error) -> bool {
     matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing)
+}
+
+/// Keeps others from taking away what is read. Who may only read the source cannot lock it; then nobody there can be
+/// asked to wait.
+pub(super) async fn lock_source(repo: &Arc<Repo>, ctx: &RunContext) -> Result<Option<Lock>> {
+    match ctx.or_cancel(Lock::shared(repo.clone(), ctx.clock.clone())).await {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if matches!(error.class, ErrorClass::Refused | ErrorClass::Full) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

@@ -5,7 +5,7 @@ use super::index::Index;
 use super::node::Node;
 use super::repo::{Repo, unpack};
 use super::tree::{TREE_BATCH, Tree, lost, parse};
-use backstay_core::entry::{Entry, EntryType};
+use backstay_core::entry::{Entry, EntryType, TimeNs};
 use backstay_core::path::RawPath;
 use backstay_core::{Error, Result};
 use std::collections::{HashMap, VecDeque};
@@ -15,10 +15,16 @@ use std::sync::{Arc, Mutex};
 const UNPACKED: usize = 4;
 /// The largest list of a folder we are ready to unpack.
 const LIST_LIMIT: usize = 2 << 30;
+/// Over SFTP a file's time has whole seconds and there is no ctime: what was changed less than this before the earlier
+/// backup began may have been changed again, within the same second, after it was read. A second for the rounding, one
+/// for clocks that differ a little.
+const GRAIN: TimeNs = TimeNs(2_000_000_000);
 
 /// The backup before. Some 80 bytes a file.
 #[derive(Default)]
 pub(crate) struct Parent {
+    /// When it was begun.
+    started: TimeNs,
     folders: HashMap<RawPath, Id>,
     lists: HashMap<Id, Box<[u8]>>,
     unpacked: Mutex<VecDeque<(Id, Arc<Tree>)>>,
@@ -26,8 +32,8 @@ pub(crate) struct Parent {
 
 impl Parent {
     /// Reads all folders of a backup, level by level.
-    pub async fn load(repo: &Arc<Repo>, index: &Index, root: Id) -> Result<Self> {
-        let mut parent = Self::default();
+    pub async fn load(repo: &Arc<Repo>, index: &Index, root: Id, started: TimeNs) -> Result<Self> {
+        let mut parent = Self { started, ..Self::default() };
         let mut level = vec![(RawPath::root(), root)];
         while !level.is_empty() {
             let mut next = Vec::new();
@@ -71,6 +77,22 @@ impl Parent {
         tree.binary_search_by(|node| node.name().cmp(name)).ok().map(|at| tree[at].clone())
     }
 
+    /// Tells whether a file is the one of the backup before, as far as its metadata tells. A field the older backup or the
+    /// listing does not know (0) does not count.
+    pub fn is_same(&self, entry: &Entry, node: &Node) -> bool {
+        let old = &node.entry;
+        let agrees = |new: i128, old: i128| new == 0 || old == 0 || new == old;
+        // A known ctime changes with every change; without one, the time alone must leave no doubt.
+        let is_told = entry.ctime.0 != 0 && old.ctime.0 != 0;
+        entry.kind == EntryType::File
+            && old.kind == EntryType::File
+            && entry.size_bytes == old.size_bytes
+            && entry.mtime == old.mtime
+            && agrees(entry.ctime.0, old.ctime.0)
+            && agrees(entry.inode.into(), old.inode.into())
+            && (is_told || entry.mtime.0 + GRAIN.0 <= self.started.0)
+    }
+
     fn folder(&self, id: &Id) -> Option<Arc<Tree>> {
         let mut unpacked = self.unpacked.lock().ok()?;
         if let Some(at) = unpacked.iter().position(|(known, _)| known == id) {
@@ -89,17 +111,4 @@ fn read_list(id: &Id, json: Vec<u8>) -> Result<List> {
     let below = parse(id, &json)?.into_iter().filter_map(|node| Some((node.entry.path, node.subtree?)));
     let list = zstd::bulk::compress(&json, 1).map_err(|error| Error::io("Cannot compress", error))?;
     Ok((list.into_boxed_slice(), below.collect()))
-}
-
-/// Tells whether a file is the one of the backup before, as far as its metadata tells. A field the older backup or the
-/// listing does not know (0) does not count.
-pub(crate) fn is_same(entry: &Entry, node: &Node) -> bool {
-    let old = &node.entry;
-    let agrees = |new: i128, old: i128| new == 0 || old == 0 || new == old;
-    entry.kind == EntryType::File
-        && old.kind == EntryType::File
-        && entry.size_bytes == old.size_bytes
-        && entry.mtime == old.mtime
-        && agrees(entry.ctime.0, old.ctime.0)
-        && agrees(entry.inode.into(), old.inode.into())
 }

@@ -10,6 +10,7 @@ use super::snapshot::Snapshot;
 use super::tree::TreeCache;
 use backstay_core::destination::{Destination, Key, ObjectInfo, WriteMode};
 use backstay_core::{Error, ErrorClass, Result, Secret};
+use backstay_transfer::sha256_there;
 use bytes::Bytes;
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
@@ -214,7 +215,7 @@ impl Repo {
     }
 
     /// Proves that an object lies there as it was written: by its size where the store checked its hash when it took it,
-    /// else by reading all of it back.
+    /// by the hash the server itself finds there, else by reading all of it back.
     pub async fn prove_there(&self, key: &Key, id: &Id, size: u64) -> Result<()> {
         let wrong = |text: String| {
             let message = format!("What was written to {} is not what lies there", self.label());
@@ -224,6 +225,9 @@ impl Repo {
             let there = self.destination.head(key).await?.size_bytes;
             let text = || format!("{key} has {there} bytes instead of {size}");
             return if there == size { Ok(()) } else { Err(wrong(text())) };
+        }
+        if sha256_there(&*self.destination, key, size).await?.is_some_and(|found| found == id.hex()) {
+            return Ok(());
         }
         let content = self.destination.get(key, None).await?;
         let there = content.len() as u64;

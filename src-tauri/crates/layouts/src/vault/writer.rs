@@ -5,7 +5,7 @@ use super::collected::{Collected, Slots};
 use super::id::Id;
 use super::index::IndexFile;
 use super::lock::Lock;
-use super::parent::{Parent, is_same};
+use super::parent::Parent;
 use super::pool::{Pool, Worker};
 use super::repo::{Repo, internal, object_key, pack_key};
 use super::snapshot::{Extra, Snapshot, Summary, tags};
@@ -16,6 +16,7 @@ use backstay_core::layout::{BackupManifest, BackupRecord, BackupStart, BackupWri
 use backstay_core::path::RawPath;
 use backstay_core::run::Phase;
 use backstay_core::{Error, ErrorClass, Result, RunContext};
+use chrono::{DateTime, Utc};
 use futures::stream::{StreamExt, TryStreamExt};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -66,7 +67,8 @@ impl Writer {
         let mut parent = Parent::default();
         let mut parent_id = None;
         if let Some((id, snapshot)) = before {
-            match ctx.or_cancel(Parent::load(&repo, &index, snapshot.tree)).await {
+            let started = time_ns(snapshot.time);
+            match ctx.or_cancel(Parent::load(&repo, &index, snapshot.tree, started)).await {
                 Ok(loaded) => (parent, parent_id) = (loaded, Some(id)),
                 // A damaged backup is no reason not to make a good one.
                 Err(error) if error.class == ErrorClass::Corrupt => {
@@ -98,7 +100,7 @@ impl Writer {
         }
         let node = self.parent.find(&entry.path)?;
         let whole = || node.content.iter().all(|id| self.pool.shared.has(id, false));
-        (is_same(entry, &node) && whole()).then_some(node)
+        (self.parent.is_same(entry, &node) && whole()).then_some(node)
     }
 
     async fn read(
@@ -267,7 +269,11 @@ fn absolute_text(path: &RawPath) -> String {
 }
 
 fn time_of(manifest: &BackupManifest) -> TimeNs {
-    TimeNs::from_parts(manifest.started.timestamp(), manifest.started.timestamp_subsec_nanos())
+    time_ns(manifest.started)
+}
+
+fn time_ns(time: DateTime<Utc>) -> TimeNs {
+    TimeNs::from_parts(time.timestamp(), time.timestamp_subsec_nanos())
 }
 
 /// Finds packs the index tells of but which are missing or of another size.
@@ -297,7 +303,7 @@ impl EntrySink for Writer {
         let mut read = 0;
         if entry.is_file() {
             let before = (!self.parent.is_empty()).then(|| self.parent.find(&entry.path)).flatten();
-            let same = before.as_ref().is_some_and(|node| is_same(&entry, node));
+            let same = before.as_ref().is_some_and(|node| self.parent.is_same(&entry, node));
             match content {
                 Content::None => entry.size_bytes = 0,
                 Content::Previous => {

@@ -27,44 +27,74 @@ const PROOF: &str = "Backstay can read and write this keyring";
 
 /// A keyring, asked for nothing yet, in use, or given up.
 pub struct Keyring {
+    origin: Origin,
     state: Connection,
 }
 
-enum Connection {
-    /// The system's own, not reached yet.
+enum Origin {
     System,
-    /// Reached; whether it lets us read and write is not known yet.
-    Reached(Arc<CredentialStore>),
+    Given(Arc<CredentialStore>),
+    /// Not to be touched.
+    Forbidden,
+}
+
+enum Connection {
+    /// Whether it lets us read and write is not known yet.
+    Untried,
     /// It reads and writes.
     Works { store: Arc<CredentialStore>, home_id: String },
-    /// It does not, and why. Not tried again by this process: each try may show the user a prompt.
-    GivenUp { reason: String, detail: String },
+    /// It does not, and why. Not tried again before that is asked for: each try may show the user a prompt.
+    Closed(Closed),
+}
+
+/// Why a keyring cannot be used.
+#[derive(Clone, Debug)]
+pub(super) struct Closed {
+    pub reason: String,
+    pub detail: String,
+    /// There is one, and it may open at the next try: it is locked, or did not answer.
+    pub may_open: bool,
+}
+
+impl Closed {
+    /// The error of something that needed it.
+    pub(super) fn error(&self) -> Error {
+        Error::new(ErrorClass::Locked, format!("Cannot reach the stored secrets: {}", super::lower_first(&self.reason)))
+            .hint("Open the keyring and try again, or set a passphrase: secrets then rest in a file sealed by it (Settings, Secrets)")
+            .detail(self.detail.clone())
+    }
 }
 
 impl Keyring {
     /// The keyring of this system.
     pub fn system() -> Self {
-        Self { state: Connection::System }
+        Self { origin: Origin::System, state: Connection::Untried }
     }
 
     /// No keyring, by the user's wish.
     pub fn forbidden() -> Self {
-        let reason = format!("The keyring is switched off by {}", super::NO_KEYRING);
-        Self { state: Connection::GivenUp { reason, detail: String::new() } }
+        Self { origin: Origin::Forbidden, state: Connection::Untried }
     }
 
     /// A given store, e.g. a test double.
     pub fn with_store(store: Arc<CredentialStore>) -> Self {
-        Self { state: Connection::Reached(store) }
+        Self { origin: Origin::Given(store), state: Connection::Untried }
     }
 
-    /// Makes sure that the keyring reads and writes; the first call finds out. The error's message is the reason.
-    pub(super) fn check(&mut self, home: &Path) -> Result<()> {
+    /// Makes sure that the keyring reads and writes; the first call finds out.
+    pub(super) fn check(&mut self, home: &Path) -> Result<(), Closed> {
         self.works(home).map(|_| ())
     }
 
+    /// Forgets that it was closed: the next call tries it anew.
+    pub(super) fn try_again(&mut self) {
+        if matches!(self.state, Connection::Closed(_)) {
+            self.state = Connection::Untried;
+        }
+    }
+
     pub(super) fn set(&mut self, home: &Path, name: &SecretName, secret: &Secret) -> Result<()> {
-        let (store, home_id) = self.works(home)?;
+        let (store, home_id) = self.works(home).map_err(|closed| closed.error())?;
         let account = format!("{home_id}/{}", name.0);
         let given = Zeroizing::new(secret.expose().to_owned());
         let kept = apart(move || write_and_read_back(&store, &account, &given));
@@ -80,7 +110,7 @@ impl Keyring {
     }
 
     pub(super) fn get(&mut self, home: &Path, name: &SecretName) -> Result<Option<Secret>> {
-        let (store, home_id) = self.works(home)?;
+        let (store, home_id) = self.works(home).map_err(|closed| closed.error())?;
         let account = format!("{home_id}/{}", name.0);
         let read = apart(move || match entry(&store, &account)?.get_password() {
             Ok(password) => Ok(Some(Secret::new(password))),
@@ -91,7 +121,7 @@ impl Keyring {
     }
 
     pub(super) fn delete(&mut self, home: &Path, name: &SecretName) -> Result<()> {
-        let (store, home_id) = self.works(home)?;
+        let (store, home_id) = self.works(home).map_err(|closed| closed.error())?;
         let account = format!("{home_id}/{}", name.0);
         let deleted = apart(move || match entry(&store, &account)?.delete_credential() {
             Ok(()) | Err(KeyringError::NoEntry) => Ok(()),
@@ -100,13 +130,11 @@ impl Keyring {
         deleted.map_err(|failure| failure.error(&format!("Cannot remove the secret {}", name.0)))
     }
 
-    fn works(&mut self, home: &Path) -> Result<(Arc<CredentialStore>, String)> {
+    fn works(&mut self, home: &Path) -> Result<(Arc<CredentialStore>, String), Closed> {
         match &self.state {
             Connection::Works { store, home_id } => return Ok((Arc::clone(store), home_id.clone())),
-            Connection::GivenUp { reason, detail } => {
-                return Err(Error::new(ErrorClass::Locked, reason.clone()).detail(detail.clone()));
-            }
-            Connection::System | Connection::Reached(_) => {}
+            Connection::Closed(closed) => return Err(closed.clone()),
+            Connection::Untried => {}
         }
         match self.prove(home) {
             Ok((store, home_id)) => {
@@ -114,36 +142,58 @@ impl Keyring {
                 Ok((store, home_id))
             }
             Err(failure) => {
-                let (reason, detail) = (failure.reason(), failure.detail());
-                tracing::info!(%reason, %detail, "the keyring cannot be used");
-                self.state = Connection::GivenUp { reason: reason.clone(), detail: detail.clone() };
-                Err(Error::new(ErrorClass::Locked, reason).detail(detail))
+                let closed =
+                    Closed { reason: failure.reason(), detail: failure.detail(), may_open: failure.may_pass() };
+                tracing::info!(reason = closed.reason, detail = closed.detail, "the keyring cannot be used");
+                self.state = Connection::Closed(closed.clone());
+                Err(closed)
             }
         }
     }
 
-    /// Reaches the keyring and reads the proof entry back, writing it first if it is not there.
+    /// Reaches the keyring and reads the proof entry back, writing it first if it is not there. Only then is this home's
+    /// id kept: where it lies, a keyring was in use.
     fn prove(&self, home: &Path) -> Result<(Arc<CredentialStore>, String), Failure> {
-        let reached = match &self.state {
-            Connection::Reached(store) => Some(Arc::clone(store)),
-            _ => None,
+        let given = match &self.origin {
+            Origin::System => None,
+            Origin::Given(store) => Some(Arc::clone(store)),
+            Origin::Forbidden => return Err(Failure::Forbidden),
         };
-        let home_id = home_id(home).map_err(Failure::HomeId)?;
-        let account = format!("{home_id}/{PROOF_NAME}");
-        let store = apart(move || {
-            let store = match reached {
-                Some(store) => store,
-                None => system_store().map_err(|error| Failure::Absent(words(&error)))?,
-            };
-            let there = match entry(&store, &account)?.get_password() {
-                Ok(password) => password == PROOF,
-                Err(KeyringError::NoEntry) => false,
-                Err(error) => return Err(error.into()),
-            };
-            if there || write_and_read_back(&store, &account, PROOF)? { Ok(store) } else { Err(Failure::Forgetful) }
-        })?;
+        let known = read_id(&home.join(ID_FILE)).map_err(Failure::HomeId)?;
+        let home_id = known.clone().unwrap_or_else(|| format!("{:016x}", rand::rng().random::<u64>()));
+        let store = prove_store(given, home_id.clone())?;
+        if known.is_some() {
+            return Ok((store, home_id));
+        }
+        let kept = keep_id(home, &home_id).map_err(Failure::HomeId)?;
+        if kept != home_id {
+            // Another process was quicker: its id is the one.
+            let store = prove_store(Some(store), kept.clone())?;
+            return Ok((store, kept));
+        }
         Ok((store, home_id))
     }
+}
+
+/// Tells whether secrets of this home were kept in a keyring at some time.
+pub(super) fn was_used(home: &Path) -> bool {
+    home.join(ID_FILE).symlink_metadata().is_ok()
+}
+
+fn prove_store(given: Option<Arc<CredentialStore>>, home_id: String) -> Result<Arc<CredentialStore>, Failure> {
+    let account = format!("{home_id}/{PROOF_NAME}");
+    apart(move || {
+        let store = match given {
+            Some(store) => store,
+            None => system_store().map_err(|error| Failure::Absent(words(&error)))?,
+        };
+        let there = match entry(&store, &account)?.get_password() {
+            Ok(password) => password == PROOF,
+            Err(KeyringError::NoEntry) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if there || write_and_read_back(&store, &account, PROOF)? { Ok(store) } else { Err(Failure::Forgetful) }
+    })
 }
 
 /// Why the keyring did not do what was asked.
@@ -158,6 +208,8 @@ enum Failure {
     Silent,
     /// Anything else it said.
     Other(String),
+    /// The user does not want it touched.
+    Forbidden,
     /// Our own id for this home could not be read or made.
     HomeId(std::io::Error),
 }
@@ -180,15 +232,21 @@ impl Failure {
             Self::Forgetful => "The keyring does not give back what it was given".to_owned(),
             Self::Silent => "The keyring does not answer".to_owned(),
             Self::Other(_) => "The keyring reports an error".to_owned(),
+            Self::Forbidden => format!("The keyring is switched off by {}", super::NO_KEYRING),
             Self::HomeId(_) => "Backstay's own folder cannot be written".to_owned(),
         }
+    }
+
+    /// Tells whether the same may work later, in the same session.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Locked(_) | Self::Silent | Self::Other(_))
     }
 
     fn detail(&self) -> String {
         match self {
             Self::Absent(text) | Self::Locked(text) | Self::Other(text) => text.clone(),
             Self::HomeId(error) => error.to_string(),
-            Self::Forgetful | Self::Silent => String::new(),
+            Self::Forgetful | Self::Silent | Self::Forbidden => String::new(),
         }
     }
 
@@ -250,20 +308,15 @@ fn system_store() -> keyring_core::Result<Arc<CredentialStore>> {
     Ok(store)
 }
 
-/// Returns the id that tells this home's entries from another one's, making it when there is none.
-fn home_id(home: &Path) -> std::io::Result<String> {
+/// Keeps the id that tells this home's entries from another one's; returns the one that was kept first.
+fn keep_id(home: &Path, id: &str) -> std::io::Result<String> {
     let file = home.join(ID_FILE);
-    if let Some(id) = read_id(&file)? {
-        return Ok(id);
-    }
     std::fs::create_dir_all(home)?;
-    let id = format!("{:016x}", rand::rng().random::<u64>());
     let mut temp = tempfile::NamedTempFile::new_in(home)?;
     temp.write_all(id.as_bytes())?;
     temp.as_file().sync_all()?;
     match temp.persist_noclobber(&file) {
-        Ok(_) => Ok(id),
-        // Another process was quicker.
+        Ok(_) => Ok(id.to_owned()),
         Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => {
             read_id(&file)?.ok_or_else(|| std::io::Error::new(ErrorKind::InvalidData, format!("{ID_FILE} is damaged")))
         }

@@ -1,7 +1,9 @@
 //! Where secrets rest: the OS keyring, or, where there is none that works, a file sealed by a passphrase.
 //!
-//! A sealed file that exists is always used. Without one the keyring is tried once, by reading back an entry; if that fails
-//! (no bus, no service, locked and nobody to unlock it) the status says why, and the user is offered to make the file.
+//! A sealed file that exists is always used. Without one the keyring is tried, by reading back an entry. Where there is
+//! none, the user is offered to make the file; one that is there and does not open (locked, silent), or that was in use
+//! before, is something else: secrets lie in it, so the status tells it apart and it can be tried again. What a sealed
+//! file lacks is looked up in the keyring that was in use before it.
 
 mod keyring;
 mod sealed;
@@ -44,14 +46,27 @@ impl Secrets {
     /// Tells where secrets rest and whether they can be read. The first call may wait for the user to unlock the keyring.
     pub fn status(&self) -> Status {
         let file = self.sealed.path().to_owned();
+        let keyring_used = keyring::was_used(&self.home);
         if self.sealed.exists() {
             let state = if self.sealed.is_open() { State::Ready } else { State::Locked };
-            return Status { backend: Backend::File, state, reason: None, file };
+            return Status { backend: Backend::File, state, reason: None, file, keyring_used };
         }
         match self.with_keyring(|keyring, home| keyring.check(home)) {
-            Ok(()) => Status { backend: Backend::Keyring, state: State::Ready, reason: None, file },
-            Err(error) => Status { backend: Backend::None, state: State::NotSetUp, reason: Some(error.message), file },
+            Ok(()) => Status { backend: Backend::Keyring, state: State::Ready, reason: None, file, keyring_used: true },
+            Err(closed) => {
+                let state = if closed.may_open || keyring_used { State::KeyringClosed } else { State::NotSetUp };
+                let backend = if keyring_used { Backend::Keyring } else { Backend::None };
+                Status { backend, state, reason: Some(closed.reason), file, keyring_used }
+            }
         }
+    }
+
+    /// Tries a keyring anew that could not be used. May wait for the user to unlock it.
+    pub fn try_keyring(&self) -> Result<()> {
+        self.with_keyring(|keyring, home| {
+            keyring.try_again();
+            keyring.check(home).map_err(|closed| closed.error())
+        })
     }
 
     /// Opens the sealed file for this process. `WrongKey` for a wrong passphrase, `Corrupt` for a damaged file.
@@ -64,22 +79,28 @@ impl Secrets {
         self.sealed.create(passphrase)
     }
 
-    fn with_keyring<T>(&self, work: impl FnOnce(&mut Keyring, &Path) -> Result<T>) -> Result<T> {
+    fn with_keyring<T>(&self, work: impl FnOnce(&mut Keyring, &Path) -> T) -> T {
         work(&mut self.keyring.lock().unwrap_or_else(PoisonError::into_inner), &self.home)
     }
 
-    /// Runs `work` on the keyring if it works at all.
-    fn on_keyring<T>(&self, work: impl FnOnce(&mut Keyring, &Path) -> Result<T>) -> Result<T> {
-        self.with_keyring(|keyring, home| {
-            keyring.check(home).map_err(|error| {
-                Error::new(
-                    ErrorClass::Locked,
-                    format!("Cannot reach the stored secrets: {}", lower_first(&error.message)),
-                )
-                .hint("Set a passphrase in the settings: secrets then rest in a file sealed by it")
-                .detail(error.detail.unwrap_or_default())
-            })?;
-            work(keyring, home)
+    /// Looks up in the keyring, where secrets rested before there was a sealed file, what that file lacks. `Missing` where
+    /// it cannot be told: a caller who can do without goes on, and all others say where the secret may lie.
+    fn in_keyring_before(&self, name: &SecretName) -> Result<Option<Secret>> {
+        if !keyring::was_used(&self.home) {
+            return Ok(None);
+        }
+        self.with_keyring(|keyring, home| match keyring.check(home) {
+            Ok(()) => keyring.get(home, name),
+            Err(closed) => Err(Error::new(
+                ErrorClass::Missing,
+                format!(
+                    "Cannot read the secret {}: it is not in the sealed file, and the keyring used before it cannot be asked: {}",
+                    name.0,
+                    lower_first(&closed.reason)
+                ),
+            )
+            .hint("Open the keyring and try it again in Settings, Secrets; or give the secret anew")
+            .detail(closed.detail)),
         })
     }
 }
@@ -89,21 +110,28 @@ impl SecretStore for Secrets {
         if self.sealed.exists() {
             return self.sealed.set(name, secret);
         }
-        self.on_keyring(|keyring, home| keyring.set(home, name, secret))
+        self.with_keyring(|keyring, home| keyring.set(home, name, secret))
     }
 
     fn get(&self, name: &SecretName) -> Result<Option<Secret>> {
         if self.sealed.exists() {
-            return self.sealed.get(name);
+            return match self.sealed.get(name)? {
+                Some(secret) => Ok(Some(secret)),
+                None => self.in_keyring_before(name),
+            };
         }
-        self.on_keyring(|keyring, home| keyring.get(home, name))
+        self.with_keyring(|keyring, home| keyring.get(home, name))
     }
 
     fn delete(&self, name: &SecretName) -> Result<()> {
         if self.sealed.exists() {
-            return self.sealed.delete(name);
+            self.sealed.delete(name)?;
+            if !keyring::was_used(&self.home) {
+                return Ok(());
+            }
+            // What is left there would be found again.
         }
-        self.on_keyring(|keyring, home| keyring.delete(home, name))
+        self.with_keyring(|keyring, home| keyring.delete(home, name))
     }
 }
 

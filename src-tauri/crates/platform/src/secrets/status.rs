@@ -31,16 +31,19 @@ pub enum State {
     Ready,
     /// The sealed file needs its passphrase.
     Locked,
-    /// A sealed file has to be made.
+    /// The keyring is there, or was in use before, and does not open now: it may at another try.
+    KeyringClosed,
+    /// There is no keyring: a sealed file has to be made.
     NotSetUp,
 }
 
 impl State {
-    /// Returns "ready", "locked" or "not_set_up".
+    /// Returns "ready", "locked", "keyring_closed" or "not_set_up".
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::Locked => "locked",
+            Self::KeyringClosed => "keyring_closed",
             Self::NotSetUp => "not_set_up",
         }
     }
@@ -57,4 +60,6 @@ pub struct Status {
     pub reason: Option<String>,
     /// The sealed file, there or not.
     pub file: PathBuf,
+    /// Secrets of this home were kept in a keyring at some time: a sealed file begins without them.
+    pub keyring_used: bool,
 }

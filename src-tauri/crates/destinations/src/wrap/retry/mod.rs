@@ -154,6 +154,9 @@ impl Destination for Retry {
     async fn space(&self) -> Result<Space> {
         self.tries.again(|| self.inner.space()).await
     }
+    async fn sha256_there(&self, key: &Key) -> Result<Option<String>> {
+        self.tries.again(|| self.inner.sha256_there(key)).await
+    }
     async fn availability(&self, key: &Key) -> Result<Availability> {
         self.tries.again(|| self.inner.availability(key)).await
     }
@@ -163,7 +166,13 @@ impl Destination for Retry {
     async fn link(&self, key: &Key, valid: Duration) -> Result<Secret> {
         self.tries.again(|| self.inner.link(key, valid)).await
     }
-    async fn sweep(&self, older_than: Duration) -> Result<Swept> {
-        self.tries.again(|| self.inner.sweep(older_than)).await
+    async fn locked_until(&self, key: &Key) -> Result<Option<i64>> {
+        self.tries.again(|| self.inner.locked_until(key)).await
+    }
+    async fn extend_lock(&self, key: &Key, until: i64) -> Result<Option<i64>> {
+        self.tries.again(|| self.inner.extend_lock(key, until)).await
+    }
+    async fn sweep(&self, older_than: Duration, spared: &[String]) -> Result<Swept> {
+        self.tries.again(|| self.inner.sweep(older_than, spared)).await
     }
 }

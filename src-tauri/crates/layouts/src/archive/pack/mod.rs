@@ -20,7 +20,7 @@ pub(crate) use write::{LOCATOR_BYTES, Written, parse_locator};
 pub(crate) use zip::ZipHead;
 
 /// What the writing thread is told, in order.
-enum Step {
+enum Step<W> {
     /// A block, once it is compressed.
     Block {
         packed: oneshot::Receiver<io::Result<Packed>>,
@@ -32,9 +32,14 @@ enum Step {
     ZipEntry(Box<ZipHead>),
     /// Tell where all blocks so far lie; what follows is the manifest.
     Settle(oneshot::Sender<Vec<BlockAt>>),
+    /// End what has to be ended for the file so far to be one by itself, then do this to the output.
+    Boundary(AtBoundary<W>),
     /// Everything was sent. Without it the file is not one.
     End,
 }
+
+/// What is done to an output that holds all so far.
+type AtBoundary<W> = Box<dyn FnOnce(&mut W) + Send>;
 
 /// A compressed block.
 struct Packed {
@@ -52,7 +57,7 @@ pub(crate) struct Pack<W> {
     at: u64,
     pool: Pool,
     permits: Arc<Semaphore>,
-    steps: mpsc::UnboundedSender<Step>,
+    steps: mpsc::UnboundedSender<Step<W>>,
     written: Option<oneshot::Receiver<io::Result<Written<W>>>>,
     in_zip_entry: bool,
 }
@@ -137,6 +142,29 @@ impl<W: Write + Send + 'static> Pack<W> {
         let settled = ctx.or_cancel(async { Ok(receiver.await) }).await?;
         match settled {
             Ok(blocks) if sent => Ok(blocks),
+            _ => Err(self.why().await),
+        }
+    }
+
+    /// Ends the file so far, so that another run may go on behind it as if it began a file of its own, and runs `work` on
+    /// the output once all of it was written. Not for zips, whose directory comes last.
+    pub async fn boundary<T: Send + 'static>(
+        &mut self,
+        ctx: &RunContext,
+        work: impl FnOnce(&mut W) -> io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if self.format == ArchiveFormat::TarGz || !self.block.is_empty() {
+            self.hand_over(ctx, true).await?;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let at_boundary = Box::new(move |output: &mut W| {
+            // Nobody waits any more when the file was given up.
+            let _ = sender.send(work(output));
+        });
+        let sent = self.steps.send(Step::Boundary(at_boundary)).is_ok();
+        let done = ctx.or_cancel(async { Ok(receiver.await) }).await?;
+        match done {
+            Ok(done) if sent => done.map_err(write_error),
             _ => Err(self.why().await),
         }
     }

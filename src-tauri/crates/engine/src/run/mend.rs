@@ -1,0 +1,218 @@
+//! What a check found damaged at a destination is remembered, and the next sync writes it anew from another copy.
+
+use super::Job;
+use super::journal::StoreJournal;
+use super::thaw::Turns;
+use crate::backstay::Inner;
+use crate::backups::copies::{Copy, frozen};
+use crate::words::count_text;
+use backstay_core::config::{DestinationConfig, KnownBackup, Place};
+use backstay_core::destination::{Availability, Destination, Key, WriteMode};
+use backstay_core::layout::{ArchiveFile, Suspects};
+use backstay_core::run::{Phase, Problem, ProblemKind};
+use backstay_core::{DestinationId, Error, ErrorClass, Result};
+use backstay_transfer::{Copying, Uploaded, copy, read_back};
+use std::sync::Arc;
+
+fn name_of(destination: &DestinationId) -> String {
+    format!("damaged/{destination}")
+}
+
+impl Inner {
+    /// Counts what was found damaged at a destination and is not mended yet.
+    pub(crate) fn damaged_at(&self, destination: &DestinationId) -> Result<u64> {
+        let suspects = self.suspects(destination)?;
+        Ok((suspects.objects.len() + suspects.backups.len()) as u64)
+    }
+
+    /// Returns what is to be looked at again at a destination.
+    fn suspects(&self, destination: &DestinationId) -> Result<Suspects> {
+        let kept = self.store.transfer(&name_of(destination))?;
+        Ok(kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    /// Remembers what is damaged at a destination until it is mended.
+    pub(super) fn add_suspects(&self, destination: &DestinationId, more: Suspects) -> Result<()> {
+        if more.is_empty() {
+            return Ok(());
+        }
+        let mut all = self.suspects(destination)?;
+        all.extend(more);
+        self.keep_suspects(destination, &all)
+    }
+
+    fn keep_suspects(&self, destination: &DestinationId, suspects: &Suspects) -> Result<()> {
+        if suspects.is_empty() {
+            return self.store.delete_transfer(&name_of(destination));
+        }
+        let text = serde_json::to_string(suspects)
+            .map_err(|e| Error::new(ErrorClass::Internal, "Cannot keep what is damaged").source(e))?;
+        self.store.put_transfer(&name_of(destination), &text)
+    }
+
+    /// Returns the other destinations that hold the same vault, the nearest first.
+    pub(super) fn twins_of(&self, config: &DestinationConfig) -> Result<Vec<DestinationConfig>> {
+        if config.vault_id.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut others = self.store.destinations()?;
+        others.retain(|other| other.id != config.id && other.vault_id == config.vault_id);
+        others.sort_by_key(|other| !matches!(other.place, Place::Local { .. }));
+        Ok(others)
+    }
+}
+
+/// What a copy that was read back and found damaged is made of.
+pub(super) fn suspects_of(copy: &Copy) -> Suspects {
+    let mut suspects = Suspects::default();
+    match &copy.known.record.archive {
+        Some(file) => _ = suspects.objects.insert(file.key.clone()),
+        None => _ = suspects.backups.insert(copy.id().clone()),
+    }
+    suspects
+}
+
+/// Writes anew what is known to be damaged at a destination. Returns how many objects it was; what no other copy could
+/// give is named as a problem, and remembered on.
+pub(super) async fn mend(job: &Job, to: &DestinationConfig, place: &Arc<dyn Destination>) -> Result<u64> {
+    let found = job.inner.suspects(&to.id)?;
+    if found.is_empty() {
+        return Ok(0);
+    }
+    job.phase(Phase::Comparing);
+    job.log(format!("Looking at what a check found damaged at {}", to.name));
+    let own = job.inner.all_backups(Some(&to.id))?;
+    let archive = |key: &str| own.iter().find(|known| file_at(known, key).is_some());
+    // What was deleted meanwhile needs no mending.
+    let is_archive = |key: &String| key.starts_with("archives/");
+    let archives: Vec<&KnownBackup> =
+        found.objects.iter().filter(|key| is_archive(key)).filter_map(|key| archive(key)).collect();
+    let mut vault = Suspects {
+        objects: found.objects.iter().filter(|key| !is_archive(key)).cloned().collect(),
+        backups: found.backups.into_iter().filter(|id| own.iter().any(|known| known.record.id == *id)).collect(),
+    };
+    let mut mended = 0;
+    let mut reasons = Vec::new();
+    mended += mend_vault(job, to, place, &mut vault, &mut reasons).await?;
+    for known in archives {
+        match mend_archive(job, to, place, known).await {
+            Ok(written) => mended += written,
+            Err(error) if error.is_cancelled() || error.class == ErrorClass::Full => return Err(error),
+            Err(error) => {
+                reasons.push(error.message);
+                vault.objects.extend(known.record.archive.as_ref().map(|file| file.key.clone()));
+            }
+        }
+    }
+    job.inner.keep_suspects(&to.id, &vault)?;
+    let why = reasons.first().cloned().unwrap_or_else(|| "no other destination has it whole".into());
+    let backups = vault.backups.iter().map(|id| format!("backup {}", super::backup::short(id.as_str())));
+    for subject in vault.objects.iter().cloned().chain(backups) {
+        job.problem(Problem {
+            kind: ProblemKind::Damaged,
+            item: String::new(),
+            subject,
+            reason: format!("It is damaged at {} and could not be written anew: {why}", to.name),
+        });
+    }
+    Ok(mended)
+}
+
+/// Takes what is damaged from one vault after the other; what is left over stays in `open`.
+async fn mend_vault(
+    job: &Job,
+    to: &DestinationConfig,
+    place: &Arc<dyn Destination>,
+    open: &mut Suspects,
+    reasons: &mut Vec<String>,
+) -> Result<u64> {
+    let mut mended = 0;
+    for other in job.inner.twins_of(to)? {
+        if open.is_empty() {
+            break;
+        }
+        let work = async {
+            let _lock = job.inner.locks.use_destination(&other.id)?.ok_or_else(|| super::legs::being_freed(&other))?;
+            let layout = job.ctx.or_cancel(job.inner.vault(&other)).await?.layout;
+            layout.mend(&job.ctx, place.clone(), open).await
+        };
+        match work.await {
+            Ok(done) => {
+                if done.objects > 0 {
+                    let what = count_text(done.objects, "damaged object", "damaged objects");
+                    job.log(format!("{what} at {} written anew from {}", to.name, other.name));
+                }
+                mended += done.objects;
+                *open = done.left;
+            }
+            Err(error) if error.is_cancelled() || super::sync::is_own(&error, place.as_ref()) => return Err(error),
+            Err(error) => {
+                job.log(format!("{} was not used: {}", other.name, error.message));
+                reasons.push(error.message);
+            }
+        }
+    }
+    Ok(mended)
+}
+
+/// Reads an archive back and copies it anew from another destination if it is damaged. Returns the files written.
+async fn mend_archive(
+    job: &Job,
+    to: &DestinationConfig,
+    place: &Arc<dyn Destination>,
+    known: &KnownBackup,
+) -> Result<u64> {
+    let Some(file) = &known.record.archive else { return Ok(0) };
+    let key = Key::new(&file.key)?;
+    match read_back(place.as_ref(), &key, &recorded(file), &job.ctx).await {
+        Err(error) if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) => {}
+        other => return other.map(|()| 0),
+    }
+    let mut last = None;
+    let others = job.inner.copies(&known.record.id)?.into_iter().filter(|copy| copy.config.id != to.id);
+    let mut turns = Turns::of(others);
+    while let Some((other, told)) = turns.next(job).await {
+        let replaced = match told {
+            Ok(Availability::Frozen) => Err(frozen(&other)),
+            Ok(_) => replace_archive(job, place, &other, file).await,
+            Err(error) => Err(error),
+        };
+        match replaced {
+            Ok(()) => {
+                job.log(format!("{key} at {} was damaged and is written anew from {}", to.name, other.config.name));
+                return Ok(1);
+            }
+            Err(error) if error.is_cancelled() => return Err(error),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| Error::new(ErrorClass::Missing, "no other destination has it")))
+}
+
+/// Copies an archive over a damaged one; its content is proven before it takes that one's place.
+async fn replace_archive(job: &Job, place: &Arc<dyn Destination>, from: &Copy, file: &ArchiveFile) -> Result<()> {
+    let key = Key::new(&file.key)?;
+    let source = job.ctx.or_cancel(job.inner.place(&from.config)).await?;
+    let same =
+        from.known.record.archive.as_ref().is_some_and(|other| other.sha256 == file.sha256 && other.key == file.key);
+    if !same {
+        let text = format!("The copy at {} is another file", from.config.name);
+        return Err(Error::new(ErrorClass::Missing, text));
+    }
+    job.phase(Phase::Copying);
+    job.progress_current(&file.key);
+    job.ctx.progress.total(None, Some(file.size_bytes));
+    let what = Copying { key, size: file.size_bytes, sha256: Some(file.sha256.clone()), mode: WriteMode::Replace };
+    let name = format!("mend/{}/{}", place.label(), file.key);
+    let journal = StoreJournal(job.inner.store.clone());
+    copy(source, place.as_ref(), &what, &journal, &name, &job.ctx).await?;
+    read_back(place.as_ref(), &what.key, &recorded(file), &job.ctx).await
+}
+
+fn recorded(file: &ArchiveFile) -> Uploaded {
+    Uploaded::recorded(file.size_bytes, file.sha256.as_str())
+}
+
+fn file_at<'a>(known: &'a KnownBackup, key: &str) -> Option<&'a ArchiveFile> {
+    known.record.archive.as_ref().filter(|file| file.key == key)
+}

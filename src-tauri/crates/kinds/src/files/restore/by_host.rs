@@ -1,0 +1,155 @@
+//! Restoring where there is no GNU tar: file by file, through the host's own calls. What such a host cannot do is named.
+
+use super::Restorer;
+use crate::files::fetch::watched;
+use crate::problems::Problems;
+use backstay_core::entry::{Entry, EntrySource, EntryType};
+use backstay_core::host::Attribute;
+use backstay_core::run::ProblemKind;
+use backstay_core::{ErrorClass, RawPath, Result};
+use std::collections::{BTreeMap, HashSet};
+
+/// Files that get their attributes together.
+const BATCH: usize = 256;
+/// Names told of things that went wrong with many files for one reason.
+const NAMES: usize = 3;
+
+/// What could not be restored of files that are there otherwise.
+#[derive(Default)]
+pub(super) struct Lacking(BTreeMap<&'static str, (u64, Vec<RawPath>)>);
+
+impl Lacking {
+    fn add(&mut self, what: &'static str, path: &RawPath) {
+        let (count, names) = self.0.entry(what).or_default();
+        *count += 1;
+        if names.len() < NAMES {
+            names.push(path.clone());
+        }
+    }
+
+    pub(super) fn report(self, problems: &mut Problems<'_>) {
+        for (what, (count, names)) in self.0 {
+            let names: Vec<String> = names.iter().map(RawPath::to_text).collect();
+            let more = if count > names.len() as u64 { ", …" } else { "" };
+            let why =
+                format!("They could not be restored without GNU tar, or not by this user: {}{more}", names.join(", "));
+            problems.report(ProblemKind::Unwritable, format!("{what} ({count})"), why);
+        }
+    }
+}
+
+impl Restorer<'_> {
+    pub(super) async fn write_through_host(
+        &mut self,
+        source: &mut dyn EntrySource,
+        paths: &HashSet<RawPath>,
+    ) -> Result<()> {
+        let (mut files, mut folders, mut links) = (Vec::new(), Vec::new(), Vec::new());
+        let mut inodes = HashSet::new();
+        while let Some(entry) = source.next().await? {
+            self.ctx.check()?;
+            if !paths.contains(&entry.path) || entry.kind == EntryType::Socket {
+                continue;
+            }
+            let target = self.options.target(&entry.path)?;
+            self.ctx.progress.current(&target.to_text());
+            if matches!(entry.kind, EntryType::Symlink(_)) {
+                // Last of all: nothing of the backup may be written through a link of the backup.
+                links.push(Entry { path: target, ..entry });
+                continue;
+            }
+            if self.make(&entry, &target, source).await? {
+                if entry.is_hard_linked() && !inodes.insert((entry.device, entry.inode)) {
+                    self.lacking.add("hard links: they are copies now", &target);
+                }
+                if !entry.xattrs.is_empty() {
+                    self.lacking.add("extended attributes", &target);
+                }
+                let there = Entry { path: target, xattrs: Vec::new(), ..entry };
+                if there.is_dir() { folders.push(there) } else { files.push(there) }
+            }
+            if files.len() >= BATCH {
+                self.give_attributes(&mut files).await?;
+            }
+        }
+        self.give_attributes(&mut files).await?;
+        for link in links {
+            self.ctx.check()?;
+            let EntryType::Symlink(to) = &link.kind else { continue };
+            if let Some(folder) = link.path.parent() {
+                self.host.make_dir(&folder).await?;
+            }
+            let made = self.host.make_link(&link.path, to).await;
+            if self.is_done(made, &link.path)? {
+                self.written.push((link.clone(), link.path.clone()));
+                files.push(link);
+            }
+            self.ctx.progress.advance(1, 0);
+        }
+        self.give_attributes(&mut files).await?;
+        // The deepest first: a folder's own mode and time come after all that happened in it.
+        folders.sort_by(|a, b| b.path.cmp(&a.path));
+        self.give_attributes(&mut folders).await?;
+        Ok(())
+    }
+
+    /// Makes a folder or file; false when that is a problem.
+    async fn make(&mut self, entry: &Entry, target: &RawPath, source: &mut dyn EntrySource) -> Result<bool> {
+        let made = match entry.kind {
+            EntryType::Dir => self.host.make_dir(target).await,
+            EntryType::File => {
+                if let Some(folder) = target.parent() {
+                    self.host.make_dir(&folder).await?;
+                }
+                let mut content = source.content();
+                let mut content = watched(&mut content, self.ctx);
+                // Nobody else's until it has its owner.
+                self.host.write(target, entry.mode & 0o700, &mut content).await.map(drop)
+            }
+            _ => {
+                let why = "It is a pipe or device, which cannot be made without GNU tar on the server";
+                self.problems.path(ProblemKind::Unwritable, target, why);
+                return Ok(false);
+            }
+        };
+        let done = self.is_done(made, target)?;
+        if !entry.is_dir() {
+            self.ctx.progress.advance(1, 0);
+        }
+        if done {
+            self.written.push((entry.clone(), target.clone()));
+        }
+        Ok(done)
+    }
+
+    fn is_done(&mut self, made: Result<()>, target: &RawPath) -> Result<bool> {
+        use ErrorClass as C;
+        match made {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(error.class, C::Refused | C::Exists | C::Missing | C::Unsupported) => {
+                self.problems.path(ProblemKind::Unwritable, target, error.message);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn give_attributes(&mut self, entries: &mut Vec<Entry>) -> Result<()> {
+        for batch in entries.chunks(BATCH) {
+            self.ctx.check()?;
+            self.ctx.progress.alive();
+            for (path, what) in self.host.set_attributes(batch).await? {
+                self.lacking.add(
+                    match what {
+                        Attribute::Owner => "owners",
+                        Attribute::Mode => "modes",
+                        Attribute::Time => "times",
+                    },
+                    &path,
+                );
+            }
+        }
+        entries.clear();
+        Ok(())
+    }
+}
