@@ -64,6 +64,22 @@ async fn what_changes_or_shrinks_while_it_is_read_is_named() {
 }
 
 #[tokio::test]
+async fn a_folder_that_gets_a_new_neighbour_while_it_is_read_is_no_problem() {
+    // tar tells of folders whose time moves while it looks at them, /tmp for one. What is in them comes from the
+    // listing: nothing of them can be torn.
+    let (dir, root) = temp();
+    std::fs::create_dir(root.join("folder")).unwrap();
+    std::fs::write(root.join("folder/file"), b"file").unwrap();
+    let says = |path: &Path| format!("echo \"tar: .{}: file changed as we read it\" >&2; rc=1", path.display());
+    let after = [says(dir.path()), says(&root.join("folder")), says(&root.join("folder/file"))].join("\n");
+    let host = TestHost { path: Some(wrap_tar(dir.path(), ":;;", &after)), ..TestHost::default() };
+    let (report, _, recorder) = collect(&host, &item(&root, &[]), &Backup::default()).await;
+    report.unwrap();
+    let problems = recorder.by_subject();
+    assert_eq!(problems.keys().collect::<Vec<_>>(), [&raw(&root.join("folder/file")).to_text()]);
+}
+
+#[tokio::test]
 async fn what_may_not_be_read_is_named_and_the_rest_is_kept() {
     if !tree::is_root() {
         println!("skipped: needs root to become another user");

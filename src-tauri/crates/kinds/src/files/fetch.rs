@@ -9,7 +9,7 @@ use backstay_core::kind::CollectReport;
 use backstay_core::run::ProblemKind;
 use backstay_core::tar::{TarEntry, TarReader};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -37,7 +37,7 @@ pub(super) struct Fetcher<'a> {
     /// Further names of hard-linked files, each with the name whose content it shares. Both relative.
     pub further_names: Vec<(Entry, RawPath)>,
     /// First names that made it into the backup, with their attributes.
-    pub first_names: std::collections::HashMap<RawPath, Vec<backstay_core::entry::Xattr>>,
+    pub first_names: HashMap<RawPath, Vec<backstay_core::entry::Xattr>>,
 }
 
 /// What one batch took.
@@ -220,13 +220,17 @@ impl Fetcher<'_> {
     ) -> Result<()> {
         let mut unexplained = Vec::new();
         if !text.is_empty() {
-            let known: HashSet<RawPath> = batch.iter().map(|e| e.path.to_absolute()).collect();
+            let known: HashMap<RawPath, &Entry> = batch.iter().map(|e| (e.path.to_absolute(), e)).collect();
             for line in text.lines().filter(|line| !is_noise(line)) {
-                let complaint = gnu::tar_complaint(line, |path| known.contains(path));
+                let complaint = gnu::tar_complaint(line, |path| known.contains_key(path));
                 match complaint.path {
                     Some(path) => {
                         let (kind, reason) = problem_of(&complaint.reason);
-                        self.problems.path(kind, &path, reason);
+                        // What is in a folder comes from the listing, not from tar: only its time moved.
+                        let torn = kind != ProblemKind::Changed || !known.get(&path).is_some_and(|e| e.is_dir());
+                        if torn {
+                            self.problems.path(kind, &path, reason);
+                        }
                     }
                     None => unexplained.push(complaint.reason),
                 }
