@@ -3,6 +3,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
+import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { startProxy } from './proxy.mjs';
@@ -28,6 +29,22 @@ async function noise(file, bytes) {
   }
   out.end();
   await once(out, 'close');
+}
+
+/** What the one before left to be written must not slow down this one. */
+function settled(run) {
+  execFileSync('sync');
+  return run();
+}
+
+/**
+ * Fills free memory with a file of nothing, as that of a machine that has run for days is full: on a fresh virtual machine
+ * who writes first pays for memory that its host has yet to give.
+ */
+function fillMemory(folder) {
+  const file = join(folder, 'nothing');
+  execFileSync('truncate', ['-s', String(Math.max(freemem() - 2 ** 31, 0)), file]);
+  execFileSync('sh', ['-c', 'cat "$1" >/dev/null', 'sh', file]);
 }
 
 /** Builds an example program of a crate in release mode and returns its path. */
@@ -117,8 +134,9 @@ async function s3Upload({ bin, dir, big, s3, row, runs }) {
     const ours = new Ours(bin, join(folder, 'home'));
     const file = await archived(ours, big, folder, () => ours.s3('bucket', s3, `up-${round}`));
     await alsoTo(ours, 'bucket');
-    mine.push((await ours.run(['sync', 'bucket'])).seconds);
-    theirs.push((await measure(['rclone', 'copyto', file, `lab:${s3.bucket}/rclone-${round}/big`], { env: rcloneS3(s3) })).seconds);
+    mine.push((await settled(() => ours.run(['sync', 'bucket']))).seconds);
+    const rclone = ['rclone', 'copyto', file, `lab:${s3.bucket}/rclone-${round}/big`];
+    theirs.push((await settled(() => measure(rclone, { env: rcloneS3(s3) }))).seconds);
     rmSync(folder, { recursive: true, force: true });
   }
   row('2 GB archive to S3 / rclone', median(mine), median(theirs), 1.1);
@@ -131,11 +149,11 @@ async function s3Vault({ bin, dir, tree, s3, row, runs }) {
     const ours = new Ours(bin, join(folder, 'home'));
     await ours.s3('bucket', s3, `vault-${round}`, { vault: true });
     await ours.plan('tree', tree, ['bucket']);
-    mine.push((await ours.run(['backup', 'tree'])).seconds);
+    mine.push((await settled(() => ours.run(['backup', 'tree']))).seconds);
     const env = { RESTIC_PASSWORD: 'bench', AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey, AWS_DEFAULT_REGION: s3.region };
     const restic = ['restic', '-r', `s3:${s3.endpoint}/${s3.bucket}/restic-${round}`, '--no-cache', '-q'];
     await measure([...restic, 'init'], { env });
-    theirs.push((await measure([...restic, 'backup', tree], { env })).seconds);
+    theirs.push((await settled(() => measure([...restic, 'backup', tree], { env }))).seconds);
     rmSync(folder, { recursive: true, force: true });
   }
   row('vault backup to S3 / restic to the same S3', median(mine), median(theirs), 1.2);
@@ -144,37 +162,49 @@ async function s3Vault({ bin, dir, tree, s3, row, runs }) {
 async function sftp({ bin, dir, big, row, runs, sshd, delayed }) {
   const proxy = delayed ? await startProxy(sshd.port, DELAY_MS) : undefined;
   const port = proxy?.port ?? sshd.port;
-  const [up, down, theirUp, theirDown] = [[], [], [], []];
+  const [up, down, theirUp, theirDown, syncedUp, syncedDown] = [[], [], [], [], [], []];
   for (let round = 0; round < runs; round++) {
     const folder = mkdtempSync(join(dir, 'sftp-'));
     const ours = new Ours(bin, join(folder, 'home'));
     const file = await archived(ours, big, folder, () => ours.sftp('nas', sshd, join(folder, 'nas'), { port }));
     await alsoTo(ours, 'nas');
-    up.push((await ours.run(['sync', 'nas'])).seconds);
     mkdirSync(join(folder, 'out'));
-    down.push((await ours.run(['download', 'big@latest', '--out', join(folder, 'out'), '--as', 'as-is', '--from', 'nas'])).seconds);
-    const remote = join(folder, 'theirs');
-    const peer = (from, to) => {
+    const mine = async () => {
+      up.push((await settled(() => ours.run(['sync', 'nas']))).seconds);
+      const get = ['download', 'big@latest', '--out', join(folder, 'out'), '--as', 'as-is', '--from', 'nas'];
+      down.push((await settled(() => ours.run(get))).seconds);
+    };
+    const peer = (from, to, ...more) => {
       if (proxy) return measure(['rclone', 'copyto', from, to], { env: rcloneSftp(sshd, port) });
       const batch = from.startsWith('lab:') ? `get "${from.slice(4)}" "${to}"\n` : `put "${from}" "${to.slice(4)}"\n`;
       const options = sshd.sshOptions.map((one) => (one === '-p' ? '-P' : one));
-      return measure(['sftp', '-q', '-b', '-', ...options, `${sshd.user}@127.0.0.1`], { input: batch });
+      return measure(['sftp', '-q', ...more, '-b', '-', ...options, `${sshd.user}@127.0.0.1`], { input: batch });
     };
-    theirUp.push((await peer(file, `lab:${remote}`)).seconds);
-    theirDown.push((await peer(`lab:${remote}`, join(folder, 'back'))).seconds);
+    const theirs = async (name, puts, gets, ...more) => {
+      puts.push((await settled(() => peer(file, `lab:${join(folder, name)}`, ...more))).seconds);
+      gets.push((await settled(() => peer(`lab:${join(folder, name)}`, join(folder, `${name}-back`), ...more))).seconds);
+    };
+    const all = [mine, () => theirs('theirs', theirUp, theirDown)];
+    // Ours is on the disk when it says so; sftp's is only with -f.
+    if (!proxy) all.push(() => theirs('synced', syncedUp, syncedDown, '-f'));
+    for (const one of round % 2 === 0 ? all : all.reverse()) await one();
     rmSync(folder, { recursive: true, force: true });
   }
   proxy?.stop();
   const [link, name, bar] = delayed ? [' with 50 ms', 'rclone', 1.0] : ['', 'OpenSSH sftp', 1.1];
   row(`SFTP upload${link} / ${name}`, median(up), median(theirUp), bar);
   row(`SFTP download${link} / ${name}`, median(down), median(theirDown), bar);
+  if (delayed) return;
+  row('SFTP upload / OpenSSH sftp -f, synced like ours', median(up), median(syncedUp), bar);
+  row('SFTP download / OpenSSH sftp -f, synced like ours', median(down), median(syncedDown), bar);
 }
 
 async function several({ bin, dir, tree, s3, sshd, row, runs }) {
   const [together, slowest] = [[], []];
   for (let round = 0; round < runs; round++) {
     const alone = [];
-    for (const only of ['disk', 'nas', 'bucket', 'all']) {
+    const order = ['disk', 'nas', 'bucket', 'all'];
+    for (const only of round % 2 === 0 ? order : order.reverse()) {
       const folder = mkdtempSync(join(dir, `several-${only}-`));
       const ours = new Ours(bin, join(folder, 'home'));
       const wanted = only === 'all' ? ['disk', 'nas', 'bucket'] : [only];
@@ -185,7 +215,7 @@ async function several({ bin, dir, tree, s3, sshd, row, runs }) {
         if (name === 'bucket') await ours.s3('bucket', s3, `several-${only}-${round}`, { vault });
       }
       await ours.plan('tree', tree, wanted);
-      const { seconds } = await ours.run(['backup', 'tree']);
+      const { seconds } = await settled(() => ours.run(['backup', 'tree']));
       if (only === 'all') together.push(seconds);
       else alone.push(seconds);
       rmSync(folder, { recursive: true, force: true });
@@ -205,10 +235,9 @@ async function archives({ bin, dir, tree, row, runs, say }) {
       await ours.plan('tree', tree, ['disk'], format);
       const peer = join(folder, 'peer');
       const both = [
-        async () => mine.push((await ours.run(['backup', 'tree'])).seconds),
-        async () => theirs.push((await measure(['sh', '-c', `tar -cf - "$1" 2>/dev/null | ${packer} > "$2"`, 'sh', tree, peer])).seconds),
+        async () => mine.push((await settled(() => ours.run(['backup', 'tree']))).seconds),
+        async () => theirs.push((await settled(() => measure(['sh', '-c', `tar -cf - "$1" 2>/dev/null | ${packer} > "$2"`, 'sh', tree, peer]))).seconds),
       ];
-      // Who writes first may pay for memory that a virtual machine has to ask for.
       for (const one of round % 2 === 0 ? both : both.reverse()) await one();
       if (round === 0) say(`${format}: ours ${(statSync(archiveIn(join(folder, 'disk'))).size / 1e6).toFixed(0)} MB, peer ${(statSync(peer).size / 1e6).toFixed(0)} MB`);
       rmSync(folder, { recursive: true, force: true });
@@ -292,6 +321,7 @@ export async function destinationsBench({ bin, top, work, tree, runs, row, say, 
   const dir = mkdtempSync(join(work, 'destinations-'));
   const big = join(work, 'big.bin');
   await noise(big, BIG_BYTES);
+  fillMemory(dir);
   const sshd = await startSshd(join(dir, 'sshd'));
   const all = { bin, top, dir, big, tree, sshd, runs, row, say };
   const needsS3 = new Set(['s3-upload', 's3-vault', 'several', 'limit', 'lost']);

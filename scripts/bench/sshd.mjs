@@ -23,7 +23,10 @@ function reachable(port) {
   });
 }
 
-/** Starts sshd below `dir`, with more lines of configuration where given; returns {user, port, key, sshOptions, stop}. */
+/**
+ * Starts sshd below `dir`; returns {user, port, key, sshOptions, stop}. More lines of configuration, where given, go before
+ * its own: sshd takes the first value of each.
+ */
 export async function startSshd(dir, lines = []) {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const user = userInfo().username;
@@ -35,9 +38,9 @@ export async function startSshd(dir, lines = []) {
   writeFileSync(
     config,
     [
-      `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${hostKey}`, `PidFile ${join(dir, 'pid')}`,
+      ...lines, `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${hostKey}`, `PidFile ${join(dir, 'pid')}`,
       `AuthorizedKeysFile ${keys}`, 'StrictModes no', 'UsePAM no', 'PasswordAuthentication no',
-      'PermitRootLogin yes', 'Subsystem sftp internal-sftp', 'MaxStartups 100:30:200', ...lines, '',
+      'PermitRootLogin yes', 'Subsystem sftp internal-sftp', 'MaxStartups 100:30:200', '',
     ].join('\n'),
   );
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });

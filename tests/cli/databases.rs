@@ -207,3 +207,59 @@ fn the_passphrase_is_not_handed_on_to_commands_of_this_computer() {
     let seen = std::fs::read_to_string(seen).unwrap();
     assert!(seen.contains("PATH=") && !seen.contains("BACKSTAY_PASSPHRASE"), "{seen}");
 }
+
+#[test]
+fn databases_come_back_to_another_server_by_another_log_in() {
+    let Some(lab) = Lab::start() else { return };
+    let (Some(mysql), Some(postgres)) = (MariaDb::start().unwrap(), Postgres::start().unwrap()) else { return };
+    mysql.sql("alter user root@localhost identified by 'another one'").unwrap();
+    lab.add_root();
+    lab.add_plan("all", &lab.items()[1..3], &[("mysql", OWNER_PASSWORD), ("postgres", OWNER_PASSWORD)]);
+    let before = lab.fingerprints("shop");
+    let backup = lab.home.json(&["backup", "all"])["row"]["backup"].as_str().unwrap().to_owned();
+    // The plan's log-in does not open what is there; once the plan is gone, nobody knows it any more.
+    lab.home.json(&["plan", "remove", "all"]);
+    let to = ["restore", &backup, "--to", "This computer", "--yes"];
+    let there = format!("mysql:user=root,socket={}", text(&mysql.socket()));
+    let also = format!("postgres:user=postgres,host=127.0.0.1,port={}", postgres.port);
+    let logins = ["--database-login", &there, "--database-login", &also];
+    let passwords = ["--database-password-stdin", "mysql", "--database-password-stdin", "postgres"];
+    let wrong = lab.home.run_with(&[&to[..], &logins, &passwords].concat(), "not it\nnor this\n");
+    assert_eq!(wrong.status.code(), Some(1), "{}", said(&wrong));
+    assert!(said(&wrong).contains("Access denied"), "{}", said(&wrong));
+    let right = format!("another one\n{OWNER_PASSWORD}\n");
+    let done = lab.home.run_with(&[&to[..], &logins, &passwords].concat(), &right);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert_eq!([mysql.fingerprint("shop").unwrap(), postgres.fingerprint("shop").unwrap()], before);
+    let nobody = lab.home.run(&[&to[..], &["--database-login", "files:user=root"]].concat());
+    assert!(said(&nobody).contains("no database item called \"files\""), "{}", said(&nobody));
+}
+
+#[test]
+fn a_plans_items_and_their_passwords_are_changed() {
+    let Some(lab) = Lab::start() else { return };
+    lab.add_root();
+    lab.add_plan("all", &lab.items()[..2], &[("mysql", "not it")]);
+    assert_eq!(lab.home.json_ending(3, &["backup", "all"])["row"]["problems"], 1);
+    let changed =
+        lab.home.run_with(&["plan", "change", "all", "--item-password-stdin", "mysql"], "another wrong one\n");
+    assert_eq!(changed.status.code(), Some(0), "{}", said(&changed));
+    assert_eq!(lab.home.json_ending(3, &["backup", "all"])["row"]["problems"], 1);
+    let right = format!("{OWNER_PASSWORD}\n");
+    let args = ["plan", "change", "all", "--item-password-stdin", "mysql", "--item", &lab.items()[3]];
+    let changed = lab.home.run_with(&args, &right);
+    assert_eq!(changed.status.code(), Some(0), "{}", said(&changed));
+    assert_eq!(lab.home.json(&["backup", "all"])["row"]["state"], "done");
+    assert_eq!(lab.names(".backstay"), ["mysql", "sqlite", "backup.json"]);
+    // An item of the same name is put in its place and keeps its password; one can go.
+    let all = format!("mysql:user=root,socket={}", text(&lab.mysql.socket()));
+    lab.mysql.sql("create database second").unwrap();
+    lab.home.json(&["plan", "change", "all", "--item", &all, "--remove-item", "sqlite"]);
+    assert_eq!(lab.home.json(&["backup", "all"])["row"]["state"], "done");
+    assert_eq!(lab.names(".backstay"), ["mysql", "backup.json"]);
+    assert!(lab.names(".backstay/mysql").contains(&"second.sql".to_owned()));
+    let nothing = lab.home.run(&["plan", "change", "all"]);
+    assert!(said(&nothing).contains("Nothing to change"), "{}", said(&nothing));
+    let unknown = lab.home.run(&["plan", "change", "all", "--remove-item", "postgres"]);
+    assert!(said(&unknown).contains("no item called postgres"), "{}", said(&unknown));
+}

@@ -42,11 +42,20 @@ fn the_main_job_with_json() {
     std::fs::create_dir(home.path("out")).unwrap();
     let run = home.json(&["download", older, "--out", text(&home.path("out")), "--as", "tar.zst"]);
     assert!(run["row"]["result"].as_str().unwrap().ends_with(".tar.zst"));
+    // A part of it, and nothing else.
+    std::fs::create_dir(home.path("part")).unwrap();
+    let only = text(&home.path("data/sub")).trim_start_matches('/').to_owned();
+    let part = home.json(&["download", newer, "--out", text(&home.path("part")), "--only", &only, "--as", "tar.gz"]);
+    let file = part["row"]["result"].as_str().unwrap();
+    let listed = std::process::Command::new("tar").args(["-tzf", file]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let files: Vec<_> = listed.lines().filter(|line| !line.ends_with('/')).collect();
+    assert_eq!(files, [format!("{only}/b.txt")]);
     assert_eq!(home.json(&["verify", "p@latest"])["row"]["state"], "done");
     let status = home.json(&["status"]);
     assert_eq!(status["servers"][0]["state"], "protected");
     let runs = home.json(&["runs"]);
-    assert_eq!(runs["total"], 5);
+    assert_eq!(runs["total"], 6);
     assert_eq!(home.json(&["audit", "verify"])["fault"], serde_json::Value::Null);
     assert!(home.json(&["destination", "usage", "nas"])["used_bytes"].as_u64().unwrap() > 0);
     secrets_stay_in(&home);
@@ -119,4 +128,16 @@ fn the_demo_proves_itself() {
     let output = Home::new().run(&["demo"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains("compared byte by byte"));
+}
+
+#[test]
+fn settings_are_shown_and_changed_one_by_one() {
+    let home = Home::new();
+    let before = home.json(&["settings"]);
+    assert_eq!((&before["notify"], &before["stall_minutes"]), (&"problems".into(), &10.into()), "{before}");
+    home.json(&["settings", "--stall-minutes", "0", "--notify", "always"]);
+    let now = home.json(&["settings"]);
+    assert_eq!((&now["notify"], &now["stall_minutes"]), (&"always".into(), &0.into()), "{now}");
+    assert_eq!((&now["theme"], &now["stale_days"]), (&before["theme"], &before["stale_days"]));
+    assert_eq!(home.run(&["settings", "--notify", "sometimes"]).status.code(), Some(2));
 }

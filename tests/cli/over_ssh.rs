@@ -1,7 +1,7 @@
 //! A server over SSH by the command line: host keys, log-in, an unreadable file, secrets nowhere to be seen.
 
 use crate::{Home, said, text};
-use backstay_lab::ssh::{Sshd, SudoRight, process_list};
+use backstay_lab::ssh::{Sshd, SshdOptions, SudoRight, process_list};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -140,4 +140,38 @@ fn the_key_of_a_jump_host_is_accepted_apart_from_the_servers() {
     assert_eq!(home.json(&["server", "show", "lab"])["fingerprint"], own.as_str());
     let too_many = home.run(&["server", "change", "lab", "--no-jump", "--jump-fingerprint", &now]);
     assert_eq!(too_many.status.code(), Some(2), "{}", said(&too_many));
+}
+
+#[test]
+fn a_key_and_a_password_and_a_jump_host_with_its_own() {
+    let two = SshdOptions { two_factors: true, ..SshdOptions::default() };
+    let (Some(bastion), Some(sshd)) = (Sshd::start(), Sshd::start_with(&two)) else { return };
+    let (guard, user) = (bastion.add_user(SudoRight::None), sshd.add_user(SudoRight::None));
+    let home = Home::new();
+    let address = format!("{}@127.0.0.1:{}", user.name, sshd.port());
+    let jump = format!("{}@127.0.0.1:{}", guard.name, bastion.port());
+    let key = sshd.key_file();
+    let add = ["server", "add", "lab", "--ssh", &address, "--key", text(&key), "--trust-first-use", "--jump", &jump];
+    let add = [&add[..], &["--jump-password-stdin"]].concat();
+    let (own, second) = (guard.password.expose(), user.password.expose());
+    let without = home.run_with(&add, &format!("{own}\n"));
+    assert_eq!(without.status.code(), Some(1), "{}", said(&without));
+    assert!(said(&without).contains("second proof"), "{}", said(&without));
+    // Standard input gives them in the order of the help: the second password before those of the jump hosts.
+    let both = [&add[..], &["--second-password-stdin", "--json"]].concat();
+    let added = home.run_with(&both, &format!("{second}\n{own}\n"));
+    assert_eq!(added.status.code(), Some(0), "{}", said(&added));
+    assert_eq!(home.json(&["server", "test", "lab"])["ok"], true);
+    let draft = home.json(&["server", "show", "lab"])["draft"].clone();
+    assert_eq!((&draft["password_too"], &draft["jumps"][0]["auth"]), (&true.into(), &"password".into()), "{draft}");
+    assert!(!draft.to_string().contains(own) && !draft.to_string().contains(second));
+    // What is not named stays, its secrets too; without the second password it no longer gets in.
+    home.json(&["server", "change", "lab", "--sudo", "--no-test"]);
+    home.json(&["server", "change", "lab", "--no-sudo"]);
+    let gone = home.run(&["server", "change", "lab", "--no-second-password"]);
+    assert!(said(&gone).contains("second proof"), "{}", said(&gone));
+    // A jump host that is gone takes its password along.
+    home.json(&["server", "change", "lab", "--no-jump"]);
+    let back = home.run(&["server", "change", "lab", "--jump", &jump, "--trust-first-use"]);
+    assert_eq!(back.status.code(), Some(1), "{}", said(&back));
 }

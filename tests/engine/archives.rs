@@ -67,6 +67,7 @@ impl Pair {
             server: "this-computer".into(),
             target: Some(text(&self.world.path(folder))),
             mode: "merge".into(),
+            ..RestoreRequest::default()
         };
         let preview = self.world.engine.plan_restore(request).await?;
         let run = self.world.engine.start_restore(&preview.id, None).await?;
@@ -315,4 +316,24 @@ async fn a_packed_download_goes_on_after_its_last_mark() {
             assert!(found == noise(n.into(), length), "{}", path.display());
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_a_backup_was_killed_in_is_ended_by_the_next_one() {
+    let pair = Pair::new().await;
+    let begun = || pair.world.parts.store.transfers("begun/").unwrap();
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    assert_eq!(begun(), [], "what is done is not kept");
+    // It goes wrong in the midst, and nothing reaches the place any more that would end the upload: as after a kill.
+    pair.a.1.fail_operation(Operation::Part, 1, ErrorClass::Refused);
+    (1..20).for_each(|n| pair.a.1.fail_operation(Operation::Abort, n, ErrorClass::Offline));
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done_with_problems");
+    let left = begun();
+    assert_eq!((left.len(), pair.a.1.open_uploads()), (1, 1), "{left:?}");
+    assert!(left[0].0.starts_with(&format!("begun/{}/{}/", pair.a.0, pair.plan)), "{left:?}");
+    pair.a.1.clear_faults();
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "done", "{:?}", run.row.error);
+    assert_eq!((begun(), pair.a.1.open_uploads()), (Vec::new(), 0));
+    assert!(run.log.iter().any(|line| line.text.starts_with("An unfinished upload of ")), "{:?}", run.log);
 }

@@ -100,6 +100,7 @@ async fn lab_moto_a_cold_archive_is_asked_for_waited_for_and_fetched() {
         server: "this-computer".into(),
         target: Some(text(&world.path("restored"))),
         mode: "merge".into(),
+        ..RestoreRequest::default()
     };
     let frozen = engine.plan_restore(request).await.unwrap_err();
     assert_eq!(frozen.class, ErrorClass::Locked, "{frozen}");

@@ -88,6 +88,7 @@ impl Pair {
             server: "this-computer".into(),
             target: Some(text(&self.world.path(folder))),
             mode: "merge".into(),
+            ..RestoreRequest::default()
         };
         let preview = self.world.engine.plan_restore(request).await.unwrap();
         let run = self.world.engine.start_restore(&preview.id, None).await.unwrap();
@@ -352,6 +353,7 @@ async fn what_is_damaged_at_one_copy_is_named_and_comes_from_the_other() {
         server: "this-computer".into(),
         target: Some(text(&pair.world.path("r2"))),
         mode: "merge".into(),
+        ..RestoreRequest::default()
     };
     if let Ok(preview) = pair.world.engine.plan_restore(request).await
         && let Ok(run) = pair.world.engine.start_restore(&preview.id, None).await

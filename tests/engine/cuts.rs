@@ -131,6 +131,7 @@ async fn restore_and_compare(world: &World, server: &str, backup: &str) {
         server: server.into(),
         target: Some(text(&target)),
         mode: "merge".into(),
+        ..RestoreRequest::default()
     };
     let preview = world.engine.plan_restore(request).await.unwrap();
     let run = world.engine.start_restore(&preview.id, None).await.unwrap();

@@ -81,6 +81,7 @@ async fn restore_and_compare(world: &World, backup: &str, data: &std::path::Path
         server: "this-computer".into(),
         target: Some(text(&target)),
         mode: "merge".into(),
+        ..RestoreRequest::default()
     };
     let preview = world.engine.plan_restore(request).await.unwrap();
     assert_eq!(preview.blocked, None);

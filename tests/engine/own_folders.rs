@@ -45,6 +45,7 @@ async fn our_own_folders_in_the_source_are_left_out_and_spared() {
             server: "this-computer".into(),
             target,
             mode: "replace".into(),
+            ..RestoreRequest::default()
         };
         let preview = world.engine.plan_restore(request).await.unwrap();
         assert_eq!(preview.delete.count, 1, "{preview:?}");

@@ -152,7 +152,8 @@ pub async fn set_cleanup_rule(destination: &dyn Destination) -> Result<CleanupDa
 pub fn untrusted_certificate(place: &Place) -> Option<ProbedCertificate> {
     let Place::Ftp(place) = place else { return None };
     let accepted = place.pinned_certificate.as_deref() == Some(CERTIFICATE);
-    (!accepted).then(|| ProbedCertificate { sha256: CERTIFICATE.into(), text: "CN=ftp.example".into() })
+    let (why, text) = ("has expired".into(), "CN=ftp.example".into());
+    (!accepted).then(|| ProbedCertificate { sha256: CERTIFICATE.into(), why, text })
 }
 
 pub fn s3_providers() -> Vec<S3Provider> {

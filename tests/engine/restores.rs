@@ -13,6 +13,7 @@ fn request(backup: &str, picked: Option<&Path>, target: Option<&Path>, mode: &st
         server: "this-computer".into(),
         target: target.map(text),
         mode: mode.into(),
+        ..RestoreRequest::default()
     }
 }
 

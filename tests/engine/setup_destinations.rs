@@ -158,6 +158,7 @@ async fn drafts_are_checked_before_anything_is_reached() {
         s3(&|s3| (s3.provider, s3.endpoint) = ("generic".into(), String::new())),
         s3(&|s3| s3.access_key = " ".into()),
         s3(&|s3| s3.ca_pem = Some("no certificate".into())),
+        s3(&|s3| s3.pinned_certificate = Some("12:34".into())),
         s3(&|s3| s3.storage_class = Some("FREEZER".into())),
         s3(&|s3| s3.encryption = Some("rot13".into())),
         s3(&|s3| s3.kms_key = Some("key".into())),
@@ -202,6 +203,7 @@ async fn a_certificate_nobody_vouches_for_must_be_accepted() {
     let test = world.engine.test_destination(draft.clone(), "").await.unwrap();
     assert_eq!(test.certificate.as_deref(), Some(CERTIFICATE));
     assert_eq!((test.steps.len(), test.steps[0].state.as_str()), (1, "failed"));
+    assert_eq!(test.steps[0].text, "It has expired: CN=ftp.example");
     let mut pinned = draft;
     pinned.ftp.pinned_certificate = Some(CERTIFICATE.to_uppercase());
     let test = world.engine.test_destination(pinned.clone(), "").await.unwrap();

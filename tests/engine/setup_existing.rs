@@ -174,6 +174,7 @@ async fn only_reads(new: &World, draft: DestinationDraft, password: &str, plan: 
         server: "this-computer".into(),
         target: Some(text(&new.path("restored"))),
         mode: "merge".into(),
+        ..RestoreRequest::default()
     };
     let preview = new.engine.plan_restore(request).await.unwrap();
     let run = new.engine.start_restore(&preview.id, None).await.unwrap();

@@ -23,8 +23,8 @@ use backstay_core::secret::{Secret, SecretName, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use backstay_engine::{
-    Backstay, CleanupDays, DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault,
-    Parts, Probed, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
+    Backstay, CleanupDays, DestinationAccess, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed,
+    ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
 };
 use backstay_hosts::{ConnectOptions, HostSecrets};
 use backstay_layouts::{ArchiveExporter, Archives, Vault};
@@ -232,7 +232,7 @@ pub struct TestParts {
     pub clock: Arc<TestClock>,
     pub scripted: Arc<ScriptedKind>,
     pub notified: Mutex<Vec<(String, String)>>,
-    pub logins: Mutex<Vec<HostLogin>>,
+    pub logins: Mutex<Vec<HostSecrets>>,
     /// Whether servers over SSH are really connected to.
     pub network: AtomicBool,
     pub buckets: Arc<Buckets>,
@@ -292,7 +292,7 @@ impl Parts for TestParts {
         &self,
         server_name: &str,
         connection: &Connection,
-        login: HostLogin,
+        login: HostSecrets,
         pins: Arc<dyn HostKeyPins>,
     ) -> Result<Arc<dyn Host>> {
         self.logins.lock().unwrap().push(login);
@@ -310,7 +310,7 @@ impl Parts for TestParts {
     async fn probe_host_keys(
         &self,
         connection: &SshConnection,
-        _: &HostLogin,
+        _: &HostSecrets,
         pins: Arc<dyn HostKeyPins>,
     ) -> Result<Vec<ProbedHostKey>> {
         let fingerprint = "SHA256:0123456789012345678901234567890123456789012".to_owned();

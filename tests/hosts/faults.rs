@@ -20,6 +20,7 @@ fn stranger(port: u16) -> SshConnection {
         port,
         user: "nobody".into(),
         auth: backstay_core::config::SshAuth::Password,
+        password_too: false,
         jumps: Vec::new(),
         sudo: backstay_core::config::Sudo::None,
         fingerprint: Some("SHA256:x".into()),

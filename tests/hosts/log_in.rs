@@ -1,8 +1,9 @@
 //! Ways in, and ways to be kept out.
 
 use super::{connect, connect_with, no_pins, options, password, who};
-use backstay_core::config::{Connection, SshAuth, SshConnection};
+use backstay_core::config::{Connection, SshAuth, SshConnection, SshJump};
 use backstay_core::host::HostKeyPins;
+use backstay_core::secret::JumpSecrets;
 use backstay_core::{ErrorClass, Secret};
 use backstay_hosts::{ConnectOptions, HostKeyState, HostSecrets, probe_host_keys};
 use backstay_lab::ssh::{LabUser, Sshd, SshdOptions, SudoRight, fingerprint_of, keygen};
@@ -290,4 +291,42 @@ async fn through_jump_hosts() {
     nowhere.port = backstay_lab::ssh::free_port().unwrap();
     let error = connect(nowhere, HostSecrets::default()).await.err().unwrap();
     assert!(error.class == ErrorClass::Offline && error.message.ends_with("the jump host cannot reach it"), "{error}");
+}
+
+#[tokio::test]
+async fn a_jump_host_with_a_password_of_its_own_never_sees_the_servers() {
+    let (Some(outer), Some(inner)) = (Sshd::start(), Sshd::start()) else { return };
+    let (guard, user) = (outer.add_user(SudoRight::None), inner.add_user(SudoRight::None));
+    let jump = SshJump { auth: Some(SshAuth::Password), ..outer.as_jump(&guard) };
+    let connection = SshConnection { jumps: vec![jump], ..by_password(&inner, &user) };
+    let with = |own: Option<&Secret>| HostSecrets {
+        jumps: vec![JumpSecrets { password: own.cloned(), ..JumpSecrets::default() }],
+        ..password(&user)
+    };
+    let host = connect(connection.clone(), with(Some(&guard.password))).await.unwrap();
+    assert_eq!(who(host.as_ref()).await, user.name);
+    // Without its own password it is not tried with another's.
+    let error = connect(connection.clone(), with(None)).await.err().unwrap();
+    assert!(error.message.contains("jump host") && error.message.ends_with("no password was given"), "{error}");
+    assert!(!outer.log().contains("Failed password"), "{}", outer.log());
+    let error = connect(connection, with(Some(&user.password))).await.err().unwrap();
+    assert!(error.message.contains("jump host") && error.message.ends_with("the password was refused"), "{error}");
+}
+
+#[tokio::test]
+async fn a_jump_host_with_a_locked_key_of_its_own() {
+    let (Some(outer), Some(inner)) = (Sshd::start(), Sshd::start()) else { return };
+    let (guard, user) = (outer.add_user(SudoRight::None), inner.add_user(SudoRight::None));
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("locked");
+    keygen(&key, "ed25519", "the jump's").unwrap();
+    outer.authorize_key(&guard.name, &std::fs::read(key.with_extension("pub")).unwrap());
+    let auth = Some(SshAuth::KeyFile { path: key.to_string_lossy().into() });
+    let connection =
+        SshConnection { jumps: vec![SshJump { auth, ..outer.as_jump(&guard) }], ..by_password(&inner, &user) };
+    let own = JumpSecrets { key_passphrase: Some(Secret::new("the jump's")), ..JumpSecrets::default() };
+    let host = connect(connection.clone(), HostSecrets { jumps: vec![own], ..password(&user) }).await.unwrap();
+    assert_eq!(who(host.as_ref()).await, user.name);
+    let error = connect(connection, password(&user)).await.err().unwrap();
+    assert!(error.class == ErrorClass::WrongKey && error.message.contains("locked with a passphrase"), "{error}");
 }

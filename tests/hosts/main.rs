@@ -5,6 +5,7 @@
 mod contract;
 mod faults;
 mod log_in;
+mod packing;
 mod root;
 mod shells;
 

@@ -48,7 +48,7 @@ fn behind(proxies: &Proxies, place: FtpPlace) -> FtpPlace {
 }
 
 fn login() -> DestinationLogin {
-    DestinationLogin { secret: Some(Secret::new(PASSWORD)), key_passphrase: None }
+    DestinationLogin { secret: Some(Secret::new(PASSWORD)), ..DestinationLogin::default() }
 }
 
 async fn try_open(place: &FtpPlace) -> backstay_core::Result<Ftp> {
@@ -242,7 +242,7 @@ async fn in_a_process_of_its_own() {
 async fn wrong_passwords_ports_and_ways_are_named_and_nothing_secret_is_told() {
     let Some(server) = Proftpd::start(&options(TlsMode::Explicit)) else { return };
     let right = place(&server, FtpTls::Explicit, "b");
-    let wrong = DestinationLogin { secret: Some(Secret::new("not-the-one-7")), key_passphrase: None };
+    let wrong = DestinationLogin { secret: Some(Secret::new("not-the-one-7")), ..DestinationLogin::default() };
     let error = Ftp::open("nas", &right, &wrong, Arc::new(FreeTraffic)).await.err().unwrap();
     assert_eq!(error.class, ErrorClass::Refused);
     assert_eq!(error.message, format!("Cannot open nas (127.0.0.2:b): user {USER} or its password was refused"));

@@ -32,6 +32,7 @@ fn server(id: &str, name: &str) -> Server {
             port: 22,
             user: "ada".into(),
             auth: SshAuth::KeyFile { path: "/home/ada/.ssh/id".into() },
+            password_too: false,
             jumps: Vec::new(),
             sudo: Sudo::WithPassword,
             fingerprint: Some("SHA256:abc".into()),

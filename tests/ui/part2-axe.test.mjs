@@ -1,8 +1,6 @@
 // Destinations, plans, backups and restore, looked over by axe in light and dark: every page, every step, every dialog.
-import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { goToPreview, goToRestore, makeVault, openFirstBackup, press, testFolder } from './part2-steps.mjs';
-import { openWindow, settled, withBrowser, violations } from './window.mjs';
+import { lookOver, withBrowser } from './window.mjs';
 
 withBrowser();
 
@@ -40,16 +38,4 @@ const SCREENS = {
   'restore, question': ['/backups', '', async (page) => { await goToRestore(page); await goToPreview(page, /^Replace/); await press(page, 'Restore to web-1'); await dialog(page); }],
 };
 
-for (const theme of ['light', 'dark']) {
-  for (const [name, [place, scene = '', act]] of Object.entries(SCREENS)) {
-    test(`axe finds nothing on ${name}, ${theme}`, async () => {
-      const { page, faults, close } = await openWindow(place, { scene, theme });
-      await settled(page);
-      if (act) await act(page);
-      await settled(page);
-      assert.deepEqual(await violations(page), []);
-      assert.deepEqual(faults, []);
-      await close();
-    });
-  }
-}
+lookOver(SCREENS);

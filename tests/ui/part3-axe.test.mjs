@@ -1,9 +1,7 @@
 // The screens of destinations everywhere, looked over by axe in light and dark: every page, every step, every dialog.
-import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { press } from './part2-steps.mjs';
 import { choosePlace, fillBucket, fillFtp, openCopies, openVault, planWhere, testPlace } from './part3-steps.mjs';
-import { openWindow, settled, withBrowser, violations } from './window.mjs';
+import { lookOver, withBrowser } from './window.mjs';
 
 withBrowser();
 
@@ -43,19 +41,4 @@ const SCREENS = {
   'kits of vaults and plans': ['/settings?part=kits'],
 };
 
-for (const theme of ['light', 'dark']) {
-  for (const [name, [place, scene = '', act]] of Object.entries(SCREENS)) {
-    test(`axe finds nothing on ${name}, ${theme}`, async () => {
-      const { page, faults, close } = await openWindow(place, { scene, theme });
-      try {
-        await settled(page);
-        if (act) await act(page);
-        await settled(page);
-        assert.deepEqual(await violations(page), []);
-        assert.deepEqual(faults, []);
-      } finally {
-        await close();
-      }
-    });
-  }
-}
+lookOver(SCREENS);

@@ -122,6 +122,27 @@ journey('a certificate nobody vouches for is compared and pinned', '/destination
   assert.equal(await enabled(page, 'Continue'), true);
 });
 
+journey('a store with a certificate of its own is used once that is accepted', '/destinations/new', async (page) => {
+  await choosePlace(page, /^Other S3/);
+  await page.getByRole('textbox', { name: 'Address' }).fill('https://s3.selfsigned.example:9000');
+  await page.getByRole('textbox', { name: 'Access key' }).fill('AK0123456789');
+  await page.getByRole('textbox', { name: 'Secret key' }).fill('secret');
+  await page.getByRole('textbox', { name: 'Bucket', exact: true }).fill('acme');
+  await testPlace(page);
+  assert.equal(await enabled(page, 'Continue'), false);
+  await press(page, 'Look at the certificate…');
+  const dialog = page.getByRole('dialog', { name: 'Certificate of s3.selfsigned.example:9000' });
+  await dialog.getByText(/CN=s3.selfsigned.example, signed by/).waitFor();
+  await dialog.getByRole('button', { name: 'They are equal: accept' }).click();
+  await page.getByText('It works, and nothing lies here yet.').waitFor();
+  // Another address shows another certificate.
+  await press(page, 'Back');
+  await press(page, 'Advanced');
+  await page.getByText('Accepted certificate (SHA-256)').waitFor();
+  await page.getByRole('textbox', { name: 'Address' }).fill('https://s3.selfsigned.example:9001');
+  await page.getByText('Accepted certificate (SHA-256)').waitFor({ state: 'detached' });
+});
+
 journey('FTP without encryption says what can be read', '/destinations/new', async (page) => {
   await fillFtp(page);
   await page.getByRole('radio', { name: /^FTP without encryption/ }).check();

@@ -1,6 +1,7 @@
 // What the browser tests share: one Chromium, one page a test, and the names they look for.
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before } from 'node:test';
+import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
 
 const axeSource = readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
@@ -53,8 +54,33 @@ export async function settled(page) {
 }
 
 /** What axe finds wrong on the page, as short lines. An open menu floats outside the landmarks on purpose: `floating` allows that. */
-export async function violations(page, { floating = false } = {}) {
+export async function violations(page, { floating = false, only } = {}) {
   await page.evaluate(axeSource);
-  const result = await page.evaluate((options) => window.axe.run(document, options), { resultTypes: ['violations'], rules: { region: { enabled: !floating } } });
+  const rules = { region: { enabled: !floating } };
+  const options = { resultTypes: ['violations'], ...(only ? { runOnly: only } : { rules }) };
+  const result = await page.evaluate((given) => window.axe.run(document, given), options);
   return result.violations.map((each) => `${each.id}: ${each.nodes.map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`).slice(0, 3).join(' | ')}`);
+}
+
+/** Looks a screen over in light, then in dark, where only colours differ. Each of `screens` is a place, a scene, and what to do there. */
+export function lookOver(screens) {
+  for (const [name, [place, scene = '', act]] of Object.entries(screens)) {
+    test(`axe finds nothing on ${name}, light and dark`, async () => {
+      const { page, faults, close } = await openWindow(place, { scene, theme: 'light' });
+      try {
+        await settled(page);
+        if (act) await act(page);
+        await settled(page);
+        assert.deepEqual(await violations(page), []);
+        await page.evaluate(async () => {
+          document.documentElement.dataset.mantineColorScheme = 'dark';
+          for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+        });
+        assert.deepEqual(await violations(page, { only: ['color-contrast'] }), [], 'dark');
+        assert.deepEqual(faults, []);
+      } finally {
+        await close();
+      }
+    });
+  }
 }

@@ -8,6 +8,7 @@ import { byRole } from './by-role.mjs';
 /** Keys in WebDriver's alphabet. */
 const DELETE = '\uE017';
 export const CONTROL = '\uE009';
+export const SPACE = '\uE00D';
 const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
 
 /** Returns a port nobody listens on. */
@@ -124,11 +125,21 @@ export class Session {
     await waitFor(`${role} ${name} to be clicked`, async () => {
       const element = await this.get(role, name, options);
       if (await this.run((e) => e.disabled || e.getAttribute('aria-disabled') === 'true', element)) return false;
-      // Radio buttons and ticks are drawn by their labels; the input itself is out of sight.
-      if (role === 'radio' || role === 'checkbox') await this.run((e) => e.click(), element);
+      // Radio buttons, ticks and switches are drawn by their labels; the input itself is out of sight.
+      if (['radio', 'checkbox', 'switch'].includes(role)) await this.run((e) => e.click(), element);
       else await this.#press(element);
       return true;
     }, options.timeout);
+  }
+
+  /** Clicks what a function finds in the page, as soon as it finds it: for what has no role and name of its own. */
+  async clickFound(what, find, ...args) {
+    await waitFor(`${what} to be clicked`, async () => {
+      const element = await this.run(find, ...args);
+      if (element === null) return false;
+      await this.#press(element);
+      return true;
+    });
   }
 
   /** Clicks the middle of an element with the mouse, after bringing it into sight and to rest. */

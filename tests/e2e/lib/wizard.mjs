@@ -19,6 +19,11 @@ export async function go(session, page) {
   });
 }
 
+/** Closes the messages at the foot of the window: until they leave by themselves they lie over the buttons there. */
+export async function closeMessages(session) {
+  await session.run(() => document.querySelectorAll('.toast button[aria-label="Close message"]').forEach((button) => button.click()));
+}
+
 /** Accepts `count` fingerprints, one after the other. */
 export async function acceptKeys(session, count) {
   for (let n = 0; n < count; n++) {

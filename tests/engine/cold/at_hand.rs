@@ -74,6 +74,7 @@ impl Two {
             server: "this-computer".into(),
             target: Some(text(&self.world.path(folder))),
             mode: "merge".into(),
+            ..RestoreRequest::default()
         }
     }
 

@@ -32,7 +32,7 @@ async fn a_wrong_secret_key_is_told_from_a_wrong_id() {
 async fn a_missing_secret_key_is_refused_before_anything_is_sent() {
     let server = S3Server::start().await;
     for secret in [None, Some(Secret::new("  "))] {
-        let login = backstay_core::config::DestinationLogin { secret, key_passphrase: None };
+        let login = backstay_core::config::DestinationLogin { secret, ..Default::default() };
         let opened = S3::open("store", &server.place(), &login, Arc::new(backstay_core::destination::FreeTraffic));
         assert_eq!(opened.unwrap_err().class, ErrorClass::Refused);
     }

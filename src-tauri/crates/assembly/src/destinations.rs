@@ -2,18 +2,18 @@
 
 use async_trait::async_trait;
 use backstay_contract::{S3Provider, S3Region};
-use backstay_core::config::{ArchiveSettings, Bandwidth, DestinationLogin, Place, S3Place, Seal};
+use backstay_core::config::{ArchiveSettings, Bandwidth, DestinationLogin, FtpTls, Place, S3Place, Seal};
 use backstay_core::destination::{Destination, Direction, Traffic};
 use backstay_core::layout::{ArchiveKey, BackupManifest};
 use backstay_core::{BackupId, Result};
 use backstay_destinations::mirror::{Leg, LegEvent, Mirror};
 use backstay_destinations::wrap::Limit;
-use backstay_destinations::{Opening, ProbeStep};
+use backstay_destinations::{CertificateSeen, Opening, ProbeStep};
 use backstay_engine::{
     DestinationAccess, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Probed, ProbedAbility,
     ProbedCertificate, ProbedStep, SshWay, VaultPresence,
 };
-use backstay_hosts::{ConnectOptions, HostSecrets};
+use backstay_hosts::ConnectOptions;
 use backstay_layouts::{ArchiveNameFacts, Presence, Vault};
 use std::sync::Arc;
 
@@ -57,13 +57,8 @@ pub(crate) async fn open_once(label: &str, place: &Place, access: DestinationAcc
 
 fn opening(access: DestinationAccess) -> Opening {
     let ssh = access.ssh.map(|way: SshWay| {
-        let secrets = HostSecrets {
-            password: way.login.password,
-            key_passphrase: way.login.key_passphrase,
-            sudo_password: way.login.sudo_password,
-        };
         let options = ConnectOptions::default();
-        backstay_hosts::remote_files_source(&way.name, &way.connection, secrets, way.pins, options, SFTP_CHANNELS)
+        backstay_hosts::remote_files_source(&way.name, &way.connection, way.login, way.pins, options, SFTP_CHANNELS)
     });
     Opening { login: access.login, traffic: access.traffic, ssh, on_retry: access.on_retry, ..Opening::default() }
 }
@@ -103,17 +98,22 @@ fn probed_of(probed: backstay_destinations::Probed) -> Probed {
     }
 }
 
-/// Looks at the certificate of an FTPS server, if it must be accepted first.
+/// Looks at the certificate of an FTPS server or a bucket's store, if it must be accepted first.
 pub(crate) async fn untrusted_certificate(place: &Place) -> Result<Option<ProbedCertificate>> {
-    let Place::Ftp(ftp) = place else { return Ok(None) };
-    if ftp.tls == backstay_core::config::FtpTls::None {
-        return Ok(None);
-    }
-    let seen = backstay_destinations::ftp::probe_certificate(ftp).await?;
-    let accepted = ftp.pinned_certificate.as_deref().is_some_and(|pin| pin.eq_ignore_ascii_case(&seen.sha256));
-    if accepted || (seen.trusted && ftp.pinned_certificate.is_none()) {
-        return Ok(None);
-    }
+    let (seen, pin) = match place {
+        Place::Ftp(ftp) if ftp.tls != FtpTls::None => {
+            let (seen, pin) = (backstay_destinations::ftp::probe_certificate(ftp).await?, &ftp.pinned_certificate);
+            (Some(seen).filter(|seen| seen.must_be_accepted(pin.as_deref())), pin)
+        }
+        Place::S3(bucket) => {
+            (backstay_destinations::s3::untrusted_certificate(bucket).await?, &bucket.pinned_certificate)
+        }
+        _ => return Ok(None),
+    };
+    Ok(seen.map(|seen| probed_certificate(seen, pin.is_some())))
+}
+
+fn probed_certificate(seen: CertificateSeen, another_accepted: bool) -> ProbedCertificate {
     let day = |seconds: i64| {
         chrono::DateTime::from_timestamp(seconds, 0).map_or_else(|| "?".into(), |at| at.format("%-d %b %Y").to_string())
     };
@@ -125,7 +125,8 @@ pub(crate) async fn untrusted_certificate(place: &Place) -> Result<Option<Probed
         day(seen.not_after),
         seen.sha256
     );
-    Ok(Some(ProbedCertificate { sha256: seen.sha256, text }))
+    let why = if another_accepted { "is not the one you accepted".to_owned() } else { seen.why };
+    ProbedCertificate { sha256: seen.sha256, why, text }
 }
 
 /// Looks what lies at a place.

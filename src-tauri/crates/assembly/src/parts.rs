@@ -10,14 +10,14 @@ use backstay_core::destination::Destination;
 use backstay_core::host::{Host, HostKeyPins};
 use backstay_core::kind::Kind;
 use backstay_core::layout::{ArchiveKey, ArchiveKeys, BackupManifest, Exporter, Layout};
-use backstay_core::secret::{Secret, SecretStore};
+use backstay_core::secret::{HostSecrets, Secret, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Result, RunContext};
 use backstay_engine::{
-    CleanupDays, DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts,
-    Probed, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
+    CleanupDays, DestinationAccess, LimitedTraffic, MirrorLeg, OnLegFailed, OnStep, OpenVault, Parts, Probed,
+    ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, VaultPresence,
 };
-use backstay_hosts::{ConnectOptions, HostKeyState, HostSecrets};
+use backstay_hosts::{ConnectOptions, HostKeyState};
 use backstay_layouts::{ArchiveExporter, Archives, Vault};
 use backstay_platform::secrets::Secrets;
 use backstay_platform::{notify, paths};
@@ -36,10 +36,6 @@ impl Concrete {
     pub(crate) fn new(store: Arc<dyn Store>, secrets: Arc<Secrets>, notifications: bool) -> Self {
         Self { store, secrets, kinds: backstay_kinds::all(), notifications }
     }
-}
-
-fn host_secrets(login: HostLogin) -> HostSecrets {
-    HostSecrets { password: login.password, key_passphrase: login.key_passphrase, sudo_password: login.sudo_password }
 }
 
 #[async_trait]
@@ -99,19 +95,18 @@ impl Parts for Concrete {
         &self,
         server_name: &str,
         connection: &Connection,
-        login: HostLogin,
+        login: HostSecrets,
         pins: Arc<dyn HostKeyPins>,
     ) -> Result<Arc<dyn Host>> {
-        backstay_hosts::connect(server_name, connection, host_secrets(login), pins, ConnectOptions::default()).await
+        backstay_hosts::connect(server_name, connection, login, pins, ConnectOptions::default()).await
     }
     async fn probe_host_keys(
         &self,
         connection: &SshConnection,
-        login: &HostLogin,
+        login: &HostSecrets,
         pins: Arc<dyn HostKeyPins>,
     ) -> Result<Vec<ProbedHostKey>> {
-        let secrets = host_secrets(login.clone());
-        let keys = backstay_hosts::probe_host_keys(connection, &secrets, pins, &ConnectOptions::default()).await?;
+        let keys = backstay_hosts::probe_host_keys(connection, login, pins, &ConnectOptions::default()).await?;
         let keys = keys.into_iter().map(|key| ProbedHostKey {
             host: key.host,
             port: key.port,

@@ -156,7 +156,10 @@ async fn providers(session: &Session, wanted: Option<&str>) -> Result<Exit> {
 }
 
 async fn make_bucket(session: &Session, args: &S3Args) -> Result<Exit> {
-    let draft = DestinationDraft { kind: "s3".into(), s3: place::s3_draft(args)?, ..DestinationDraft::default() };
+    let mut draft = DestinationDraft { kind: "s3".into(), s3: place::s3_draft(args)?, ..DestinationDraft::default() };
+    if args.trust_first_use {
+        place::accept_certificate(session, &mut draft).await?;
+    }
     let made = session.backstay.make_bucket(draft).await?;
     if session.json {
         output::object(&made)?;

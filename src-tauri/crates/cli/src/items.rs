@@ -1,6 +1,8 @@
 //! `--item KIND[:SETTINGS]`, read and checked.
 
-use backstay_contract::{DatabaseSettings, FilesSettings, ItemDraft, ItemSettings, PostgresSettings, SqliteSettings};
+use backstay_contract::{
+    DatabaseLogin, DatabaseSettings, FilesSettings, ItemDraft, ItemSettings, PostgresSettings, SqliteSettings,
+};
 use backstay_core::{Error, ErrorClass, Result};
 
 /// The long help of `--item`.
@@ -17,6 +19,31 @@ sqlite:/var/lib/app/data.db
 
 Settings are separated by commas; a comma inside a path is written \\x2c. Every kind takes name= for the item's own
 name. A database's password is read from standard input: --item-password-stdin NAME.";
+
+/// The long help of `restore --database-login`.
+pub const LOGIN_HELP: &str =
+    "Log in to the databases of this item in another way than the plan does: for a restore to \
+another server.
+
+mysql:user=root,socket=/run/mysqld/mysqld.sock
+    settings: user=, host=, port=, and socket= for mysql; what is not named is as the tool itself has it
+The password is read from standard input: --database-password-stdin ITEM.";
+
+/// Reads a log-in to the databases of an item: `ITEM[:SETTINGS]`.
+pub fn login(text: &str) -> Result<DatabaseLogin> {
+    let (item, rest) = text.split_once(':').unwrap_or((text, ""));
+    let mut words = Words { item: text, words: rest.split(',').filter(|word| !word.is_empty()).collect() };
+    let login = DatabaseLogin {
+        item: item.into(),
+        user: words.one("user")?,
+        password: None,
+        host: words.one("host")?,
+        socket: words.one("socket")?,
+        port: words.port()?,
+    };
+    words.end("backstay restore --help")?;
+    Ok(login)
+}
 
 /// Reads one item.
 pub fn parse(text: &str) -> Result<ItemDraft> {
@@ -54,7 +81,7 @@ pub fn parse(text: &str) -> Result<ItemDraft> {
             );
         }
     };
-    words.end()?;
+    words.end("backstay plan add --help")?;
     Ok(ItemDraft { name, settings, password: None })
 }
 
@@ -102,10 +129,10 @@ impl Words<'_> {
         paths.extend(self.take("path"));
         paths
     }
-    fn end(self) -> Result<()> {
+    fn end(self, help: &str) -> Result<()> {
         match self.words.first() {
             Some(word) => {
-                Err(wrong(self.item, &format!("\"{word}\" is no setting of it")).hint("See: backstay plan add --help"))
+                Err(wrong(self.item, &format!("\"{word}\" is no setting of it")).hint(format!("See: {help}")))
             }
             None => Ok(()),
         }
@@ -116,6 +143,15 @@ impl Words<'_> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+
+    #[test]
+    fn a_log_in_is_read() {
+        let login = login("mysql:user=root,socket=/run/b.sock,port=3307").unwrap();
+        assert_eq!((login.item.as_str(), login.user.as_str(), login.port), ("mysql", "root", 3307));
+        assert_eq!((login.socket.as_str(), login.host.as_str(), login.password), ("/run/b.sock", "", None));
+        assert_eq!(super::login("app").unwrap().item, "app");
+        assert!(super::login("mysql:db=shop").is_err());
+    }
 
     #[test]
     fn the_forms_of_the_help() {

@@ -79,6 +79,7 @@ async fn run(options: Options) -> Result<Exit, Error> {
         Verb::Cancel { run } => system::cancel(&session, &run).await,
         Verb::Audit(verb) => system::audit(&session, verb).await,
         Verb::Secrets(verb) => system::secrets(&session, verb).await,
+        Verb::Settings(args) => system::settings(&session, args).await,
         Verb::Demo(_) => Err(Error::new(ErrorClass::Internal, "The demo was started already")),
     }
 }

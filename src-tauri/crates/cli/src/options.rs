@@ -116,6 +116,8 @@ pub enum Verb {
     /// Where secrets rest
     #[command(subcommand)]
     Secrets(SecretsVerb),
+    /// Show the settings, or change those that are named
+    Settings(SettingsArgs),
     /// Try the main job on made-up files of this computer, away from all your data
     Demo(DemoArgs),
 }
@@ -133,6 +135,22 @@ pub struct RunsArgs {
     /// At most so many
     #[arg(long, default_value_t = 50)]
     pub limit: u64,
+}
+
+#[derive(Args)]
+pub struct SettingsArgs {
+    /// How the window looks
+    #[arg(long, value_parser = ["system", "light", "dark"])]
+    pub theme: Option<String>,
+    /// Notify on the desktop when a run ends
+    #[arg(long, value_name = "WHEN", value_parser = ["never", "problems", "always"])]
+    pub notify: Option<String>,
+    /// A run without any sign of life for so long fails; 0 means never
+    #[arg(long, value_name = "MINUTES")]
+    pub stall_minutes: Option<u32>,
+    /// A server without a good backup for so long is stale
+    #[arg(long, value_name = "DAYS")]
+    pub stale_days: Option<u32>,
 }
 
 #[derive(Subcommand)]

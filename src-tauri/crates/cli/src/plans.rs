@@ -3,9 +3,9 @@
 use crate::ask;
 use crate::common::{self, Session};
 use crate::items;
-use crate::options::{PlanAddArgs, PlanVerb};
+use crate::options::{PlanAddArgs, PlanChangeArgs, PlanVerb};
 use crate::output::{self, Exit, cells, time_or_never};
-use backstay_contract::{LayoutDraft, PlanDraft};
+use backstay_contract::{ItemDraft, LayoutDraft, PlanDraft};
 use backstay_core::{Error, ErrorClass, Result};
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub async fn run(session: &Session, verb: PlanVerb) -> Result<Exit> {
         PlanVerb::Add(args) => add(session, &args).await,
         PlanVerb::List => list(session).await,
         PlanVerb::Show { name } => show(session, &name).await,
-        PlanVerb::Change { name, to, rename } => change(session, &name, &to, rename).await,
+        PlanVerb::Change(args) => change(session, &args).await,
         PlanVerb::Exclude { name, paths } => {
             let row = session.backstay.exclude_from_plan(&session.plan(&name).await?.id, paths).await?;
             if session.json {
@@ -47,14 +47,7 @@ async fn add(session: &Session, args: &PlanAddArgs) -> Result<Exit> {
     for name in &args.to {
         draft.destinations.push(session.destination_id(name)?);
     }
-    for name in &args.item_password_stdin {
-        let item = draft.items.iter_mut().find(|item| item_name(item) == *name);
-        let item = item.ok_or_else(|| {
-            Error::new(ErrorClass::Invalid, format!("The plan has no item called {name}"))
-                .hint("Items are called as their kind, unless name= says otherwise")
-        })?;
-        item.password = Some(ask::secret(&format!("the password of {name}"))?);
-    }
+    item_passwords(&args.item_password_stdin, &mut draft.items)?;
     draft.layout = layout(args)?;
     let saved = session.backstay.save_plan(draft).await?;
     let row = &saved.row;
@@ -79,22 +72,50 @@ async fn add(session: &Session, args: &PlanAddArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn change(session: &Session, name: &str, to: &[String], rename: Option<String>) -> Result<Exit> {
-    let mut draft = session.backstay.plan(&session.plan(name).await?.id).await?.draft;
-    if !to.is_empty() {
-        draft.destinations.clear();
+/// Reads the passwords of items' database log-ins.
+fn item_passwords(names: &[String], items: &mut [ItemDraft]) -> Result<()> {
+    for name in names {
+        let item = items.iter_mut().find(|item| item_name(item) == *name).ok_or_else(|| no_item(name))?;
+        item.password = Some(ask::secret(&format!("the password of {name}"))?);
     }
-    for name in to {
-        draft.destinations.push(session.destination_id(name)?);
+    Ok(())
+}
+
+fn no_item(name: &str) -> Error {
+    Error::new(ErrorClass::Invalid, format!("The plan has no item called {name}"))
+        .hint("Items are called as their kind, unless name= says otherwise")
+}
+
+async fn change(session: &Session, args: &PlanChangeArgs) -> Result<Exit> {
+    let PlanChangeArgs { name, item, remove_item, to, rename, item_password_stdin } = args;
+    if [item, remove_item, to, item_password_stdin].iter().all(|list| list.is_empty()) && rename.is_none() {
+        return Err(Error::new(ErrorClass::Invalid, format!("Nothing to change of {name} was named"))
+            .hint("See: backstay plan change --help"));
+    }
+    let mut draft = session.backstay.plan(&session.plan(name).await?.id).await?.draft;
+    for name in remove_item {
+        let at = draft.items.iter().position(|item| item_name(item) == *name).ok_or_else(|| no_item(name))?;
+        draft.items.remove(at);
+    }
+    for text in item {
+        let item = items::parse(text)?;
+        match draft.items.iter_mut().find(|known| item_name(known) == item_name(&item)) {
+            Some(known) => *known = item,
+            None => draft.items.push(item),
+        }
+    }
+    item_passwords(item_password_stdin, &mut draft.items)?;
+    if !to.is_empty() {
+        draft.destinations = to.iter().map(|name| session.destination_id(name)).collect::<Result<_>>()?;
     }
     if let Some(name) = rename {
-        draft.name = name;
+        draft.name.clone_from(name);
     }
     let row = session.backstay.save_plan(draft).await?.row;
     if session.json {
         output::object(&row)?;
     } else {
-        output::text(&format!("{} writes to {}", row.name, row.destinations.join(", ")))?;
+        output::text(&format!("{}: {}, to {}", row.name, row.what, row.destinations.join(", ")))?;
     }
     Ok(Exit::Done)
 }
@@ -130,7 +151,7 @@ async fn kit(session: &Session, name: &str, out: Option<&Path>) -> Result<Exit> 
     }
 }
 
-fn item_name(item: &backstay_contract::ItemDraft) -> String {
+fn item_name(item: &ItemDraft) -> String {
     use backstay_contract::ItemSettings as S;
     if !item.name.is_empty() {
         return item.name.clone();

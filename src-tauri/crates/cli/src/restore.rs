@@ -2,9 +2,10 @@
 
 use crate::ask;
 use crate::common::Session;
+use crate::items;
 use crate::options::{Mode, RestoreArgs};
 use crate::output::{self, Exit};
-use backstay_contract::{RestorePreview, RestoreRequest};
+use backstay_contract::{DatabaseLogin, RestorePreview, RestoreRequest};
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::size_text;
 
@@ -15,7 +16,9 @@ const LINES_SHOWN: u64 = 20;
 pub async fn run(session: &Session, args: RestoreArgs) -> Result<Exit> {
     let backup = session.backup(&args.backup).await?;
     let (server, target) = place(session, &backup, args.to.as_deref()).await?;
-    let request = RestoreRequest { backup, paths: args.only.clone(), server, target, mode: args.mode.word().into() };
+    let logins = logins(&args)?;
+    let mode = args.mode.word().into();
+    let request = RestoreRequest { backup, paths: args.only.clone(), server, target, mode, logins };
     let preview = session.backstay.plan_restore(request).await?;
     if args.preview {
         if session.json {
@@ -41,6 +44,19 @@ pub async fn run(session: &Session, args: RestoreArgs) -> Result<Exit> {
     let run = session.backstay.start_restore(&preview.id, typed).await?;
     let detail = session.watch(&run, events).await?;
     session.report(&detail).await
+}
+
+/// Reads how databases are logged in to; their passwords come from standard input.
+fn logins(args: &RestoreArgs) -> Result<Vec<DatabaseLogin>> {
+    let mut logins = args.database_login.iter().map(|text| items::login(text)).collect::<Result<Vec<_>>>()?;
+    for name in &args.database_password_stdin {
+        let login = logins.iter_mut().find(|login| login.item == *name).ok_or_else(|| {
+            Error::new(ErrorClass::Invalid, format!("There is no --database-login for the item {name}"))
+                .hint(format!("Add --database-login {name}:user=NAME"))
+        })?;
+        login.password = Some(ask::secret(&format!("the database password for {name}"))?);
+    }
+    Ok(logins)
 }
 
 /// Everything is there as it is in the backup: that is success.

@@ -124,6 +124,13 @@ pub fn apply(args: &ReachArgs, draft: &mut ServerDraft) -> Result<()> {
     if args.key_passphrase_stdin {
         draft.key_passphrase = Some(ask::secret("the key's passphrase")?);
     }
+    if args.second_password_stdin {
+        draft.password_too = true;
+        draft.password = Some(ask::secret("the password asked for besides the key")?);
+    }
+    if args.no_second_password {
+        draft.password_too = false;
+    }
     if args.sudo_password_stdin {
         draft.sudo_password = Some(ask::secret("the sudo password")?);
     }
@@ -134,24 +141,45 @@ pub fn apply(args: &ReachArgs, draft: &mut ServerDraft) -> Result<()> {
     if !args.jump.is_empty() {
         draft.jumps = args.jump.iter().map(|text| jump(text, &draft.jumps)).collect::<Result<_>>()?;
     }
+    log_in_of_jumps(args, &mut draft.jumps)?;
     if let Some(fingerprint) = &args.fingerprint {
         draft.fingerprint = Some(fingerprint.clone());
     }
-    if args.jump_fingerprint.len() > draft.jumps.len() {
-        return Err(Error::new(
-            ErrorClass::Invalid,
-            format!(
-                "Cannot use {} --jump-fingerprint: there are {} jump hosts",
-                args.jump_fingerprint.len(),
-                draft.jumps.len()
-            ),
-        )
-        .hint("Give one for each jump host, in their order"));
-    }
+    no_more_than(draft.jumps.len(), args.jump_fingerprint.len(), "--jump-fingerprint")?;
     for (jump, fingerprint) in draft.jumps.iter_mut().zip(&args.jump_fingerprint) {
         jump.fingerprint = Some(fingerprint.clone());
     }
     Ok(())
+}
+
+/// Brings what was named into how the jump hosts log in.
+fn log_in_of_jumps(args: &ReachArgs, jumps: &mut [JumpDraft]) -> Result<()> {
+    no_more_than(jumps.len(), args.jump_key.len(), "--jump-key")?;
+    if args.jump_password_stdin && jumps.is_empty() {
+        return no_more_than(0, 1, "--jump-password-stdin");
+    }
+    for (jump, key) in jumps.iter_mut().zip(&args.jump_key) {
+        jump.auth = "key".into();
+        jump.key_file = Some(path_text(&absolute(key)?)?);
+        if args.jump_key_passphrase_stdin {
+            jump.key_passphrase = Some(ask::secret(&format!("the passphrase of the key of {}", jump.host))?);
+        }
+    }
+    if args.jump_password_stdin {
+        for jump in jumps {
+            jump.auth = "password".into();
+            jump.password = Some(ask::secret(&format!("the password of {}", jump.host))?);
+        }
+    }
+    Ok(())
+}
+
+fn no_more_than(jumps: usize, given: usize, option: &str) -> Result<()> {
+    if given <= jumps {
+        return Ok(());
+    }
+    Err(Error::new(ErrorClass::Invalid, format!("Cannot use {given} {option}: there are {jumps} jump hosts"))
+        .hint("Give one for each jump host, in their order"))
 }
 
 /// Reads a jump host; what was known of it stays.

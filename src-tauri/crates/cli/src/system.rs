@@ -2,9 +2,9 @@
 
 use crate::ask;
 use crate::common::{Session, absolute, path_text};
-use crate::options::{AuditVerb, RunsArgs, SecretsVerb};
+use crate::options::{AuditVerb, RunsArgs, SecretsVerb, SettingsArgs};
 use crate::output::{self, Exit, cells, time, time_or_never};
-use backstay_contract::{RunFilter, SecretsStatus};
+use backstay_contract::{RunFilter, SecretsStatus, Settings};
 use backstay_core::Result;
 use backstay_engine::size_text;
 
@@ -34,6 +34,30 @@ pub async fn status(session: &Session) -> Result<Exit> {
     for need in &overview.needs {
         output::text(&format!("Needs you: {}: {}", need.subject, need.text))?;
     }
+    Ok(Exit::Done)
+}
+
+/// Shows the settings, after changing those that were named.
+pub async fn settings(session: &Session, args: SettingsArgs) -> Result<Exit> {
+    let before = session.backstay.settings().await?;
+    let wanted = Settings {
+        theme: args.theme.unwrap_or_else(|| before.theme.clone()),
+        notify: args.notify.unwrap_or_else(|| before.notify.clone()),
+        stall_minutes: args.stall_minutes.unwrap_or(before.stall_minutes),
+        stale_days: args.stale_days.unwrap_or(before.stale_days),
+    };
+    let now = if wanted == before { before } else { session.backstay.save_settings(wanted).await? };
+    if session.json {
+        output::object(&now)?;
+        return Ok(Exit::Done);
+    }
+    let stall = if now.stall_minutes == 0 { "never".into() } else { format!("{} minutes", now.stall_minutes) };
+    output::table(&[
+        cells(["Look of the window", &now.theme]),
+        cells(["Notify when a run ends", &now.notify]),
+        cells(["A silent run fails after", &stall]),
+        cells(["A server is stale after", &format!("{} days", now.stale_days)]),
+    ])?;
     Ok(Exit::Done)
 }
 

@@ -95,6 +95,8 @@ pub struct S3Draft {
     pub checksums: Option<bool>,
     /// Certificates to trust beside the system's, PEM text.
     pub ca_pem: Option<String>,
+    /// The accepted certificate's SHA-256, for one that is not trusted otherwise.
+    pub pinned_certificate: Option<String>,
     /// Storage class of archives.
     pub storage_class: Option<String>,
     /// "AES256" or "aws:kms".

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 /// What to restore, and where to.
-#[derive(Clone, Debug, Serialize, Deserialize, Type)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Type)]
 pub struct RestoreRequest {
     /// The backup.
     pub backup: String,
@@ -16,6 +16,28 @@ pub struct RestoreRequest {
     pub target: Option<String>,
     /// "merge", "newer", "missing" or "replace".
     pub mode: String,
+    /// How to log in to databases there, where it differs from how they were backed up.
+    #[serde(default)]
+    pub logins: Vec<DatabaseLogin>,
+}
+
+/// How a restore logs in to the database server of one item. All of it takes the place of the plan's own log-in. The
+/// password comes in and is kept only as long as the preview.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Type)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseLogin {
+    /// The item's name in the backup: "mysql".
+    pub item: String,
+    /// User; empty means by the tool's own default, as in a plan.
+    pub user: String,
+    /// Password; `None` or empty means none.
+    pub password: Option<String>,
+    /// Host (for "postgres" a socket folder too) as seen from the server; empty means the tool's default.
+    pub host: String,
+    /// Socket as seen from the server, for "mysql"; empty means the tool's default.
+    pub socket: String,
+    /// Port; 0 means the default.
+    pub port: u16,
 }
 
 /// What a restore would do. Kept by the engine under its id for an hour, so that what is confirmed is what was seen.

@@ -71,8 +71,10 @@ pub struct ServerDraft {
     pub key_file: Option<String>,
     /// The key's passphrase.
     pub key_passphrase: Option<String>,
-    /// The password, for "password".
+    /// The account's password, for "password" or besides a key; see `password_too`.
     pub password: Option<String>,
+    /// The server asks for the account's password besides the key: a second factor.
+    pub password_too: bool,
     /// "none", "without_password" or "with_password".
     pub sudo: String,
     /// Sudo's password; `None` for "with_password" on a password log-in means the same one.
@@ -83,7 +85,7 @@ pub struct ServerDraft {
     pub fingerprint: Option<String>,
 }
 
-/// A jump host. Logs in by the agent, or by its own key file.
+/// A jump host. Secrets come in and never go out: `None` keeps what is stored.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Type)]
 #[serde(default)]
 pub struct JumpDraft {
@@ -93,10 +95,14 @@ pub struct JumpDraft {
     pub port: u16,
     /// User.
     pub user: String,
-    /// "same" (as the server itself), "agent" or "key".
+    /// "same" (as the server itself), "agent", "key" or "password".
     pub auth: String,
     /// The key file, for "key".
     pub key_file: Option<String>,
+    /// The key's passphrase; without one the server's is tried.
+    pub key_passphrase: Option<String>,
+    /// The password, for "password".
+    pub password: Option<String>,
     /// The accepted fingerprint.
     pub fingerprint: Option<String>,
 }

@@ -57,7 +57,10 @@ pub struct SshConnection {
     pub user: String,
     /// How to log in.
     pub auth: SshAuth,
-    /// The jump hosts on the way, first one first. They log in by agent or the same key unless they name their own.
+    /// The server asks for the account's password besides the key: a second factor. Without meaning where a password logs in.
+    #[serde(default)]
+    pub password_too: bool,
+    /// The jump hosts on the way, first one first. They log in as on the server itself unless they name their own way.
     pub jumps: Vec<SshJump>,
     /// How to become root there.
     pub sudo: Sudo,
@@ -221,6 +224,9 @@ pub struct S3Place {
     pub checks_md5: bool,
     /// Certificates to trust beside the system's, PEM text.
     pub ca_pem: Option<String>,
+    /// SHA-256 of the certificate the user accepted (64 hex digits), for one that is not trusted otherwise. It alone
+    /// counts then.
+    pub pinned_certificate: Option<String>,
     /// Storage class of archives: "STANDARD_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"; `None` is the store's default.
     pub storage_class: Option<String>,
     /// Encryption at rest by the store: "AES256", or "aws:kms" with an optional key id in `kms_key`.
@@ -313,6 +319,8 @@ pub struct DestinationLogin {
     pub secret: Option<crate::secret::Secret>,
     /// The passphrase of the SSH key file.
     pub key_passphrase: Option<crate::secret::Secret>,
+    /// Those of jump hosts on the way that log in their own way, in the order of the way.
+    pub jumps: Vec<crate::secret::JumpSecrets>,
 }
 
 /// How a plan's backups lie at its destinations.

@@ -20,6 +20,8 @@ pub struct Command {
     pub env: Vec<(String, String)>,
     /// Environment that is secret. Values must not hold a newline or NUL.
     pub secret_env: Vec<(String, Secret)>,
+    /// Much passes that packs well: the host may pack it on its way, where its line is slower than packing.
+    pub packable: bool,
 }
 
 impl Command {
@@ -49,6 +51,12 @@ impl Command {
     #[must_use]
     pub fn secret_env(mut self, name: &str, value: Secret) -> Self {
         self.secret_env.push((name.into(), value));
+        self
+    }
+    /// Says that much passes that packs well; see [`Command::packable`].
+    #[must_use]
+    pub fn packable(mut self) -> Self {
+        self.packable = true;
         self
     }
     /// Makes a command that runs a POSIX `sh` script; `$1`, `$2`, … are `args`. The script text must be constant: data

@@ -114,8 +114,22 @@ pub trait RemoteFiles: Send + Sync {
     /// Returns the SHA-256 of a file, 64 hex digits, computed by a command of the server; `None` where the account runs no
     /// commands, or has none that hashes, or the file cannot be read by one. It takes as long as reading it there.
     async fn sha256(&self, path: &RawPath) -> Result<Option<String>>;
+    /// Starts hashing a file on the server while it is still being written; `None` where [`RemoteFiles::sha256`] is.
+    async fn follow_sha256(&self, _path: &RawPath) -> Result<Option<Box<dyn GrowingHash>>> {
+        Ok(None)
+    }
     /// Returns the room of the file system a path lies on; `Unsupported` where the server cannot tell.
     async fn space(&self, path: &RawPath) -> Result<Space>;
+}
+
+/// A hash of a file that a command of the server computes while the file grows, so that it is done soon after the last
+/// byte. The file may be renamed meanwhile. Dropping it ends the command.
+#[async_trait]
+pub trait GrowingHash: Send {
+    /// Says that this many bytes from the file's start lie there and are not written again; never less than before.
+    async fn grown_to(&mut self, bytes: u64) -> Result<()>;
+    /// Returns the SHA-256 of a file that has this many bytes and is whole, 64 hex digits; `None` where the command failed.
+    async fn finish(self: Box<Self>, bytes: u64) -> Result<Option<String>>;
 }
 
 /// Opens [`RemoteFiles`], and opens them anew after a connection was lost.

@@ -29,6 +29,28 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The secrets a connection to a server may need.
+#[derive(Clone, Debug, Default)]
+pub struct HostSecrets {
+    /// The log-in password, also given to keyboard-interactive prompts; besides a key, the second factor.
+    pub password: Option<Secret>,
+    /// What opens the key file.
+    pub key_passphrase: Option<Secret>,
+    /// What `sudo` asks for; `None` with password log-in means the same password.
+    pub sudo_password: Option<Secret>,
+    /// Those of the jump hosts that log in their own way, in the order of the way; none for those beyond its end.
+    pub jumps: Vec<JumpSecrets>,
+}
+
+/// The secrets of a jump host that logs in its own way.
+#[derive(Clone, Debug, Default)]
+pub struct JumpSecrets {
+    /// The log-in password.
+    pub password: Option<Secret>,
+    /// What opens its key file; `None` tries the server's.
+    pub key_passphrase: Option<Secret>,
+}
+
 /// Names one secret in a [`SecretStore`], e.g. `server/3f…/password`. Not secret itself; it may be stored and logged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SecretName(pub String);
@@ -45,6 +67,14 @@ impl SecretName {
     /// The password `sudo` asks for on a server.
     pub fn server_sudo_password(server: &crate::ServerId) -> Self {
         Self(format!("server/{server}/sudo-password"))
+    }
+    /// The log-in password of a jump host on the way to a server or destination; `owner` is `server/ID` or `destination/ID`.
+    pub fn jump_password(owner: &str, jump: &crate::config::SshJump) -> Self {
+        Self(format!("{owner}/jump/{}@{}:{}/password", jump.user, jump.host, jump.port))
+    }
+    /// The passphrase of a jump host's own key file; `owner` as for [`Self::jump_password`].
+    pub fn jump_key_passphrase(owner: &str, jump: &crate::config::SshJump) -> Self {
+        Self(format!("{owner}/jump/{}@{}:{}/key-passphrase", jump.user, jump.host, jump.port))
     }
     /// The password of the vault at a destination.
     pub fn vault_password(destination: &crate::DestinationId) -> Self {

@@ -56,7 +56,7 @@ async fn main() -> backstay_core::Result<()> {
         checks_md5: true,
         ..S3Place::default()
     });
-    let login = DestinationLogin { secret: Some(Secret::new("sink")), key_passphrase: None };
+    let login = DestinationLogin { secret: Some(Secret::new("sink")), ..DestinationLogin::default() };
     let destination = open("sink", &place, Opening { login, ..Opening::default() }).await?;
     let bytes = gigabytes * 1_000_000_000;
     let stream = Box::new(Noise { left: bytes, state: 0x9E37_79B9_7F4A_7C15 });

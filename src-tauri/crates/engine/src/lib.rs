@@ -18,8 +18,7 @@ mod words;
 
 pub use backstay::Backstay;
 pub use parts::{
-    CleanupDays, DestinationAccess, HostLogin, LimitedTraffic, MirrorLeg, OnLegFailed, OnRetry, OnStep, OpenVault,
-    Parts, Probed, ProbedAbility, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, SshWay, VaultPresence,
-    Watch,
+    CleanupDays, DestinationAccess, LimitedTraffic, MirrorLeg, OnLegFailed, OnRetry, OnStep, OpenVault, Parts, Probed,
+    ProbedAbility, ProbedCertificate, ProbedHostKey, ProbedStep, SshConfigAlias, SshWay, VaultPresence, Watch,
 };
 pub use words::{count_text, grouped, ipc_error, size_text};

@@ -11,23 +11,12 @@ use backstay_core::host::{Host, HostKeyPins};
 use backstay_core::kind::Kind;
 use backstay_core::layout::{ArchiveKey, ArchiveKeys, BackupManifest, Exporter, Layout};
 use backstay_core::run::StoredError;
-use backstay_core::secret::{Secret, SecretStore};
+use backstay_core::secret::{HostSecrets, Secret, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Error, Result, RunContext};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The secrets a log-in may need.
-#[derive(Clone, Debug, Default)]
-pub struct HostLogin {
-    /// The log-in password.
-    pub password: Option<Secret>,
-    /// The passphrase of the key file.
-    pub key_passphrase: Option<Secret>,
-    /// What `sudo` asks for.
-    pub sudo_password: Option<Secret>,
-}
 
 /// A host key met on the way to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,11 +97,13 @@ pub struct CleanupDays {
 /// Hears of each step of a test as it ends.
 pub type OnStep<'a> = &'a (dyn Fn(ProbedStep) + Send + Sync);
 
-/// A certificate no authority vouches for.
+/// A certificate that must be accepted before a place can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbedCertificate {
     /// Its SHA-256, 64 hex digits.
     pub sha256: String,
+    /// What is wrong with it: "has expired".
+    pub why: String,
     /// Whose it is and how long it holds, in words.
     pub text: String,
 }
@@ -125,7 +116,7 @@ pub struct SshWay {
     /// How it is reached.
     pub connection: SshConnection,
     /// What logs in there.
-    pub login: HostLogin,
+    pub login: HostSecrets,
     /// The host keys to be met.
     pub pins: Arc<dyn HostKeyPins>,
 }
@@ -249,14 +240,14 @@ pub trait Parts: Send + Sync {
         &self,
         server_name: &str,
         connection: &Connection,
-        login: HostLogin,
+        login: HostSecrets,
         pins: Arc<dyn HostKeyPins>,
     ) -> Result<Arc<dyn Host>>;
     /// Asks for the host keys on the way to a server, as far as they can be had.
     async fn probe_host_keys(
         &self,
         connection: &SshConnection,
-        login: &HostLogin,
+        login: &HostSecrets,
         pins: Arc<dyn HostKeyPins>,
     ) -> Result<Vec<ProbedHostKey>>;
     /// Finds out what a server is; `found` stays empty.
@@ -279,7 +270,8 @@ pub trait Parts: Send + Sync {
     async fn probe_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed;
     /// Looks at a destination with backups step by step; nothing there is changed.
     async fn look_at_destination(&self, place: &Place, destination: &dyn Destination, on_step: OnStep<'_>) -> Probed;
-    /// Looks at the certificate of an FTPS server; `None` if it is trusted, or pinned, or there is none.
+    /// Looks at the certificate of an FTPS server or a store of buckets; `None` if it is trusted, or pinned, or there is
+    /// none.
     async fn untrusted_certificate(&self, place: &Place) -> Result<Option<ProbedCertificate>>;
     /// Makes a bucket fit for backups; the steps tell what was done.
     async fn make_bucket(&self, place: &S3Place, login: &DestinationLogin, on_step: OnStep<'_>) -> Vec<ProbedStep>;

@@ -224,7 +224,7 @@ pub(crate) fn run_words(run: Option<&Run>) -> (String, String) {
     (run_state_word(run.state).into(), text)
 }
 
-fn has_login(kind: &str) -> bool {
+pub(crate) fn has_login(kind: &str) -> bool {
     !matches!(kind, "files" | "sqlite")
 }
 

@@ -21,21 +21,11 @@ pub use ssh::trust::{HostKey, HostKeyState};
 
 use backstay_core::config::{Connection, SshConnection, Sudo};
 use backstay_core::host::{Host, HostKeyPins};
+pub use backstay_core::secret::{HostSecrets, JumpSecrets};
 use backstay_core::{Result, Secret};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The secrets a connection may need. Nothing of them is ever printed.
-#[derive(Clone, Debug, Default)]
-pub struct HostSecrets {
-    /// The log-in password, also given to keyboard-interactive prompts.
-    pub password: Option<Secret>,
-    /// What opens the key file.
-    pub key_passphrase: Option<Secret>,
-    /// What `sudo` asks for; `None` with password log-in means the same password.
-    pub sudo_password: Option<Secret>,
-}
 
 /// How patient a connection is, and which files of this computer it reads.
 #[derive(Clone, Debug)]

@@ -38,7 +38,7 @@ impl SudoHost {
     fn wrap(&self, command: &Command) -> Result<(Command, Zeroizing<Vec<u8>>)> {
         let lowered = crate::argv::lower(command)?;
         let mut prefix = Zeroizing::new(Vec::new());
-        let mut sudo = Command::new("sudo");
+        let mut sudo = Command { packable: command.packable, ..Command::new("sudo") };
         match &self.password {
             None => sudo = sudo.args(["-n", "--"]),
             Some(password) => {

@@ -292,7 +292,7 @@ async fn collect(
         ctx.check()?;
         ctx.progress.current(&path.to_text());
         let like = host.stat(path).await.ok();
-        let process = host.start(Command::sh(BACKUP, [path.as_bytes()])).await?;
+        let process = host.start(Command::sh(BACKUP, [path.as_bytes()]).packable()).await?;
         let (subject, tool) = (path.to_text(), "sqlite3".to_owned());
         let dumping = Dump { subject, tool, stdin: Vec::new(), whole: WHOLE, like };
         let place = input.root().join(path.to_relative().as_bytes())?;
@@ -341,7 +341,7 @@ async fn restore(
         ctx.progress.current(&subject);
         let load = Load { subject: &subject, tool: "sqlite3", before: Vec::new(), whole: WHOLE };
         let (mode, owner) = (format!("{:o}", entry.mode), format!("{}:{}", entry.uid, entry.gid));
-        let command = Command::sh(PUT, [target.as_bytes(), mode.as_bytes(), owner.as_bytes()]);
+        let command = Command::sh(PUT, [target.as_bytes(), mode.as_bytes(), owner.as_bytes()]).packable();
         match load.run(ctx, host, command, source.content(), Edges::default()).await {
             Ok((bytes, _)) => {
                 report.files += 1;

@@ -1,4 +1,4 @@
-//! Compression on the wire: the server's zstd or gzip packs, this computer unpacks.
+//! Compression on the wire: the server's zstd or gzip packs, this computer unpacks; else the connection itself does.
 
 use backstay_core::entry::ByteStream;
 use bytes::Bytes;
@@ -18,6 +18,20 @@ pub(crate) enum Packing {
     Gzip,
     /// By zstd.
     Zstd,
+    /// By the connection, where it can: the stream itself is as it is.
+    Line,
+}
+
+impl Packing {
+    /// Says what packs.
+    pub(crate) fn by(self) -> &'static str {
+        match self {
+            Self::None => "nothing",
+            Self::Gzip => "the server's gzip",
+            Self::Zstd => "the server's zstd",
+            Self::Line => "SSH",
+        }
+    }
 }
 
 const PIECE: usize = 256 << 10;
@@ -26,7 +40,7 @@ const AHEAD: usize = 16;
 
 /// Unpacks a stream on a thread of its own, a few MiB ahead of its reader. A stream cut short is `UnexpectedEof`.
 pub(crate) fn unpack(packed: impl AsyncRead + Send + Unpin + 'static, packing: Packing) -> ByteStream {
-    if packing == Packing::None {
+    if matches!(packing, Packing::None | Packing::Line) {
         return Box::new(packed);
     }
     let (sender, mut receiver) = mpsc::channel::<io::Result<Bytes>>(AHEAD);

@@ -249,6 +249,7 @@ impl Sshd {
             port: self.port,
             user: user.name.clone(),
             auth: SshAuth::KeyFile { path: self.key_file().to_string_lossy().into_owned() },
+            password_too: false,
             jumps: Vec::new(),
             sudo: Sudo::None,
             fingerprint: Some(self.fingerprint()),

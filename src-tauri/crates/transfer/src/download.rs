@@ -13,6 +13,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+/// The disk is told to write whenever so much more lies there.
+const FLUSH_EVERY: u64 = 64 << 20;
+
 /// What a download did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Downloaded {
@@ -101,6 +104,10 @@ impl Job<'_> {
         let landing = Arc::clone(&self.landing);
         let mut hashing = JoinSet::new();
         hashing.spawn(async move { follow(&landing, whole_seen, size).await });
+        let (landing, grown) = (Arc::clone(&self.landing), whole.subscribe());
+        // Ends with this call, whichever way it ends.
+        let mut flushing = JoinSet::new();
+        flushing.spawn(async move { flush(&landing, grown).await });
         match self.destination.capabilities().parallel_ranges {
             0 | 1 => self.in_one_stream(map, &whole).await?,
             at_once => self.by_segments(map, usize::from(at_once), &whole).await?,
@@ -182,6 +189,18 @@ impl Job<'_> {
         self.ctx.progress.advance(0, range.end - range.start);
         let path = self.landing.map().to_owned();
         self.landing.work(move |_| map.save(&path).map(|()| map)).await
+    }
+}
+
+/// Has the disk write what lies there without a gap, as it grows: else all of it would be left for the end, while nothing
+/// else happens. Errors show at the end, where all of it is made durable.
+async fn flush(landing: &Landing, mut whole: watch::Receiver<u64>) {
+    let mut flushed = *whole.borrow_and_update();
+    while let Ok(ready) = whole.wait_for(|ready| *ready >= flushed + FLUSH_EVERY).await.map(|ready| *ready) {
+        if landing.work(|file| file.sync_data()).await.is_err() {
+            return;
+        }
+        flushed = ready;
     }
 }
 

@@ -5,7 +5,7 @@ import { navigate } from '../../shared/router';
 import { WizardPage, type WizardNext } from '../../shared/wizard';
 import { AddedSide, AddedStep } from './add-kit';
 import { DetailsStep } from './details';
-import { EMPTY, detailProblems, placeText, stepWord, stepsOf, suggestName, testBlocks, toDraft, purposeProblems, type DestinationForm, type Step } from './form';
+import { EMPTY, detailProblems, pinnedForm, placeText, stepWord, stepsOf, suggestName, testBlocks, toDraft, purposeProblems, type DestinationForm, type Step } from './form';
 import { keepForm } from './handover';
 import { useDestinationTest, useProviders } from './queries';
 import { TestSide, TestStep, testCount } from './step-test';
@@ -90,7 +90,7 @@ export function AddDestinationPage() {
       body: (
         <TestStep
           form={form} place={place} test={test} onAgain={() => startTest(form)} onInside={startTest}
-          onAccept={(pinned_certificate) => startTest({ ...form, draft: { ...form.draft, ftp: { ...form.draft.ftp, pinned_certificate } } })}
+          onAccept={(certificate) => startTest(pinnedForm(form, certificate))}
           onExisting={() => { keepForm(form); navigate('/destinations/open'); }}
         />
       ),

@@ -1,9 +1,9 @@
 import { Button, Modal } from '@mantine/core';
 import { CopyText, Note } from '../../shared/ui';
 
-type Props = { host: string; sha256: string; text: string; onAccept?: () => void; onClose: () => void };
+type Props = { host: string; sha256: string; text: string; onAccept: () => void; onClose: () => void };
 
-/** A certificate no authority vouches for: compared by eye, then pinned. */
+/** A certificate that is not trusted by itself: compared by eye, then pinned. */
 export function CertificateDialog({ host, sha256, text, onAccept, onClose }: Props) {
   const groups = sha256.toUpperCase().match(/.{1,4}/g) ?? [];
   return (
@@ -19,14 +19,25 @@ export function CertificateDialog({ host, sha256, text, onAccept, onClose }: Pro
         </div>
         <p>Compare it with the one that the owner of the server tells you: on the phone, in the administration of the NAS, by <span className="mono">openssl x509 -noout -fingerprint -sha256</span>.</p>
         <Note tone="warn">Only if they are equal are you talking to {host} and to nobody in between. Once accepted it is pinned: if the certificate changes, Backstay stops and says so.</Note>
-        {!onAccept && <p>This kind of store does not pin one certificate: paste your authority&apos;s under Advanced, &quot;Own certificate authority&quot;.</p>}
         <div className="row">
           <CopyText value={sha256} label="Copy the fingerprint" />
           <span className="grow" />
-          <Button onClick={onClose}>{onAccept ? 'Cancel' : 'Close'}</Button>
-          {onAccept && <Button variant="filled" onClick={onAccept}>They are equal: accept</Button>}
+          <Button onClick={onClose}>Cancel</Button>
+          <Button variant="filled" onClick={onAccept}>They are equal: accept</Button>
         </div>
       </div>
     </Modal>
+  );
+}
+
+/** The certificate that was accepted for a place, or nothing. */
+export function AcceptedCertificate({ sha256, onForget }: { sha256: string | null; onForget: () => void }) {
+  if (!sha256) return null;
+  return (
+    <div>
+      <div className="field-label">Accepted certificate (SHA-256)</div>
+      <span className="mono path-wrap">{sha256}</span>
+      <div><Button size="compact-sm" mt={6} onClick={onForget}>Forget it</Button></div>
+    </div>
   );
 }

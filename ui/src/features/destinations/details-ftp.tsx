@@ -3,6 +3,7 @@ import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useId, useState } from 'react';
 import { Card, Note } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
+import { AcceptedCertificate } from './certificate';
 import type { DetailProps } from './details-s3';
 import { placeWarning } from './form';
 
@@ -75,13 +76,7 @@ function FtpAdvanced({ ftp, set, problem }: { ftp: Ftp; set: (part: Partial<Ftp>
             label="Connections at once" description="Servers cap them; fewer if log-ins are refused with 421" placeholder="4" min={0} max={16} maw={220} allowDecimal={false} value={ftp.connections === 0 ? '' : ftp.connections} error={problem}
             onChange={(value) => set({ connections: Number(value) || 0 })}
           />
-          {ftp.pinned_certificate && (
-            <div>
-              <div className="field-label">Accepted certificate (SHA-256)</div>
-              <span className="mono path-wrap">{ftp.pinned_certificate}</span>
-              <div><Button size="compact-sm" mt={6} onClick={() => set({ pinned_certificate: null })}>Forget it</Button></div>
-            </div>
-          )}
+          <AcceptedCertificate sha256={ftp.pinned_certificate} onForget={() => set({ pinned_certificate: null })} />
         </div>
       </Collapse>
     </Card>

@@ -3,6 +3,7 @@ import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useId, useState } from 'react';
 import type { S3Draft, S3Provider } from '../../ipc';
 import { Card } from '../../shared/ui';
+import { AcceptedCertificate } from './certificate';
 import { endpointOf, type DestinationForm, type Problems } from './form';
 
 type Props = { form: DestinationForm; shown: Problems; provider: S3Provider; set: (part: Partial<S3Draft>) => void; onLeave: (field: string) => void };
@@ -36,6 +37,7 @@ export function S3Advanced({ form, shown, provider, set, onLeave }: Props) {
             label="Own certificate authority" description="PEM text, for a store whose certificate your own authority signed" autosize minRows={2} maxRows={6} classNames={{ input: 'mono' }} placeholder="-----BEGIN CERTIFICATE-----"
             value={s3.ca_pem ?? ''} error={shown.ca_pem} onChange={(event) => set({ ca_pem: event.currentTarget.value || null })} onBlur={() => onLeave('ca_pem')}
           />
+          <AcceptedCertificate sha256={s3.pinned_certificate} onForget={() => set({ pinned_certificate: null })} />
         </div>
       </Collapse>
     </Card>
@@ -107,6 +109,6 @@ function summary(s3: S3Draft, provider: S3Provider): string {
   return [
     address, s3.path_style ?? provider.path_style ? 'bucket in the path' : 'bucket in the host name',
     s3.checksums ?? provider.checksums ? 'checksums' : 'checksums only where required',
-    s3.storage_class ? s3.storage_class.toLowerCase().replaceAll('_', ' ') : '', s3.lock_days ? `locked for ${s3.lock_days} days` : '',
+    s3.storage_class ? s3.storage_class.toLowerCase().replaceAll('_', ' ') : '', s3.lock_days ? `locked for ${s3.lock_days} days` : '', s3.pinned_certificate ? 'certificate pinned' : '',
   ].filter(Boolean).join(', ');
 }

@@ -4,7 +4,7 @@ import { api, type S3Provider } from '../../ipc';
 import { useAction } from '../../shared/query';
 import { Card, ErrorNote, Note, TestSteps } from '../../shared/ui';
 import { S3Advanced } from './details-s3-advanced';
-import { endpointOf, placeWarning, toDraft, type DestinationForm, type Problems } from './form';
+import { changedBucket, endpointOf, placeWarning, toDraft, type DestinationForm, type Problems } from './form';
 import { Mark, type Change } from './step-where';
 
 export type DetailProps = {
@@ -20,7 +20,7 @@ const ENDPOINTS: Record<string, string> = { r2: 'https://ACCOUNT.r2.cloudflarest
 /** A bucket: region, keys, bucket, folder; the rest is filled in and folded away. */
 export function S3Details({ form, shown, onChange, onLeave, provider }: DetailProps & { provider: S3Provider }) {
   const { s3, id } = form.draft;
-  const set = (part: Partial<typeof s3>) => onChange((old) => ({ ...old, draft: { ...old.draft, s3: { ...old.draft.s3, ...part } } }));
+  const set = (part: Partial<typeof s3>) => onChange((old) => ({ ...old, draft: { ...old.draft, s3: changedBucket(old.draft.s3, part) } }));
   const stored = id !== null;
   const warning = placeWarning(form.draft);
   return (

@@ -75,7 +75,7 @@ function OwnAddress({ draft, stored, shown, onLeave, onDraft, folder }: OwnProps
         </div>
       </Card>
       <LoginCard draft={draft} set={set} faults={shown} stored={stored} />
-      <JumpCard draft={draft} set={set} faults={shown} />
+      <JumpCard draft={draft} set={set} faults={shown} stored={stored} />
       {draft.fingerprint && asking !== way ? (
         <Note tone="good" icon={<IconShieldCheck size={18} aria-hidden />} action={<Button onClick={() => setAsking(way)}>Ask for it again</Button>}>The fingerprint of {draft.host} is pinned: <span className="mono path-wrap">{draft.fingerprint}</span></Note>
       ) : asking === way && draft.host.trim() !== '' ? (

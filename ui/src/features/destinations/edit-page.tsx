@@ -7,7 +7,7 @@ import { Link, navigate, useParam } from '../../shared/router';
 import { Card, ErrorNote, Note, Page, PathText, showNote } from '../../shared/ui';
 import { WizardPage } from '../../shared/wizard';
 import { DetailsStep } from './details';
-import { detailProblems, formOf, placeText, purposeProblems, toDraft, type DestinationForm } from './form';
+import { detailProblems, formOf, pinnedForm, placeText, purposeProblems, toDraft, type DestinationForm } from './form';
 import { useDestinationTest, useProviders } from './queries';
 import { TestSide, TestStep, testCount } from './step-test';
 import { changeDraft } from './step-where';
@@ -80,7 +80,7 @@ function EditForm({ start }: { start: DestinationDraft }) {
       {test.result && (test.result.certificate || test.result.abilities.length > 0) && (
         <TestStep
           form={form} place={place} test={test} onAgain={() => tryIt(form)} onInside={tryIt}
-          onAccept={(pinned_certificate) => tryIt({ ...form, draft: { ...draft, ftp: { ...draft.ftp, pinned_certificate } } })}
+          onAccept={(certificate) => tryIt(pinnedForm(form, certificate))}
         />
       )}
     </WizardPage>

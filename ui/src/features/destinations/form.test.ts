@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DestinationRow, DestinationTest, S3Provider } from '../../ipc';
 import { emptyDraft as emptyServer } from '../../shared/ssh';
 import {
-  EMPTY, detailProblems, emptyDraft, endpointOf, folderOf, insideForm, kitCount, kitWords, percentFull, placeText, placeWarning, purposeProblems, purposesFor, stepsOf, suggestName,
+  EMPTY, changedBucket, detailProblems, emptyDraft, endpointOf, folderOf, insideForm, kitCount, kitWords, percentFull, pinnedForm, placeText, placeWarning, purposeProblems, purposesFor, stepsOf, suggestName,
   testBlocks, toDraft, type DestinationForm,
 } from './form';
 import { missingSecret } from './missing';
@@ -83,6 +83,23 @@ describe('after the test', () => {
     expect(testBlocks(test({ found: 'foreign' }))).toContain('empty one');
     expect(testBlocks(test({ ok: false }))).not.toBeNull();
     expect(testBlocks(test({ ok: false, certificate: 'aa' }))).toContain('certificate');
+  });
+
+  it('pins an accepted certificate where the place keeps it', () => {
+    expect(pinnedForm(s3(), 'aa').draft.s3).toEqual({ ...s3().draft.s3, pinned_certificate: 'aa' });
+    expect(pinnedForm(s3(), 'aa').draft.ftp.pinned_certificate).toBeNull();
+    expect(pinnedForm(ftp(), 'aa').draft.ftp).toEqual({ ...ftp().draft.ftp, pinned_certificate: 'aa' });
+    expect(pinnedForm(ftp(), 'aa').draft.s3.pinned_certificate).toBeNull();
+    expect(toDraft(pinnedForm(s3(), 'aa'), 'empty').s3.pinned_certificate).toBe('aa');
+  });
+
+  it('forgets an accepted certificate with the address it was shown at', () => {
+    const pinned = s3({ endpoint: 'https://nas:9000', pinned_certificate: 'aa' }).draft.s3;
+    expect(changedBucket(pinned, { endpoint: 'https://nas:9001' })).toMatchObject({ endpoint: 'https://nas:9001', pinned_certificate: null });
+    expect(changedBucket(pinned, { region: 'us-east-1' }).pinned_certificate).toBe('aa');
+    expect(changedBucket(pinned, { bucket: 'other' }).pinned_certificate).toBe('aa');
+    expect(changedBucket({ ...pinned, endpoint: '' }, { region: 'us-east-1' }).pinned_certificate).toBeNull();
+    expect(changedBucket(pinned, { pinned_certificate: null }).pinned_certificate).toBeNull();
   });
 
   it('offers a folder inside one that holds other files', () => {

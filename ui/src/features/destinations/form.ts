@@ -1,4 +1,4 @@
-import type { DestinationDraft, DestinationRow, DestinationTest, S3Provider } from '../../ipc';
+import type { DestinationDraft, DestinationRow, DestinationTest, S3Draft, S3Provider } from '../../ipc';
 import { localFolderProblem, nameOf } from '../../shared/paths/paths';
 import { checkLogin, cleaned, parseAddress } from '../../shared/ssh';
 
@@ -25,7 +25,7 @@ export function emptyDraft(): DestinationDraft {
   return {
     id: null, name: '', kind: 'local', path: '', use_for: 'vault', vault_password: null, bandwidth: { bytes_per_second: null, rules: [] },
     s3: {
-      provider: '', region: '', endpoint: '', bucket: '', prefix: '', access_key: '', secret_key: null, path_style: null, checksums: null, ca_pem: null,
+      provider: '', region: '', endpoint: '', bucket: '', prefix: '', access_key: '', secret_key: null, path_style: null, checksums: null, ca_pem: null, pinned_certificate: null,
       storage_class: null, encryption: null, kms_key: null, lock_days: null, lock_mode: null,
     },
     sftp: { server: null, ssh: null, path: '' },
@@ -63,6 +63,25 @@ export type Problems = Record<string, string>;
 export function endpointOf(provider: S3Provider | undefined, region: string): string {
   if (!provider || provider.endpoint === '') return '';
   return provider.endpoint.includes('{region}') && region.trim() === '' ? '' : provider.endpoint.replaceAll('{region}', region.trim());
+}
+
+/** The host of a store's address, with its port. */
+export function storeHost(endpoint: string): string {
+  return endpoint.trim().replace(/^https?:\/\//i, '').replace(/\/.*$/, '');
+}
+
+/** A bucket with some fields changed. At another address an accepted certificate says nothing. */
+export function changedBucket(s3: S3Draft, part: Partial<S3Draft>): S3Draft {
+  const changed = { ...s3, ...part };
+  const moved = changed.endpoint !== s3.endpoint || (changed.endpoint.trim() === '' && changed.region !== s3.region);
+  return moved ? { ...changed, pinned_certificate: null } : changed;
+}
+
+/** A form whose place takes the certificate the user accepted. */
+export function pinnedForm(form: DestinationForm, pinned_certificate: string): DestinationForm {
+  const { draft } = form;
+  const pinned = draft.kind === 's3' ? { s3: { ...draft.s3, pinned_certificate } } : { ftp: { ...draft.ftp, pinned_certificate } };
+  return { ...form, draft: { ...draft, ...pinned } };
 }
 
 /** Says what is wrong with the details of a place. */
@@ -152,7 +171,7 @@ export function placeText(form: DestinationForm, provider: S3Provider | undefine
   const trimmed = (text: string) => text.trim().replace(/^\/+|\/+$/g, '');
   if (kind === 's3') {
     if (s3.bucket.trim() === '') return provider?.name ?? '';
-    const at = ownStore(provider) ? s3.endpoint.trim().replace(/^https?:\/\//i, '').replace(/\/.*$/, '') : provider?.name;
+    const at = ownStore(provider) ? storeHost(s3.endpoint) : provider?.name;
     return `s3://${[s3.bucket.trim(), trimmed(s3.prefix)].filter(Boolean).join('/')}${at ? ` at ${at}` : ''}`;
   }
   if (kind === 'sftp') {

@@ -2,7 +2,7 @@ import { PasswordInput, TextInput, Textarea } from '@mantine/core';
 import type { IpcError } from '../../ipc';
 import { Card, ErrorNote, Note } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
-import { kitCount, type DestinationForm } from './form';
+import { kitCount, pinnedForm, type DestinationForm } from './form';
 import type { RunningTest } from './queries';
 import { TestStep } from './step-test';
 import { changeDraft, type Change } from './step-where';
@@ -56,7 +56,7 @@ export function KeyStep({ form, place, test, given, nameProblem, error, onKey, o
       {nothing ? (
         <Note tone="warn">No backups lie there. Go back and check the folder: it is the one that holds the vault&apos;s <span className="mono">config</span>, or the folder <span className="mono">archives</span>.</Note>
       ) : result && !result.ok ? (
-        <TestStep form={form} place={place} test={test} onAgain={() => onAgain(form)} onInside={onAgain} onAccept={(pinned_certificate) => onAgain({ ...form, draft: { ...form.draft, ftp: { ...form.draft.ftp, pinned_certificate } } })} />
+        <TestStep form={form} place={place} test={test} onAgain={() => onAgain(form)} onInside={onAgain} onAccept={(certificate) => onAgain(pinnedForm(form, certificate))} />
       ) : null}
       <Card title="Key" padded><KeyFields given={given} plain={result?.found === 'archives'} onKey={onKey} /></Card>
       <Card padded>

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { DestinationTest } from '../../ipc';
 import { Card, ErrorNote, Note, StateBadge, TestSteps } from '../../shared/ui';
 import { CertificateDialog } from './certificate';
-import { folderOf, insideForm, type DestinationForm } from './form';
+import { folderOf, insideForm, storeHost, type DestinationForm } from './form';
 import type { RunningTest } from './queries';
 
 type Props = {
@@ -85,9 +85,8 @@ function Certificate({ form, result, certificate, onAccept }: { form: Destinatio
       <Button variant="filled" onClick={() => setOpened(true)}>Look at the certificate…</Button>
       {opened && (
         <CertificateDialog
-          host={form.draft.kind === 's3' ? form.draft.s3.endpoint : form.draft.ftp.host} sha256={certificate} text={about?.text ?? ''}
-          // Only FTP can pin one; a store of S3 takes its authority under Advanced.
-          {...(form.draft.kind === 'ftp' ? { onAccept: () => { setOpened(false); onAccept(certificate); } } : {})}
+          host={form.draft.kind === 's3' ? storeHost(form.draft.s3.endpoint) || 'the store' : form.draft.ftp.host} sha256={certificate} text={about?.text ?? ''}
+          onAccept={() => { setOpened(false); onAccept(certificate); }}
           onClose={() => setOpened(false)}
         />
       )}

@@ -1,5 +1,6 @@
-import { Checkbox, NumberInput, PasswordInput, Select, TagsInput, TextInput } from '@mantine/core';
+import { Checkbox, Select, TagsInput } from '@mantine/core';
 import type { FoundView, ItemDraft, ItemSettings } from '../../ipc';
+import { DatabaseLogIn } from '../../shared/database';
 import { Card, Note } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
 import { useState } from 'react';
@@ -53,7 +54,14 @@ export function DatabaseCard({ item, found, stored, onChange, onRemove }: Props)
             onChange={(databases) => set({ databases })}
           />
         )}
-        <LogIn item={item} stored={stored} set={set} onPassword={(password) => onChange({ ...item, password })} />
+        <DatabaseLogIn
+          kind={settings.kind}
+          value={{ socket: '', ...settings }}
+          password={item.password ?? ''}
+          passwordHint={stored ? 'Empty: the stored one stays' : 'Kept with the secrets of this computer, never in the plan'}
+          onChange={({ socket, ...part }) => set(settings.kind === 'mysql' && socket !== undefined ? { ...part, socket } : part)}
+          onPassword={(password) => onChange({ ...item, password })}
+        />
         {settings.kind === 'postgres' && (
           <div className="fields2">
             <Select
@@ -76,58 +84,5 @@ export function DatabaseCard({ item, found, stored, onChange, onRemove }: Props)
         {problem && <Note tone="warn">{problem}</Note>}
       </div>
     </Card>
-  );
-}
-
-type LogInProps = { item: ItemDraft & { settings: Database }; stored: boolean; set: (part: Partial<Database>) => void; onPassword: (password: string) => void };
-
-function LogIn({ item, stored, set, onPassword }: LogInProps) {
-  const { settings } = item;
-  const byDefault = settings.kind === 'mysql'
-    ? 'Empty: as the log-in user of the server, by its own option files (~/.my.cnf) or the socket'
-    : 'Empty: as postgres over the local socket';
-  return (
-    <div className="fields2" role="group" aria-label="Log-in to the database">
-      <TextInput
-        label="User"
-        description={byDefault}
-        inputWrapperOrder={['label', 'input', 'description', 'error']}
-        value={settings.user}
-        onChange={(event) => set({ user: event.currentTarget.value })}
-      />
-      <PasswordInput
-        label="Password"
-        description={stored ? 'Empty: the stored one stays' : 'Kept with the secrets of this computer, never in the plan'}
-        inputWrapperOrder={['label', 'input', 'description', 'error']}
-        value={item.password ?? ''}
-        onChange={(event) => onPassword(event.currentTarget.value)}
-      />
-      {settings.kind === 'mysql' && (
-        <TextInput
-          label="Socket on the server"
-          placeholder="/run/mysqld/mysqld.sock"
-          classNames={{ input: 'mono' }}
-          value={settings.socket}
-          onChange={(event) => set({ socket: event.currentTarget.value })}
-        />
-      )}
-      <TextInput
-        label={settings.kind === 'mysql' ? 'Host, as the server sees it' : 'Host or socket folder, as the server sees it'}
-        placeholder="127.0.0.1"
-        classNames={{ input: 'mono' }}
-        value={settings.host}
-        onChange={(event) => set({ host: event.currentTarget.value })}
-      />
-      <NumberInput
-        label="Port"
-        placeholder="default"
-        min={0}
-        max={65535}
-        allowDecimal={false}
-        hideControls
-        value={settings.port === 0 ? '' : settings.port}
-        onChange={(port) => set({ port: typeof port === 'number' ? port : 0 })}
-      />
-    </div>
   );
 }

@@ -52,7 +52,7 @@ export function RestoreFlow({ detail, servers, paths }: Props) {
         back={step === 0 ? { title: 'Cancel', run: () => window.history.back() } : { title: 'Back', run: () => setStep(0) }}
         next={{ title: step === 0 ? 'Continue' : 'Show what would happen', problem: stepProblem(step, form), run: () => go(step + 1) }}
       >
-        {step === 0 ? <WhatStep detail={detail} form={form} onChange={change} /> : <WhereStep form={form} origin={row.server} originName={row.server_name} servers={servers} onChange={change} />}
+        {step === 0 ? <WhatStep detail={detail} form={form} onChange={change} /> : <WhereStep form={form} origin={row.server} originName={row.server_name} items={detail.items} servers={servers} onChange={change} />}
       </WizardPage>
     );
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RestorePreview } from '../../ipc';
-import { changesNothing, confirmProblem, confirmSentences, firstTab, placeNotes, startForm, stepProblem, toRequest } from './form';
+import { changesNothing, confirmProblem, confirmSentences, databaseItems, emptyLogin, firstTab, placeNotes, startForm, stepProblem, toRequest } from './form';
 
 const preview: RestorePreview = {
   id: 'p', backup_text: 'web nightly, 20 Nov 2026 10:12', server_name: 'web-1', server_address: 'root@10.0.0.5:22', mode: 'replace',
@@ -25,7 +25,14 @@ describe('the restore page', () => {
 
   it('sends no paths for the whole backup, even if some were ticked before', () => {
     const form = { ...startForm('s1', ['etc']), whole: true, place: 'folder' as const, folder: '/tmp//x/' };
-    expect(toRequest('b', form)).toEqual({ backup: 'b', paths: [], server: 's1', target: '/tmp/x', mode: 'merge' });
+    expect(toRequest('b', form)).toEqual({ backup: 'b', paths: [], server: 's1', target: '/tmp/x', mode: 'merge', logins: [] });
+  });
+
+  it('sends a log-in to databases only where one was asked for', () => {
+    const form = { ...startForm('s2'), logins: { mysql: { ...emptyLogin('mysql'), user: 'root', password: '' } } };
+    expect(toRequest('b', form).logins).toEqual([{ item: 'mysql', user: 'root', password: null, host: '', socket: '', port: 0 }]);
+    const item = (name: string, kind: string) => ({ name, kind, text: name, path: '' });
+    expect(databaseItems([item('files', 'files'), item('mysql', 'mysql'), item('app', 'sqlite')]).map((one) => one.name)).toEqual(['mysql']);
   });
 
   it('warns of another server, and of replacing in a folder', () => {

@@ -1,4 +1,4 @@
-import type { RestorePreview, RestoreRequest } from '../../ipc';
+import type { BackupItem, DatabaseLogin, RestorePreview, RestoreRequest } from '../../ipc';
 import { serverPathProblem, tidyPath } from '../../shared/paths/paths';
 
 // The rules of the restore page, without a screen.
@@ -56,6 +56,8 @@ export interface RestoreForm {
   place: 'original' | 'folder';
   folder: string;
   mode: Mode;
+  /** How databases there are logged in to, by item; none: as the plan does. */
+  logins: Record<string, DatabaseLogin>;
 }
 
 /** Returns the form as it opens: the whole backup, where it came from, deleting nothing. */
@@ -67,7 +69,18 @@ export function startForm(server: string | null, paths: readonly string[] = []):
     place: 'original',
     folder: '',
     mode: 'merge',
+    logins: {},
   };
+}
+
+/** The items of a backup that a database log-in belongs to. */
+export function databaseItems(items: readonly BackupItem[]): (BackupItem & { kind: 'mysql' | 'postgres' })[] {
+  return items.filter((item): item is BackupItem & { kind: 'mysql' | 'postgres' } => item.kind === 'mysql' || item.kind === 'postgres');
+}
+
+/** A log-in nothing is filled in of: the tool's own defaults. */
+export function emptyLogin(item: string): DatabaseLogin {
+  return { item, user: '', password: null, host: '', socket: '', port: 0 };
 }
 
 /** Says why the page may not leave a step, or nothing. */
@@ -91,6 +104,7 @@ export function toRequest(backup: string, form: RestoreForm): RestoreRequest {
     server: form.server,
     target: form.place === 'folder' ? tidyPath(form.folder) : null,
     mode: form.mode,
+    logins: Object.values(form.logins).map((login) => ({ ...login, password: login.password || null })),
   };
 }
 

@@ -1,21 +1,23 @@
-import { Select } from '@mantine/core';
-import type { ServerRow } from '../../ipc';
+import { Select, Switch } from '@mantine/core';
+import type { BackupItem, ServerRow } from '../../ipc';
+import { DatabaseLogIn } from '../../shared/database';
 import { FolderChooser } from '../../shared/paths';
 import { Card, Note } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
-import { MODES, placeNotes, type Mode, type RestoreForm } from './form';
+import { MODES, databaseItems, emptyLogin, placeNotes, type Mode, type RestoreForm } from './form';
 
 type Props = {
   form: RestoreForm;
   /** The server the backup was made of, if it is still known. */
   origin: string | null;
   originName: string;
+  items: BackupItem[];
   servers: ServerRow[];
   onChange: (part: Partial<RestoreForm>) => void;
 };
 
 /** Which server, which place on it, and what happens to what is there. */
-export function WhereStep({ form, origin, originName, servers, onChange }: Props) {
+export function WhereStep({ form, origin, originName, items, servers, onChange }: Props) {
   const chosen = servers.find((server) => server.id === form.server);
   const gone = !servers.some((server) => server.id === origin);
   return (
@@ -46,6 +48,7 @@ export function WhereStep({ form, origin, originName, servers, onChange }: Props
       {form.place === 'folder' && chosen && (
         <FolderChooser key={chosen.id} server={chosen.id} serverName={chosen.name} value={form.folder} onChange={(folder) => onChange({ folder })} />
       )}
+      {chosen && <Logins form={form} items={items} server={chosen.name} onChange={onChange} />}
       <Choices<Mode>
         label="What happens to what is there"
         value={form.mode}
@@ -54,5 +57,40 @@ export function WhereStep({ form, origin, originName, servers, onChange }: Props
       />
       {placeNotes(form, origin).map((note) => <Note key={note} tone="warn">{note}</Note>)}
     </>
+  );
+}
+
+/** How the databases there are logged in to, where that is not as the plan does it. */
+function Logins({ form, items, server, onChange }: Pick<Props, 'form' | 'items' | 'onChange'> & { server: string }) {
+  const databases = databaseItems(items);
+  if (databases.length === 0) return null;
+  return (
+    <Card title={`Log-in to the databases on ${server}`} padded>
+      <div className="stack">
+        {databases.map((item) => {
+          const { [item.name]: login, ...others } = form.logins;
+          const set = (part: object) => onChange({ logins: { ...form.logins, [item.name]: { ...emptyLogin(item.name), ...login, ...part } } });
+          return (
+            <div className="stack" key={item.name}>
+              <Switch
+                label={`Log in another way than the plan does, for ${item.text}`}
+                checked={login !== undefined}
+                onChange={(event) => (event.currentTarget.checked ? set({}) : onChange({ logins: others }))}
+              />
+              {login && (
+                <DatabaseLogIn
+                  kind={item.kind}
+                  value={login}
+                  password={login.password ?? ''}
+                  passwordHint="Used for this restore only, stored nowhere"
+                  onChange={set}
+                  onPassword={(password) => set({ password })}
+                />
+              )}
+            </div>
+          );
+        })}
+      </div>
+    </Card>
   );
 }

@@ -482,6 +482,25 @@ export type Counts = {
 	destinations: number,
 };
 
+/**
+ *  How a restore logs in to the database server of one item. All of it takes the place of the plan's own log-in. The
+ *  password comes in and is kept only as long as the preview.
+ */
+export type DatabaseLogin = {
+	/**  The item's name in the backup: "mysql". */
+	item: string,
+	/**  User; empty means by the tool's own default, as in a plan. */
+	user: string,
+	/**  Password; `None` or empty means none. */
+	password: string | null,
+	/**  Host (for "postgres" a socket folder too) as seen from the server; empty means the tool's default. */
+	host: string,
+	/**  Socket as seen from the server, for "mysql"; empty means the tool's default. */
+	socket: string,
+	/**  Port; 0 means the default. */
+	port: number,
+};
+
 /**  Settings of kind "mysql". */
 export type DatabaseSettings = {
 	/**  Databases by name; empty means all but the system's own. */
@@ -873,7 +892,7 @@ export type ItemSettings =
 	kind: "sqlite",
 } & SqliteSettings;
 
-/**  A jump host. Logs in by the agent, or by its own key file. */
+/**  A jump host. Secrets come in and never go out: `None` keeps what is stored. */
 export type JumpDraft = {
 	/**  Host name or address. */
 	host: string,
@@ -881,10 +900,14 @@ export type JumpDraft = {
 	port: number,
 	/**  User. */
 	user: string,
-	/**  "same" (as the server itself), "agent" or "key". */
+	/**  "same" (as the server itself), "agent", "key" or "password". */
 	auth: string,
 	/**  The key file, for "key". */
 	key_file: string | null,
+	/**  The key's passphrase; without one the server's is tried. */
+	key_passphrase: string | null,
+	/**  The password, for "password". */
+	password: string | null,
 	/**  The accepted fingerprint. */
 	fingerprint: string | null,
 };
@@ -1211,6 +1234,8 @@ export type RestoreRequest = {
 	target: string | null,
 	/**  "merge", "newer", "missing" or "replace". */
 	mode: string,
+	/**  How to log in to databases there, where it differs from how they were backed up. */
+	logins: DatabaseLogin[],
 };
 
 /**  One run whole. */
@@ -1326,6 +1351,8 @@ export type S3Draft = {
 	checksums: boolean | null,
 	/**  Certificates to trust beside the system's, PEM text. */
 	ca_pem: string | null,
+	/**  The accepted certificate's SHA-256, for one that is not trusted otherwise. */
+	pinned_certificate: string | null,
 	/**  Storage class of archives. */
 	storage_class: string | null,
 	/**  "AES256" or "aws:kms". */
@@ -1423,8 +1450,10 @@ export type ServerDraft = {
 	key_file: string | null,
 	/**  The key's passphrase. */
 	key_passphrase: string | null,
-	/**  The password, for "password". */
+	/**  The account's password, for "password" or besides a key; see `password_too`. */
 	password: string | null,
+	/**  The server asks for the account's password besides the key: a second factor. */
+	password_too: boolean,
 	/**  "none", "without_password" or "with_password". */
 	sudo: string,
 	/**  Sudo's password; `None` for "with_password" on a password log-in means the same one. */

@@ -30,7 +30,7 @@ export type World = {
 export function serverDraft(part: Partial<T.ServerDraft>): T.ServerDraft {
   return {
     id: null, name: '', local: false, host: '', port: 22, user: 'root', auth: 'agent', key_file: null, key_passphrase: null,
-    password: null, sudo: 'none', sudo_password: null, jumps: [], fingerprint: null, ...part,
+    password: null, password_too: false, sudo: 'none', sudo_password: null, jumps: [], fingerprint: null, ...part,
   };
 }
 
@@ -42,7 +42,7 @@ export function destinationDraft(part: Partial<T.DestinationDraft>): T.Destinati
   return {
     id: null, name: '', kind: 'local', path: '', use_for: '', vault_password: null, bandwidth: { bytes_per_second: null, rules: [] },
     s3: {
-      provider: '', region: '', endpoint: '', bucket: '', prefix: '', access_key: '', secret_key: null, path_style: null, checksums: null, ca_pem: null,
+      provider: '', region: '', endpoint: '', bucket: '', prefix: '', access_key: '', secret_key: null, path_style: null, checksums: null, ca_pem: null, pinned_certificate: null,
       storage_class: null, encryption: null, kms_key: null, lock_days: null, lock_mode: null,
     },
     sftp: { server: null, ssh: null, path: '' },
@@ -220,7 +220,7 @@ export function makeWorld(scene: string, now: number): World {
   const drafts = new Map(servers.map((s) => [s.id, serverDraft({
     id: s.id, name: s.name, local: s.local, host: s.local ? '' : s.address.replace(/^.*@|:.*$/g, ''), user: s.address.split('@')[0] ?? 'root',
     auth: s.id === 's5' ? 'key' : 'agent', key_file: s.id === 's5' ? '/home/anna/.ssh/id_ed25519' : null, sudo: s.id === 's5' ? 'without_password' : 'none',
-    jumps: s.id === 's6' ? [{ host: 'bastion.example.org', port: 22, user: 'anna', auth: 'agent', key_file: null, fingerprint: FINGERPRINT_JUMP }] : [],
+    jumps: s.id === 's6' ? [{ host: 'bastion.example.org', port: 22, user: 'anna', auth: 'agent', key_file: null, key_passphrase: null, password: null, fingerprint: FINGERPRINT_JUMP }] : [],
     fingerprint: s.local ? null : FINGERPRINT,
   })]));
   return {

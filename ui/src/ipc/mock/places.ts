@@ -37,7 +37,10 @@ function folderSteps(draft: T.DestinationDraft, found: string): T.TestStep[] {
 }
 
 function s3Steps(draft: T.DestinationDraft, found: string): T.TestStep[] {
-  const { bucket, secret_key } = draft.s3;
+  const { bucket, endpoint, pinned_certificate, secret_key } = draft.s3;
+  if (endpoint.includes('selfsigned') && pinned_certificate !== CERTIFICATE) {
+    return [step('Check its certificate', 'failed', 'It is not vouched for by any authority this computer trusts: CN=s3.selfsigned.example, signed by CN=s3.selfsigned.example, valid from 1 Feb 2026 to 1 Feb 2028', 'Compare its SHA-256 with what the server’s admin tells, then accept it.')];
+  }
   if (secret_key === 'wrong') return [step('Reach the address', 'ok', 'Answered in 34 ms, clock right'), step('Log in', 'failed', 'The secret key does not belong to this access key', 'Make a new pair of keys and type both.')];
   if (bucket.includes('missing')) return [step('Reach the address', 'ok', 'Answered in 34 ms, clock right'), step('Find the bucket', 'failed', `There is no bucket ${bucket}`, 'Check its name and region, or let Backstay make it.')];
   return [
@@ -134,8 +137,8 @@ function adopt(w: World): T.Adopted {
 
 /**
  * Commands about where backups lie. Places with "vault" in them hold one, "foreign" other files, "archives" archives,
- * "full" no room; a bucket "missing…" is not there, the secret key "wrong" is refused, an FTP host "selfsigned…" shows a
- * certificate nobody vouches for.
+ * "full" no room; a bucket "missing…" is not there, the secret key "wrong" is refused, an FTP host or a store's address
+ * with "selfsigned" in it shows a certificate nobody vouches for.
  */
 export const places = {
   s3_providers: () => PROVIDERS,

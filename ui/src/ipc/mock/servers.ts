@@ -44,7 +44,7 @@ export const servers = {
   },
   ssh_config_hosts: (): T.SshConfigHost[] => [
     { alias: 'web-3', draft: serverDraft({ name: 'web-3', host: '10.0.0.7', auth: 'key', key_file: '/home/anna/.ssh/id_ed25519' }), summary: 'root@10.0.0.7:22, key ~/.ssh/id_ed25519' },
-    { alias: 'db-1', draft: serverDraft({ name: 'db-1', host: '10.0.3.4', user: 'admin', jumps: [{ host: 'bastion.example.org', port: 22, user: 'anna', auth: 'same', key_file: null, fingerprint: null }] }), summary: 'admin@10.0.3.4:22 through bastion' },
+    { alias: 'db-1', draft: serverDraft({ name: 'db-1', host: '10.0.3.4', user: 'admin', jumps: [{ host: 'bastion.example.org', port: 22, user: 'anna', auth: 'same', key_file: null, key_passphrase: null, password: null, fingerprint: null }] }), summary: 'admin@10.0.3.4:22 through bastion' },
   ],
   probe_host_key: (_w: World, { draft }: { draft: T.ServerDraft }): T.HostKeyReport => {
     if (draft.host.startsWith('down')) throw ipcError('offline', `Cannot connect to ${draft.host}:${draft.port}: connection refused`, 'Check the address, and that sshd listens on this port.', 'Connection refused (os error 111)');
@@ -79,7 +79,8 @@ export const servers = {
       id, name: draft.name, local: draft.local, address: draft.local ? 'this computer' : `${draft.user}@${draft.host}:${draft.port}`,
     };
     w.servers = old ? w.servers.map((s) => (s.id === id ? row : s)) : [...w.servers, row];
-    w.drafts.set(id, { ...draft, id, password: null, key_passphrase: null, sudo_password: null });
+    const jumps = draft.jumps.map((jump) => ({ ...jump, password: null, key_passphrase: null }));
+    w.drafts.set(id, { ...draft, id, jumps, password: null, key_passphrase: null, sudo_password: null });
     w.emit({ type: 'changed', what: 'servers' });
     return row;
   },

@@ -47,6 +47,14 @@ describe('checks', () => {
     expect(checkLogin({ ...good, sudo: 'with_password' }, false)).toHaveProperty('sudo_password');
     expect(checkLogin({ ...good, auth: 'password', password: 'x', sudo: 'with_password' }, false)).toEqual({});
   });
+  it('wants the password asked for besides a key, and that of a jump host', () => {
+    expect(checkLogin({ ...good, password_too: true }, false)).toHaveProperty('password');
+    expect(checkLogin({ ...good, password_too: true, password: 'x' }, false)).toEqual({});
+    const jump = { ...emptyJump(), host: 'a', user: 'anna', auth: 'password' };
+    expect(checkLogin({ ...good, jumps: [jump] }, false)).toHaveProperty(['jump.0.password']);
+    expect(checkLogin({ ...good, jumps: [jump] }, true)).toEqual({});
+    expect(checkLogin({ ...good, jumps: [{ ...jump, password: 'x' }] }, false)).toEqual({});
+  });
   it('looks at every jump host', () => {
     const faults = checkLogin({ ...good, jumps: [{ ...emptyJump(), host: 'a' }, { ...emptyJump(), auth: 'agent' }] }, false);
     expect(Object.keys(faults).sort()).toEqual(['jump.1.host', 'jump.1.user']);
@@ -57,6 +65,13 @@ describe('cleaned', () => {
   it('sends no secret of a way not chosen', () => {
     const sent = cleaned({ ...emptyDraft(), auth: 'agent', password: 'p', key_passphrase: 'k', sudo_password: 's' });
     expect(sent).toMatchObject({ password: null, key_passphrase: null, sudo_password: null, key_file: null });
+  });
+  it('keeps the second password, and the secrets of a jump host only for its own way', () => {
+    const jump = { ...emptyJump(), host: 'b', key_file: '/k', key_passphrase: 'k', password: 'p' };
+    const sent = cleaned({ ...emptyDraft(), password_too: true, password: 'p', jumps: [{ ...jump, auth: 'key' }, { ...jump, auth: 'password' }, jump] });
+    expect(sent).toMatchObject({ password: 'p', password_too: true });
+    expect(sent.jumps.map((one) => [one.key_file, one.key_passphrase, one.password])).toEqual([['/k', 'k', null], [null, null, 'p'], [null, null, null]]);
+    expect(cleaned({ ...emptyDraft(), auth: 'password', password: 'p', password_too: true }).password_too).toBe(false);
   });
   it('gives a jump host the user of the server', () => expect(cleaned({ ...emptyDraft(), user: ' anna ', jumps: [{ ...emptyJump(), host: ' b ' }] }).jumps[0]).toMatchObject({ host: 'b', user: 'anna' }));
 });

@@ -4,13 +4,13 @@ import type { HostKeyReport, HostKeyView, JumpDraft, ServerDraft, ServerRow } fr
 export function emptyDraft(): ServerDraft {
   return {
     id: null, name: '', local: false, host: '', port: 22, user: 'root', auth: 'agent', key_file: null, key_passphrase: null,
-    password: null, sudo: 'none', sudo_password: null, jumps: [], fingerprint: null,
+    password: null, password_too: false, sudo: 'none', sudo_password: null, jumps: [], fingerprint: null,
   };
 }
 
 /** A jump host that logs in as the server does. */
 export function emptyJump(): JumpDraft {
-  return { host: '', port: 22, user: '', auth: 'same', key_file: null, fingerprint: null };
+  return { host: '', port: 22, user: '', auth: 'same', key_file: null, key_passphrase: null, password: null, fingerprint: null };
 }
 
 /** What a typed or pasted address says: "web-1", "root@10.0.0.5:2222", "ssh://anna@[fd00::1]:22". `null`: it cannot be one. */
@@ -65,19 +65,23 @@ export function checkWhere(draft: ServerDraft, servers: Pick<ServerRow, 'id' | '
   return faults;
 }
 
+/** Whether a password logs in, alone or besides a key. */
+export const needsPassword = (draft: ServerDraft) => draft.auth === 'password' || draft.password_too;
+
 /** What is wrong with step 2. `stored`: an existing server is changed, and empty secrets keep what is stored. */
 export function checkLogin(draft: ServerDraft, stored: boolean): Faults {
   const faults: Faults = {};
   if (draft.local) return checkSudo(draft, faults);
   if (draft.user.trim() === '') faults.user = 'Type the user to log in as';
   if (draft.auth === 'key' && !draft.key_file?.trim()) faults.key_file = 'Choose the private key file';
-  if (draft.auth === 'password' && !draft.password && !stored) faults.password = 'Type the password';
+  if (needsPassword(draft) && !draft.password && !stored) faults.password = 'Type the password';
   draft.jumps.forEach((jump, i) => {
     const host = checkHost(jump.host);
     if (host) faults[`jump.${i}.host`] = host;
     if (!Number.isInteger(jump.port) || jump.port < 1 || jump.port > 65535) faults[`jump.${i}.port`] = 'From 1 to 65,535';
     if (jump.auth !== 'same' && jump.user.trim() === '') faults[`jump.${i}.user`] = 'Type the user';
     if (jump.auth === 'key' && !jump.key_file?.trim()) faults[`jump.${i}.key_file`] = 'Choose the private key file';
+    if (jump.auth === 'password' && !jump.password && !stored) faults[`jump.${i}.password`] = 'Type its password';
   });
   return checkSudo(draft, faults, stored);
 }
@@ -95,10 +99,12 @@ export function cleaned(draft: ServerDraft): ServerDraft {
     ...draft, name: draft.name.trim(), host: draft.host.trim(), user,
     key_file: draft.auth === 'key' ? draft.key_file?.trim() || null : null,
     key_passphrase: draft.auth === 'key' ? draft.key_passphrase || null : null,
-    password: draft.auth === 'password' ? draft.password || null : null,
+    password: needsPassword(draft) ? draft.password || null : null,
+    password_too: draft.auth !== 'password' && draft.password_too,
     sudo_password: draft.sudo === 'with_password' ? draft.sudo_password || null : null,
     jumps: draft.jumps.map((jump) => ({
       ...jump, host: jump.host.trim(), user: jump.user.trim() || user, key_file: jump.auth === 'key' ? jump.key_file?.trim() || null : null,
+      key_passphrase: jump.auth === 'key' ? jump.key_passphrase || null : null, password: jump.auth === 'password' ? jump.password || null : null,
     })),
   };
 }

@@ -19,6 +19,9 @@ pub async fn draft_of(session: &Session, name: &str, place: &PlaceVerb) -> Resul
         PlaceVerb::S3 { bucket, vault_password_stdin } => {
             draft.kind = "s3".into();
             draft.s3 = s3_draft(bucket)?;
+            if bucket.trust_first_use {
+                accept_certificate(session, &mut draft).await?;
+            }
             *vault_password_stdin
         }
         PlaceVerb::Sftp { folder, vault_password_stdin } => {
@@ -55,6 +58,7 @@ pub fn s3_draft(args: &S3Args) -> Result<S3Draft> {
         path_style: args.path_style,
         checksums: None,
         ca_pem: ca.transpose()?,
+        pinned_certificate: args.certificate.clone(),
         storage_class: args.storage_class.clone(),
         encryption: args.encryption.clone(),
         kms_key: args.kms_key.clone(),
@@ -115,14 +119,17 @@ fn ftp_draft(args: &FtpArgs) -> Result<FtpDraft> {
     })
 }
 
-/// Accepts the certificate the server shows now, as the user asked for.
-async fn accept_certificate(session: &Session, draft: &mut DestinationDraft) -> Result<()> {
+/// Accepts the certificate the server or store shows now, as the user asked for.
+pub async fn accept_certificate(session: &Session, draft: &mut DestinationDraft) -> Result<()> {
     let test = session.backstay.look_at_destination(draft.clone(), "").await?;
     if let Some(certificate) = test.certificate {
         if !session.json {
             eprintln!("Accepted the certificate {certificate}");
         }
-        draft.ftp.pinned_certificate = Some(certificate);
+        match draft.kind.as_str() {
+            "s3" => draft.s3.pinned_certificate = Some(certificate),
+            _ => draft.ftp.pinned_certificate = Some(certificate),
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The words of the verbs about backups: listed, restored, downloaded, checked, deleted.
 
+use crate::items;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -58,6 +59,12 @@ pub struct RestoreArgs {
     /// How to treat what is there
     #[arg(long, value_enum, default_value_t = Mode::Merge)]
     pub mode: Mode,
+    /// Log in to the databases of this item in another way than the plan does, for a restore to another server
+    #[arg(long, value_name = "ITEM[:SETTINGS]", long_help = items::LOGIN_HELP)]
+    pub database_login: Vec<String>,
+    /// Read the password of this item's --database-login from standard input; several times, one a line
+    #[arg(long, value_name = "ITEM", requires = "database_login")]
+    pub database_password_stdin: Vec<String>,
     /// Show what would happen, and change nothing
     #[arg(long)]
     pub preview: bool,

@@ -163,6 +163,12 @@ pub struct S3Args {
     /// Trust the certificates in this PEM file too
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// Accept just this certificate, by its SHA-256
+    #[arg(long, value_name = "SHA256")]
+    pub certificate: Option<String>,
+    /// Accept the certificate met now, if it is not trusted anyway
+    #[arg(long, conflicts_with = "certificate")]
+    pub trust_first_use: bool,
     /// Storage class of archives: STANDARD_IA, GLACIER, ...
     #[arg(long, value_name = "CLASS")]
     pub storage_class: Option<String>,

@@ -12,16 +12,8 @@ pub enum PlanVerb {
     List,
     /// Show one plan
     Show { name: String },
-    /// Change where a plan writes to, or its name
-    Change {
-        name: String,
-        /// The destination; several times for several, the primary first (without: as it is)
-        #[arg(long, value_name = "DESTINATION", required_unless_present = "rename")]
-        to: Vec<String>,
-        /// Its new name
-        #[arg(long, value_name = "NAME")]
-        rename: Option<String>,
-    },
+    /// Change what a plan backs up, where it writes to, or its name; what is not named stays
+    Change(PlanChangeArgs),
     /// Leave paths out of a plan's files from now on
     Exclude {
         name: String,
@@ -43,6 +35,26 @@ pub enum PlanVerb {
     },
     /// Remove a plan; its backups stay
     Remove { name: String },
+}
+
+#[derive(Args)]
+pub struct PlanChangeArgs {
+    pub name: String,
+    /// Add an item, or put it in the place of the one of that name; several times for several
+    #[arg(long, value_name = "KIND[:SETTINGS]", long_help = items::HELP)]
+    pub item: Vec<String>,
+    /// Back up this item no more; several times for several
+    #[arg(long, value_name = "ITEM")]
+    pub remove_item: Vec<String>,
+    /// The destination; several times for several, the primary first
+    #[arg(long, value_name = "DESTINATION")]
+    pub to: Vec<String>,
+    /// Its new name
+    #[arg(long, value_name = "NAME")]
+    pub rename: Option<String>,
+    /// Read the password of this item's database log-in from standard input; several times, one a line
+    #[arg(long, value_name = "ITEM")]
+    pub item_password_stdin: Vec<String>,
 }
 
 #[derive(Args)]

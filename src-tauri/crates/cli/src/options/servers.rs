@@ -70,6 +70,12 @@ pub struct ReachArgs {
     /// Read the key's passphrase from standard input
     #[arg(long, requires = "key")]
     pub key_passphrase_stdin: bool,
+    /// The server asks for the account's password besides the key: read it from standard input
+    #[arg(long, conflicts_with = "password_stdin")]
+    pub second_password_stdin: bool,
+    /// The server no longer asks for a password besides the key
+    #[arg(long, conflicts_with_all = ["second_password_stdin", "password_stdin"])]
+    pub no_second_password: bool,
     /// Run commands as root by sudo
     #[arg(long)]
     pub sudo: bool,
@@ -82,6 +88,15 @@ pub struct ReachArgs {
     /// Go through a jump host; several in order
     #[arg(long, value_name = "USER@HOST[:PORT]")]
     pub jump: Vec<String>,
+    /// The jump hosts log in by a key file of their own, not as the server; several in the order of the jump hosts
+    #[arg(long, value_name = "FILE", conflicts_with = "jump_password_stdin")]
+    pub jump_key: Vec<PathBuf>,
+    /// Read the passphrase of each jump host's key from standard input, in their order
+    #[arg(long, requires = "jump_key")]
+    pub jump_key_passphrase_stdin: bool,
+    /// The jump hosts log in by a password of their own: read one for each from standard input, in their order
+    #[arg(long)]
+    pub jump_password_stdin: bool,
     /// Accept just this host key of the server
     #[arg(long, value_name = "SHA256:...")]
     pub fingerprint: Option<String>,

@@ -1,11 +1,11 @@
 //! The folder itself: is it there, and the calls that are passed on to the files beside this one.
 
-use super::certificate::CertificateSeen;
 use super::pool::{AWAKE, Lease, Pool};
 use super::session;
-use super::tls::{Trust, Versions};
+use super::tls::{Connector, Versions, trust_of};
 use super::{errors, parts};
 use crate::server_names;
+use crate::tls::CertificateSeen;
 use async_trait::async_trait;
 use backstay_core::config::{DestinationLogin, FtpPlace, FtpTls};
 use backstay_core::destination::{
@@ -55,8 +55,7 @@ pub async fn probe_certificate(place: &FtpPlace) -> Result<CertificateSeen> {
         return Err(Error::new(ErrorClass::Invalid, format!("{tried}: TLS is switched off for it")));
     }
     // Judged by the authorities alone, whatever was pinned.
-    let trust = Trust::of(None).await?;
-    let connector = trust.connector(Versions::All)?;
+    let connector = Connector::new(&trust_of(None).await?, Versions::All)?;
     match session::greet(place, &connector, &tried).await {
         Ok(_) => {}
         Err(_) if connector.seen().is_some() => {}
@@ -94,7 +93,7 @@ impl Ftp {
         let at = if place.path.is_empty() { place.host.clone() } else { format!("{}:{}", place.host, place.path) };
         let label = format!("{label} ({at})");
         let tried = format!("Cannot open {label}");
-        let trust = Trust::of(place.pinned_certificate.as_deref()).await?;
+        let trust = trust_of(place.pinned_certificate.as_deref()).await?;
         let password = login.secret.clone().unwrap_or_else(|| Secret::new(""));
         let pool = Pool::new(place.clone(), password, trust, awake);
         let home = try_data(&pool, &tried).await?;

@@ -1,7 +1,6 @@
 //! A folder of an FTP server, with or without TLS. Objects are files, a key's `/` are folders; what is half written has a
 //! temporary name.
 
-mod certificate;
 mod client;
 mod data;
 mod errors;
@@ -14,5 +13,4 @@ mod session;
 mod tls;
 mod writer;
 
-pub use certificate::CertificateSeen;
 pub use client::{Ftp, probe_certificate};

@@ -2,7 +2,7 @@
 
 use super::errors;
 use super::session::{Answer, Session, Ways};
-use super::tls::Trust;
+use crate::tls::Trust;
 use backstay_core::config::{FtpPassive, FtpPlace};
 use backstay_core::{Error, ErrorClass, Result, Secret};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

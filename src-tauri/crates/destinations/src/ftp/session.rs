@@ -2,7 +2,8 @@
 
 use super::data::{Asked, SyncFuture};
 use super::errors::{self, code};
-use super::tls::{Connector, Trust, Versions};
+use super::tls::{Connector, Versions};
+use crate::tls::Trust;
 use backstay_core::config::{FtpPlace, FtpTls};
 use backstay_core::{Error, ErrorClass, Result, Secret};
 use std::io;
@@ -194,7 +195,7 @@ async fn greet_in_version(
     tried: &str,
 ) -> Result<AsyncRustlsFtpStream> {
     let versions = if ways.tls13.load(Ordering::Relaxed) { Versions::All } else { Versions::Tls12 };
-    greet(place, &trust.connector(versions)?, tried).await
+    greet(place, &Connector::new(trust, versions)?, tried).await
 }
 
 impl Session {

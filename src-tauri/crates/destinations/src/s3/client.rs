@@ -3,6 +3,7 @@
 use super::config;
 use super::upload::S3Upload;
 use super::wire::Sight;
+use crate::tls::LastShown;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use backstay_core::config::{DestinationLogin, S3Place};
@@ -39,6 +40,8 @@ pub(super) struct Store {
     pub(super) client: Client,
     pub(super) secret: Secret,
     pub(super) sight: Arc<Sight>,
+    /// What the store showed, where it may show nothing but the one certificate the user accepted.
+    pub(super) shown: Option<Arc<LastShown>>,
     /// Whether the bucket keeps old versions; asked once.
     pub(super) versioned: OnceCell<bool>,
     /// The store was found not to know the second version of the list call.
@@ -64,7 +67,7 @@ impl S3 {
             )
             .hint("Enter the secret key of its access key again"));
         };
-        let http = config::http_client(label, place.ca_pem.as_deref())?;
+        let (http, shown) = config::http_client(label, &place)?;
         let sight = Arc::new(Sight::new());
         let client = config::client(&place, &secret, http, traffic, Arc::clone(&sight));
         let slash = if place.prefix.is_empty() { "" } else { "/" };
@@ -78,6 +81,7 @@ impl S3 {
                 client,
                 secret,
                 sight,
+                shown,
                 versioned: OnceCell::new(),
                 list_v1,
                 unsure: Mutex::default(),

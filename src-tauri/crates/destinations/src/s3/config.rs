@@ -1,6 +1,8 @@
 //! What the admin gave, checked once: bucket, prefix, address, certificates.
 
+use super::pinned_client::pinned_client;
 use super::wire::{ContentMd5, Paced, Sight};
+use crate::tls::LastShown;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -20,9 +22,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Longer than this no store takes to answer the first packet.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// Stores close what idles longer; a connection they closed costs a failed request.
-const IDLE_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const IDLE_LIMIT: Duration = Duration::from_secs(20);
 
 /// The store's address, taken apart.
 pub(super) struct Address {
@@ -54,6 +56,8 @@ pub(super) fn check(label: &str, place: &S3Place) -> Result<(S3Place, Address)> 
     }
     place.prefix = prefix(label, &place.prefix)?;
     place.path_style = needs_path_style(&place, &address);
+    let pin = place.pinned_certificate.take().map(|pin| pin.trim().to_owned());
+    place.pinned_certificate = pin.filter(|pin| !pin.is_empty() && address.encrypted);
     Ok((place, address))
 }
 
@@ -97,39 +101,66 @@ fn needs_path_style(place: &S3Place, address: &Address) -> bool {
     place.path_style || plain_host || odd_bucket || place.bucket.len() > 63
 }
 
+/// Returns the host names a checked place may be spoken to by, the wanted one first: that of the address, and that with
+/// the bucket in it.
+pub(super) fn names(place: &S3Place, address: &Address) -> Vec<String> {
+    let mut names = vec![address.host.clone()];
+    if !needs_path_style(&S3Place { path_style: false, ..place.clone() }, address) {
+        names.push(format!("{}.{}", place.bucket, address.host));
+    }
+    if !place.path_style {
+        names.reverse();
+    }
+    names
+}
+
 fn invalid(label: &str, why: String) -> Error {
     Error::new(ErrorClass::Invalid, format!("Cannot use {label}: {why}"))
 }
 
-/// Makes the HTTP client, which trusts the system's authorities and the given certificates.
-pub(super) fn http_client(label: &str, ca_pem: Option<&str>) -> Result<SharedHttpClient> {
+/// Makes the HTTP client of a checked place. It trusts the system's authorities and the given certificates; where the
+/// user accepted one certificate it takes that alone, and with it comes what tells which one it refused.
+pub(super) fn http_client(label: &str, place: &S3Place) -> Result<(SharedHttpClient, Option<Arc<LastShown>>)> {
+    // The SDK's client ends the program over a certificate it cannot read, so that each is tried before.
+    certificates(label, place)?;
+    if let Some(pin) = &place.pinned_certificate {
+        let (client, shown) = pinned_client(pin)?;
+        return Ok((client, Some(shown)));
+    }
     let mut trust = TrustStore::default();
-    if let Some(pem) = ca_pem.map(str::trim).filter(|pem| !pem.is_empty()) {
-        check_certificates(label, pem)?;
+    if let Some(pem) = given_pem(place) {
         trust = trust.with_pem_certificate(pem.as_bytes());
     }
     let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| {
         Error::new(ErrorClass::Internal, format!("Cannot use {label}: its certificates cannot be loaded")).source(error)
     })?;
-    Ok(aws_smithy_http_client::Builder::new()
+    let client = aws_smithy_http_client::Builder::new()
         .pool_idle_timeout(IDLE_LIMIT)
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)
-        .build_https())
+        .build_https();
+    Ok((client, None))
 }
 
-/// The client ends the program over a certificate it cannot read, so that each is tried before.
-fn check_certificates(label: &str, pem: &str) -> Result<()> {
+fn given_pem(place: &S3Place) -> Option<&str> {
+    place.ca_pem.as_deref().map(str::trim).filter(|pem| !pem.is_empty())
+}
+
+/// Reads the certificates to trust beside the system's; each can be used.
+pub(super) fn certificates(label: &str, place: &S3Place) -> Result<Vec<CertificateDer<'static>>> {
+    let Some(pem) = given_pem(place) else { return Ok(Vec::new()) };
     let wrong = |why: String| {
         invalid(label, format!("the given certificate cannot be read: {why}"))
             .hint("Paste the whole text from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----")
     };
     let mut roots = rustls::RootCertStore::empty();
+    let mut given = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate.clone()).map_err(|error| wrong(error.to_string()))?;
+        given.push(certificate);
     }
-    if roots.is_empty() { Err(wrong("there is none in it".to_owned())) } else { Ok(()) }
+    if given.is_empty() { Err(wrong("there is none in it".to_owned())) } else { Ok(given) }
 }
 
 /// Makes the SDK's client. Its own retries are off: the wrapper retries, and sees why.
@@ -202,6 +233,10 @@ mod tests {
         }
     }
 
+    fn with_pem(pem: &str) -> S3Place {
+        S3Place { ca_pem: Some(pem.into()), ..S3Place::default() }
+    }
+
     #[test]
     fn a_broken_certificate_is_refused_not_fatal() {
         for pem in [
@@ -209,9 +244,32 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
             "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----",
         ] {
-            assert_eq!(http_client("x", Some(pem)).err().unwrap().class, ErrorClass::Invalid);
+            assert_eq!(http_client("x", &with_pem(pem)).err().unwrap().class, ErrorClass::Invalid);
         }
-        assert!(http_client("x", Some("  ")).is_ok());
+        assert!(http_client("x", &with_pem("  ")).is_ok());
+    }
+
+    #[test]
+    fn an_accepted_certificate_is_for_https_alone() {
+        let pinned = |endpoint| S3Place { pinned_certificate: Some(" AB:CD ".into()), ..place(endpoint, "backups") };
+        assert!(check("x", &pinned("http://nas:9000")).unwrap().0.pinned_certificate.is_none());
+        let (settled, _) = check("x", &pinned("https://nas:9000")).unwrap();
+        assert_eq!(settled.pinned_certificate.as_deref(), Some("AB:CD"));
+        assert_eq!(http_client("x", &settled).err().unwrap().class, ErrorClass::Invalid);
+        let whole = S3Place { pinned_certificate: Some("ab".repeat(32)), ..settled };
+        assert!(http_client("x", &whole).unwrap().1.is_some(), "what it refuses is known");
+    }
+
+    #[test]
+    fn a_store_may_be_spoken_to_by_two_names() {
+        for (endpoint, path_style, wanted) in [
+            ("https://nas.example", true, vec!["nas.example", "backups.nas.example"]),
+            ("https://nas.example", false, vec!["backups.nas.example", "nas.example"]),
+            ("https://192.0.2.7:9000", false, vec!["192.0.2.7"]),
+        ] {
+            let (place, address) = check("x", &S3Place { path_style, ..place(endpoint, "backups") }).unwrap();
+            assert_eq!(names(&place, &address), wanted, "{endpoint}");
+        }
     }
 
     /// Writes requests down instead of sending them.

@@ -4,6 +4,7 @@ use super::client::Store;
 use super::verdicts::{
     Verdict, about_the_certificate, about_the_load, about_the_object, about_the_status, silent, verdict,
 };
+use crate::tls::NOT_PINNED;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use backstay_core::{Error, ErrorClass};
@@ -235,6 +236,10 @@ impl Store {
     }
 
     fn not_answered(&self, tried: &str, error: &(dyn StdError + 'static)) -> Error {
+        let shown = self.shown.as_ref().filter(|_| chain(error).contains(NOT_PINNED));
+        if let Some(refusal) = shown.and_then(|shown| shown.refusal(tried, &self.address.host)) {
+            return refusal;
+        }
         let (class, why, hint) = self.about_the_way(error);
         self.error(class, &format!("{tried}: {why}"), hint, &chain(error))
     }
@@ -316,6 +321,6 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
     })
 }
 
-fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+pub(super) fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).last()
 }

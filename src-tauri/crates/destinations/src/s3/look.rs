@@ -13,7 +13,7 @@ impl S3 {
     /// Looks at this bucket; see [`crate::look`]. `settled` is the place with the way to it filled in.
     pub async fn look(&self, on_step: &(dyn Fn(ProbeStep) + Send + Sync)) -> Probed {
         let store = &self.store;
-        let login = DestinationLogin { secret: Some(store.secret.clone()), key_passphrase: None };
+        let login = DestinationLogin { secret: Some(store.secret.clone()), ..DestinationLogin::default() };
         let label = store.label.split(" (s3://").next().unwrap_or(&store.label);
         let mut test = Test::new(label, &store.place, &login, on_step);
         let reached = test.reach().await;

@@ -1,6 +1,7 @@
 //! A bucket of an S3-compatible store.
 
 mod bucket;
+mod certificate;
 mod client;
 mod cold;
 mod config;
@@ -9,6 +10,7 @@ mod errors;
 mod list;
 mod lock;
 mod look;
+mod pinned_client;
 mod probe;
 mod probe_delete;
 mod probe_link;
@@ -25,6 +27,7 @@ mod wire;
 mod writer;
 
 pub use bucket::make_bucket;
+pub use certificate::untrusted_certificate;
 pub use client::S3;
 pub use probe::probe;
 pub use providers::{Provider, provider, providers};

@@ -65,7 +65,7 @@ impl S3 {
     /// Tests this bucket; see [`probe`].
     pub async fn probe(&self, on_step: &(dyn Fn(ProbeStep) + Send + Sync)) -> Probed {
         let store = &self.store;
-        let login = DestinationLogin { secret: Some(store.secret.clone()), key_passphrase: None };
+        let login = DestinationLogin { secret: Some(store.secret.clone()), ..DestinationLogin::default() };
         let label = store.label.split(" (s3://").next().unwrap_or(&store.label);
         probe(label, &store.place, &login, on_step).await
     }

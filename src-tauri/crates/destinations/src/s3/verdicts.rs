@@ -15,41 +15,41 @@ pub(super) fn silent(host: &str) -> Verdict {
 }
 
 pub(super) fn about_the_certificate(text: &str, host: &str) -> Option<Verdict> {
-    let refused = |why: String, hint: &str| Some(verdict(ErrorClass::Refused, why, hint));
+    const ACCEPT: &str =
+        "else test the destination: it shows the certificate, which can be accepted if it is the right one";
+    let unknown = |why: String, hint: &str| Some(verdict(ErrorClass::HostKeyUnknown, why, format!("{hint}; {ACCEPT}")));
     if !text.contains("certificate") {
         return None;
     }
     if text.contains("not valid for name") || text.contains("notvalidforname") {
-        return refused(
+        return unknown(
             format!("the certificate of {host} belongs to another name"),
-            "Check the address; where the bucket is a part of the host name, let it go into the path instead",
+            "Check the address, and let the bucket go into the path where it is a part of the host name",
         );
     }
     if text.contains("not valid yet") || text.contains("notvalidyet") {
-        return refused(
+        return unknown(
             format!("the certificate of {host} is not valid yet"),
-            "Check this computer's clock; else the store's admin must mend its certificate",
+            "Check this computer's clock, or have the store's admin mend its certificate",
         );
     }
     if text.contains("expired") {
-        return refused(
+        return unknown(
             format!("the certificate of {host} has expired"),
-            "The store's admin must renew it; check this computer's clock too",
+            "Check this computer's clock, or have the store's admin renew it",
         );
     }
     if text.contains("unknownissuer") || text.contains("unknown issuer") || text.contains("causedasendentity") {
-        return refused(
+        return unknown(
             format!("no authority this computer trusts vouches for the certificate of {host}"),
-            "For a store of your own, paste the certificate of its authority under \"Own certificate\"",
+            "For a store of your own, paste the certificate of its authority under \"Own certificate authority\"",
         );
     }
     if text.contains("revoked") {
-        return refused(
-            format!("the certificate of {host} was revoked"),
-            "Do not use this store before its admin mended it",
-        );
+        let why = format!("the certificate of {host} was revoked");
+        return Some(verdict(ErrorClass::Refused, why, "Do not use this store before its admin mended it"));
     }
-    refused(format!("the certificate of {host} cannot be trusted"), "Ask the store's admin; the details say why")
+    unknown(format!("the certificate of {host} cannot be trusted"), "Ask the store's admin, the details say why")
 }
 
 pub(super) fn about_the_load(answer: &Answer) -> Option<Verdict> {

@@ -1,5 +1,6 @@
 //! The folder itself: is it there, and the calls that are passed on to the files beside this one.
 
+use super::follow::Waiting;
 use super::{config, errors};
 use crate::server_names;
 use async_trait::async_trait;
@@ -36,6 +37,8 @@ pub(super) struct Folder {
     pub(super) root: RawPath,
     pub(super) traffic: Arc<dyn Traffic>,
     pub(super) features: RemoteFeatures,
+    /// Hashes of uploads that were followed, until they are asked for.
+    pub(super) hashes: Waiting,
     source: Arc<dyn RemoteFilesSource>,
     seen: AtomicBool,
 }
@@ -52,7 +55,8 @@ impl Sftp {
         let label = format!("{label} ({}:{})", source.label(), place.path);
         let files = source.open().await?;
         let features = files.features();
-        let folder = Folder { label, root, traffic, features, source, seen: AtomicBool::new(false) };
+        let (hashes, seen) = (Waiting::default(), AtomicBool::new(false));
+        let folder = Folder { label, root, traffic, features, hashes, source, seen };
         folder.is_there(&*files, &format!("Cannot open {}", folder.label)).await?;
         Ok(Self { folder: Arc::new(folder) })
     }
@@ -190,6 +194,13 @@ impl Destination for Sftp {
         let tried = format!("Cannot hash {key} on {}", self.folder.label);
         let files = self.folder.files(&tried).await?;
         let path = server_names::path_of(&self.folder.root, key)?;
+        let followed = match self.folder.hashes.take(&path) {
+            Some(hash) => hash.finish().await.map_err(|error| self.folder.error(&tried, error))?,
+            None => None,
+        };
+        if followed.is_some() {
+            return Ok(followed);
+        }
         files.sha256(&path).await.map_err(|error| self.folder.error(&tried, error))
     }
 

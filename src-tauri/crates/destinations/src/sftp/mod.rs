@@ -3,6 +3,7 @@
 mod client;
 mod config;
 mod errors;
+mod follow;
 mod list;
 mod parts;
 mod reader;

@@ -5,6 +5,7 @@
 use super::client::Folder;
 use super::config::PART_BYTES;
 use super::errors::vanished;
+use super::follow::Follow;
 use crate::server_names::{self, MARKS};
 use async_trait::async_trait;
 use backstay_core::destination::{Key, PartUpload, StoredPart, WriteMode};
@@ -30,6 +31,7 @@ struct Upload {
     part_bytes: u64,
     /// Opened anew after a connection was lost.
     open: Mutex<Option<Open>>,
+    follow: Follow,
 }
 
 #[derive(Clone)]
@@ -61,6 +63,7 @@ pub(super) async fn begin(folder: Arc<Folder>, key: &Key) -> Result<Arc<dyn Part
         token: format!("{name}:{PART_BYTES}"),
         part_bytes: PART_BYTES,
         open: Mutex::new(Some(Open { files, content, marks })),
+        follow: Follow::default(),
     }))
 }
 
@@ -76,7 +79,8 @@ pub(super) async fn resume(folder: Arc<Folder>, key: &Key, token: &str) -> Resul
     let temp = target.parent().unwrap_or_default().join(name)?;
     let marks = marks_of(&temp)?;
     let (key, token) = (key.clone(), token.to_owned());
-    let upload = Upload { folder, key, target, temp, marks, token, part_bytes, open: Mutex::new(None) };
+    let (open, follow) = (Mutex::new(None), Follow::default());
+    let upload = Upload { folder, key, target, temp, marks, token, part_bytes, open, follow };
     upload.opened(&tried).await?;
     Ok(Arc::new(upload))
 }
@@ -154,6 +158,7 @@ impl PartUpload for Upload {
                 parts.push(StoredPart { number, offset, size_bytes, tag: String::new() });
             }
         }
+        self.follow.found(&parts).await;
         Ok(parts)
     }
 
@@ -175,6 +180,7 @@ impl PartUpload for Upload {
         if let Err(error) = open.marks.write_at(u64::from(number - 1), Bytes::from_static(&[STORED])).await {
             return Err(self.folder.write_error(&*open.files, &tried, 0, error).await);
         }
+        self.follow.arrived(number, size_bytes, &*open.files, &self.temp).await;
         Ok(StoredPart { number, offset, size_bytes, tag: String::new() })
     }
 
@@ -193,6 +199,9 @@ impl PartUpload for Upload {
         let _ = open.marks.close().await;
         *self.open.lock().await = None;
         placed?;
+        if let Some(hash) = self.follow.end(parts).await {
+            self.folder.hashes.put(self.target.clone(), hash);
+        }
         let _ = files.remove(&self.marks).await;
         Ok(())
     }

@@ -170,6 +170,7 @@ impl Folder {
         to: &RawPath,
         mode: WriteMode,
     ) -> Result<()> {
+        self.hashes.take(to);
         let how = match mode {
             WriteMode::Replace if self.features.posix_rename => RemoteRename::Over,
             _ => RemoteRename::Plain,
@@ -223,6 +224,7 @@ impl Folder {
     pub(super) async fn remove(&self, key: &Key) -> Result<()> {
         let tried = format!("Cannot delete {key} on {}", self.label);
         let path = server_names::path_of(&self.root, key)?;
+        self.hashes.take(&path);
         let files = self.files(&tried).await?;
         let Err(error) = files.remove(&path).await else { return Ok(()) };
         match error.class {

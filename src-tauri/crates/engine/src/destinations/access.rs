@@ -1,13 +1,14 @@
 //! What logs in to a destination, and the way there.
 
 use crate::backstay::Inner;
-use crate::parts::{DestinationAccess, HostLogin, SshWay};
+use crate::parts::{DestinationAccess, SshWay};
 use crate::servers::StorePins;
+use crate::servers::jumps::{self, Owner};
 use crate::words::invalid;
 use backstay_contract::DestinationDraft;
 use backstay_core::config::{Connection, DestinationLogin, Place, SftpPlace, SftpVia, SshAuth, SshConnection};
 use backstay_core::destination::Traffic;
-use backstay_core::secret::{Secret, SecretName};
+use backstay_core::secret::{HostSecrets, Secret, SecretName};
 use backstay_core::{DestinationId, Error, ErrorClass, Result};
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ fn needs(place: &Place) -> Needs {
         }
         Place::S3(_) | Place::Ftp(_) => Needs { secret: true, key_passphrase: false },
         Place::Sftp(SftpPlace { via: SftpVia::Own(ssh), .. }) => {
-            Needs { secret: ssh.auth == SshAuth::Password, key_passphrase: key(ssh) }
+            Needs { secret: ssh.auth == SshAuth::Password || ssh.password_too, key_passphrase: key(ssh) }
         }
     }
 }
@@ -39,12 +40,25 @@ fn typed(draft: &DestinationDraft, place: &Place) -> DestinationLogin {
     let ssh = draft.sftp.ssh.as_ref();
     match place {
         Place::Local { .. } => DestinationLogin::default(),
-        Place::S3(_) => DestinationLogin { secret: secret(draft.s3.secret_key.as_ref()), key_passphrase: None },
-        Place::Ftp(_) => DestinationLogin { secret: secret(draft.ftp.password.as_ref()), key_passphrase: None },
+        Place::S3(_) => {
+            DestinationLogin { secret: secret(draft.s3.secret_key.as_ref()), ..DestinationLogin::default() }
+        }
+        Place::Ftp(_) => {
+            DestinationLogin { secret: secret(draft.ftp.password.as_ref()), ..DestinationLogin::default() }
+        }
         Place::Sftp(_) => DestinationLogin {
             secret: secret(ssh.and_then(|ssh| ssh.password.as_ref())),
             key_passphrase: secret(ssh.and_then(|ssh| ssh.key_passphrase.as_ref())),
+            jumps: ssh.map(|ssh| jumps::typed(&ssh.jumps)).unwrap_or_default(),
         },
+    }
+}
+
+/// Returns the SSH connection a place is reached by, where it is the place's own.
+pub(super) fn own_ssh(place: &Place) -> Option<&SshConnection> {
+    match place {
+        Place::Sftp(SftpPlace { via: SftpVia::Own(ssh), .. }) => Some(ssh),
+        _ => None,
     }
 }
 
@@ -63,6 +77,9 @@ impl Inner {
                 other => other?,
             };
         }
+        if let Some(ssh) = own_ssh(place) {
+            login.jumps = self.stored_jumps(&Owner::destination(id), ssh).await?;
+        }
         Ok(login)
     }
 
@@ -74,12 +91,14 @@ impl Inner {
     ) -> Result<DestinationLogin> {
         let mut login = typed(draft, place);
         let needs = needs(place);
-        let complete =
-            (!needs.secret || login.secret.is_some()) && (!needs.key_passphrase || login.key_passphrase.is_some());
+        let complete = (!needs.secret || login.secret.is_some())
+            && (!needs.key_passphrase || login.key_passphrase.is_some())
+            && own_ssh(place).is_none_or(|ssh| jumps::complete(ssh, &login.jumps));
         if let (Some(id), false) = (&draft.id, complete) {
             let stored = self.stored_destination_login(&DestinationId::from(id.as_str()), place).await?;
             login.secret = login.secret.or(stored.secret);
             login.key_passphrase = login.key_passphrase.or(stored.key_passphrase);
+            login.jumps = jumps::over(login.jumps, stored.jumps);
         }
         match place {
             Place::S3(_) if login.secret.is_none() => {
@@ -90,12 +109,13 @@ impl Inner {
         }
     }
 
-    /// Stores what logs in, read back, and removes what the place no longer needs.
+    /// Stores what logs in, read back, and removes what the place no longer needs; `before` is how it was reached so far.
     pub(super) async fn store_destination_login(
         &self,
         id: &DestinationId,
         place: &Place,
         login: &DestinationLogin,
+        before: Option<&Place>,
     ) -> Result<()> {
         let needs = needs(place);
         let both = [
@@ -108,11 +128,23 @@ impl Inner {
                 None => self.forget_secret(name).await,
             }
         }
+        let (owner, before) = (Owner::destination(id), before.and_then(own_ssh));
+        match own_ssh(place) {
+            Some(ssh) => self.store_jumps(&owner, ssh, &login.jumps, before).await?,
+            None => {
+                if let Some(before) = before {
+                    self.forget_jumps(&owner, before).await;
+                }
+            }
+        }
         Ok(())
     }
 
     /// Forgets all secrets of a destination.
-    pub(super) async fn forget_destination_secrets(&self, id: &DestinationId) {
+    pub(super) async fn forget_destination_secrets(&self, id: &DestinationId, place: &Place) {
+        if let Some(ssh) = own_ssh(place) {
+            self.forget_jumps(&Owner::destination(id), ssh).await;
+        }
         self.forget_secret(SecretName::vault_password(id)).await;
         self.forget_secret(SecretName::destination_login(id)).await;
         self.forget_secret(SecretName::destination_key_passphrase(id)).await;
@@ -136,10 +168,11 @@ impl Inner {
         match &place.via {
             SftpVia::Own(ssh) => Ok(SshWay {
                 name: ssh.host.clone(),
-                login: HostLogin {
+                login: HostSecrets {
                     password: login.secret.clone(),
                     key_passphrase: login.key_passphrase.clone(),
                     sudo_password: None,
+                    jumps: login.jumps.clone(),
                 },
                 pins: Arc::new(StorePins::new(self.store.clone(), &Connection::Ssh(ssh.clone()))),
                 connection: ssh.clone(),

@@ -191,13 +191,13 @@ impl Inner {
             kit_confirmed,
             created: self.clock.now(),
         };
-        self.store_destination_login(&config.id, &config.place, &opened.login).await?;
+        self.store_destination_login(&config.id, &config.place, &opened.login, None).await?;
         let stored = self
             .store
             .put_destination(&config)
             .and_then(|()| self.put_limits(None, &[(config.id.clone(), opened.bandwidth)]));
         if let Err(error) = stored {
-            self.forget_destination_secrets(&config.id).await;
+            self.forget_destination_secrets(&config.id, &config.place).await;
             return Err(error);
         }
         Ok(config)

@@ -36,10 +36,11 @@ impl Inner {
         }
         keep_what_was_found(&known.place, &mut place);
         let login = self.login_of_destination(draft, &place).await?;
-        let changed = place != known.place || login.secret.is_some() || login.key_passphrase.is_some();
+        let changed =
+            place != known.place || login.secret.is_some() || login.key_passphrase.is_some() || !login.jumps.is_empty();
         if changed {
             self.check_log_in(&name, &place, login.clone()).await?;
-            self.store_destination_login(&known.id, &place, &login).await?;
+            self.store_destination_login(&known.id, &place, &login, Some(&known.place)).await?;
         }
         let config = DestinationConfig { name, place, ..known.clone() };
         self.store.put_destination(&config)?;

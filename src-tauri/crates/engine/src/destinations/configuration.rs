@@ -1,9 +1,11 @@
 //! The copy of the configuration at each destination: servers, plans and destinations, without passwords, sealed by what
 //! opens the backups beside it. So another computer needs a destination and its key, and nothing else.
 
+use super::access::own_ssh;
 use super::seal;
 use crate::backstay::{Inner, locked};
-use backstay_core::config::{DestinationConfig, Plan, PlanLayout, Server};
+use crate::servers::jumps::{self, Owner};
+use backstay_core::config::{Connection, DestinationConfig, Plan, PlanLayout, Server};
 use backstay_core::destination::{Destination, Key, WriteMode};
 use backstay_core::layout::ArchiveKey;
 use backstay_core::secret::SecretName;
@@ -118,6 +120,9 @@ impl Inner {
                 SecretName::server_key_passphrase(&server.id),
                 SecretName::server_sudo_password(&server.id),
             ]);
+            if let Connection::Ssh(ssh) = &server.connection {
+                names.extend(jumps::names(&Owner::server(&server.id), ssh).into_iter().map(|(name, _)| name));
+            }
         }
         for config in &destinations {
             names.extend([
@@ -125,6 +130,9 @@ impl Inner {
                 SecretName::destination_key_passphrase(&config.id),
                 SecretName::vault_password(&config.id),
             ]);
+            if let Some(ssh) = own_ssh(&config.place) {
+                names.extend(jumps::names(&Owner::destination(&config.id), ssh).into_iter().map(|(name, _)| name));
+            }
         }
         for plan in &plans {
             if matches!(plan.layout, PlanLayout::Archive(_)) {

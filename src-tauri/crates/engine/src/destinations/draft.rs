@@ -160,9 +160,11 @@ fn s3_place(draft: &S3Draft, providers: &[S3Provider]) -> Result<S3Place> {
         );
     }
     let (lock_days, lock_mode) = s3_lock(draft)?;
+    let endpoint = s3_endpoint(&draft.endpoint, provider, &region)?;
     Ok(S3Place {
         provider: provider.id.clone(),
-        endpoint: s3_endpoint(&draft.endpoint, provider, &region)?,
+        pinned_certificate: pinned(&draft.pinned_certificate)?.filter(|_| endpoint.starts_with("https://")),
+        endpoint,
         bucket: s3_bucket(&draft.bucket)?,
         prefix: s3_prefix(&draft.prefix)?,
         region,
@@ -181,6 +183,15 @@ fn s3_place(draft: &S3Draft, providers: &[S3Provider]) -> Result<S3Place> {
 
 fn text(value: &Option<String>) -> Option<String> {
     value.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Reads the SHA-256 of an accepted certificate, with or without colons.
+fn pinned(value: &Option<String>) -> Result<Option<String>> {
+    let pin = text(value).map(|pin| pin.replace(':', "").to_ascii_lowercase());
+    if pin.as_ref().is_some_and(|pin| pin.len() != 64 || !pin.bytes().all(|b| b.is_ascii_hexdigit())) {
+        return Err(invalid("The accepted certificate is not named by its SHA-256").hint("That is 64 hex digits"));
+    }
+    Ok(pin)
 }
 
 fn s3_region(draft: &S3Draft, provider: &S3Provider) -> Result<String> {
@@ -298,10 +309,6 @@ fn ftp_place(draft: &FtpDraft) -> Result<FtpPlace> {
     if user.is_empty() || user.chars().any(char::is_control) {
         return Err(invalid(format!("The user for {host} is missing")).hint("Give the user to log in as"));
     }
-    let pinned_certificate = text(&draft.pinned_certificate).map(|pin| pin.replace(':', "").to_ascii_lowercase());
-    if pinned_certificate.as_ref().is_some_and(|pin| pin.len() != 64 || !pin.bytes().all(|b| b.is_ascii_hexdigit())) {
-        return Err(invalid("The accepted certificate is not named by its SHA-256").hint("That is 64 hex digits"));
-    }
     let port = match (draft.port, tls) {
         (0, FtpTls::Implicit) => 990,
         (0, _) => 21,
@@ -322,7 +329,7 @@ fn ftp_place(draft: &FtpDraft) -> Result<FtpPlace> {
         user: user.into(),
         path: remote_folder(&draft.path)?,
         tls,
-        pinned_certificate: pinned_certificate.filter(|_| tls != FtpTls::None),
+        pinned_certificate: pinned(&draft.pinned_certificate)?.filter(|_| tls != FtpTls::None),
         passive,
         ignore_pasv_address: draft.ignore_pasv_address,
         connections: if draft.connections == 0 { FTP_CONNECTIONS } else { draft.connections.min(MOST_FTP_CONNECTIONS) },
@@ -342,6 +349,7 @@ pub(super) fn s3_draft(place: &S3Place) -> S3Draft {
         path_style: Some(place.path_style),
         checksums: Some(place.checksums),
         ca_pem: place.ca_pem.clone(),
+        pinned_certificate: place.pinned_certificate.clone(),
         storage_class: place.storage_class.clone(),
         encryption: place.encryption.clone(),
         kms_key: place.kms_key.clone(),

@@ -3,12 +3,13 @@
 use super::add::{Opened, Purpose};
 use super::configuration::Configuration;
 use super::draft::identity;
+use super::missing;
 use super::seal::key_bytes;
 use crate::backstay::{Backstay, Inner};
 use crate::parts::{OpenVault, VaultPresence};
 use crate::words::{invalid, millis};
 use backstay_contract::{Adopted, ConfigurationCopy, DestinationDraft, ExistingFound};
-use backstay_core::config::{Connection, DestinationConfig, Place, Plan, Server, SftpPlace, SftpVia, SshAuth};
+use backstay_core::config::{DestinationConfig, Plan, Server};
 use backstay_core::destination::Destination;
 use backstay_core::layout::ArchiveKey;
 use backstay_core::secret::{Secret, SecretName};
@@ -238,7 +239,7 @@ impl Inner {
             let name = free_name(&server.name, &mut taken);
             self.store.put_server(&Server { name: name.clone(), facts: None, ..server.clone() })?;
             adopted.servers += 1;
-            missing_of_server(&name, server, &other.secrets, &mut adopted.missing_secrets);
+            adopted.missing_secrets.extend(missing::of_server(&name, server, &other.secrets));
         }
         Ok(())
     }
@@ -264,45 +265,9 @@ impl Inner {
             let name = free_name(&theirs.name, &mut taken);
             self.store.put_destination(&DestinationConfig { name: name.clone(), ..theirs.clone() })?;
             adopted.destinations += 1;
-            self.missing_of_destination(&name, theirs, &other.secrets, &mut adopted.missing_secrets).await?;
+            adopted.missing_secrets.extend(self.missing_of_destination(&name, theirs, &other.secrets).await?);
         }
         Ok(stands_for)
-    }
-
-    async fn missing_of_destination(
-        &self,
-        name: &str,
-        config: &DestinationConfig,
-        held: &[String],
-        missing: &mut Vec<String>,
-    ) -> Result<()> {
-        let mut ask = |secret: SecretName, what: &str| {
-            if held.contains(&secret.0) {
-                missing.push(format!("Destination {name}: {what}"));
-            }
-        };
-        let login = match &config.place {
-            Place::S3(_) => "secret key",
-            _ => "log-in password",
-        };
-        ask(SecretName::destination_login(&config.id), login);
-        ask(SecretName::destination_key_passphrase(&config.id), "passphrase of the key file");
-        if let Place::Sftp(SftpPlace { via: SftpVia::Own(ssh), .. }) = &config.place
-            && let SshAuth::KeyFile { path } = &ssh.auth
-        {
-            missing.push(format!("Destination {name}: key file {path}"));
-        }
-        if config.vault_id.is_empty() {
-            return Ok(());
-        }
-        // Copies of one vault have one password.
-        for known in self.store.destinations()?.iter().filter(|known| known.vault_id == config.vault_id) {
-            if let Ok(password) = self.vault_password(known).await {
-                return self.put_secret(SecretName::vault_password(&config.id), password).await;
-            }
-        }
-        missing.push(format!("Destination {name}: vault password (in its recovery kit)"));
-        Ok(())
     }
 
     async fn adopt_plans(
@@ -384,24 +349,6 @@ fn free_name(name: &str, taken: &mut Vec<String>) -> String {
         .unwrap_or_else(|| name.to_owned());
     taken.push(free.clone());
     free
-}
-
-fn missing_of_server(name: &str, server: &Server, held: &[String], missing: &mut Vec<String>) {
-    let asked = [
-        (SecretName::server_password(&server.id), "log-in password"),
-        (SecretName::server_key_passphrase(&server.id), "passphrase of the key file"),
-        (SecretName::server_sudo_password(&server.id), "sudo password"),
-    ];
-    for (secret, what) in asked {
-        if held.contains(&secret.0) {
-            missing.push(format!("Server {name}: {what}"));
-        }
-    }
-    if let Connection::Ssh(ssh) = &server.connection
-        && let SshAuth::KeyFile { path } = &ssh.auth
-    {
-        missing.push(format!("Server {name}: key file {path}"));
-    }
 }
 
 /// What comes from a destination is checked like what a user types.

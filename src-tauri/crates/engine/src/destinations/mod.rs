@@ -11,6 +11,7 @@ mod existing;
 mod kit;
 mod kit_page;
 mod limits;
+mod missing;
 mod rows;
 mod seal;
 mod take_over;
@@ -67,7 +68,7 @@ impl Backstay {
         let result = self.inner.removable(&config).and_then(|()| self.inner.store.delete_destination(&config.id));
         self.inner.audited("destination.remove", &config.name, result)?;
         self.inner.drop_vault(&config.id).await;
-        self.inner.forget_destination_secrets(&config.id).await;
+        self.inner.forget_destination_secrets(&config.id, &config.place).await;
         self.inner.put_limits(None, &[(config.id.clone(), Default::default())])?;
         self.inner.forget_sweep(&config.id)?;
         locked(&self.inner.used).remove(&config.id);

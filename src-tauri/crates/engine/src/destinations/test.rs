@@ -106,7 +106,7 @@ impl Test<'_> {
         match self.inner.parts.untrusted_certificate(place).await {
             Ok(None) => {}
             Ok(Some(certificate)) => {
-                let error = crate::words::invalid(format!("No authority vouches for it: {}", certificate.text))
+                let error = crate::words::invalid(format!("It {}: {}", certificate.why, certificate.text))
                     .hint("Compare its SHA-256 with what the server's admin tells, then accept it");
                 self.fail("Check the certificate", &error);
                 return Outcome { certificate: Some(certificate.sha256), ..Outcome::default() };

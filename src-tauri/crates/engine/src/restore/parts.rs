@@ -1,13 +1,14 @@
 //! Which items of a backup a restore touches, and which entries of each.
 
 use crate::backstay::Inner;
+use crate::plans::has_login;
 use crate::words::invalid;
-use backstay_contract::FilesSettings;
+use backstay_contract::{DatabaseLogin, FilesSettings};
 use backstay_core::config::KnownBackup;
 use backstay_core::entry::Entry;
 use backstay_core::kind::{BACKSTAY_DIR, Item, ItemInput, RestoreMode, RestoreOptions, item_root};
 use backstay_core::layout::{BackupManifest, BackupReader, Selection};
-use backstay_core::secret::SecretName;
+use backstay_core::secret::{Secret, SecretName};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
 
 /// An item with the entries picked of it.
@@ -23,6 +24,7 @@ pub(super) struct Wish {
     pub mode: RestoreMode,
     pub only: Vec<RawPath>,
     pub to: Option<RawPath>,
+    pub logins: Vec<DatabaseLogin>,
 }
 
 impl Wish {
@@ -47,7 +49,7 @@ impl Wish {
                 invalid("Cannot restore into a relative path").hint("Give the folder from the root: /srv/restored")
             );
         }
-        Ok(Self { mode, only, to })
+        Ok(Self { mode, only, to, logins: Vec::new() })
     }
 }
 
@@ -69,13 +71,25 @@ impl Inner {
         }
         let strip = self.strip(ctx, reader, wish).await?;
         let mut out = Vec::new();
-        for item in items_of(manifest.as_ref())? {
+        let items = items_of(manifest.as_ref())?;
+        for login in &wish.logins {
+            if !items.iter().any(|item| item.name == login.item && has_login(&item.kind)) {
+                return Err(invalid(format!(
+                    "This backup has no database item called \"{}\" to log in for",
+                    login.item
+                )));
+            }
+        }
+        for mut item in items {
             let Some(selection) = selection_of(&item, &wish.only) else { continue };
             let listing = reader.walk(ctx, &selection).await?;
             if listing.is_empty() {
                 continue;
             }
-            let password = self.password_for(backup, &item).await?;
+            let password = match wish.logins.iter().find(|login| login.item == item.name) {
+                Some(login) => log_in_by(&mut item, login),
+                None => self.password_for(backup, &item).await?,
+            };
             let options = RestoreOptions {
                 mode: wish.mode,
                 to: wish.to.clone(),
@@ -105,12 +119,28 @@ impl Inner {
         Ok(if is_dir { path.clone() } else { path.parent().unwrap_or_default() })
     }
 
-    async fn password_for(&self, backup: &KnownBackup, item: &Item) -> Result<Option<backstay_core::Secret>> {
-        match (&backup.record.plan, item.kind.as_str()) {
-            (_, "files" | "sqlite") | (None, _) => Ok(None),
-            (Some(plan), _) => self.optional_secret(SecretName::item_password(plan, &item.name)).await,
+    async fn password_for(&self, backup: &KnownBackup, item: &Item) -> Result<Option<Secret>> {
+        match &backup.record.plan {
+            Some(plan) if has_login(&item.kind) => {
+                self.optional_secret(SecretName::item_password(plan, &item.name)).await
+            }
+            _ => Ok(None),
         }
     }
+}
+
+/// Puts another log-in in the place of an item's own. Returns its password.
+fn log_in_by(item: &mut Item, login: &DatabaseLogin) -> Option<Secret> {
+    if let Some(settings) = item.settings.as_object_mut() {
+        settings.insert("user".into(), login.user.clone().into());
+        settings.insert("host".into(), login.host.clone().into());
+        settings.insert("port".into(), login.port.into());
+        // Kinds refuse fields they do not know.
+        if item.kind == "mysql" {
+            settings.insert("socket".into(), login.socket.clone().into());
+        }
+    }
+    login.password.as_deref().filter(|text| !text.is_empty()).map(Secret::new)
 }
 
 /// Returns a backup's items; those of kind "files" are one, since their entries share one tree.
@@ -180,6 +210,29 @@ mod tests {
         let one = paths(&[".backstay/mysql/shop.sql"]);
         assert_eq!(selection_of(&shop, &one).unwrap().include, one);
         assert_eq!(selection_of(&files, &paths(&["srv"])).unwrap().exclude, paths(&[".backstay"]));
+    }
+
+    #[test]
+    fn another_log_in_takes_the_place_of_the_plans() {
+        let settings =
+            serde_json::json!({ "databases": ["shop"], "user": "app", "socket": "/run/a.sock", "port": 3307 });
+        let mut mysql = Item { settings, ..item("mysql", "mysql") };
+        let login = DatabaseLogin {
+            item: "mysql".into(),
+            user: "root".into(),
+            password: Some("new".into()),
+            socket: "/run/b.sock".into(),
+            ..DatabaseLogin::default()
+        };
+        assert_eq!(log_in_by(&mut mysql, &login).unwrap().expose(), "new");
+        let expected = serde_json::json!(
+            { "databases": ["shop"], "user": "root", "socket": "/run/b.sock", "port": 0, "host": "" }
+        );
+        assert_eq!(mysql.settings, expected);
+        // Kinds refuse what they do not know; an empty password is none.
+        let mut postgres = item("postgres", "postgres");
+        assert!(log_in_by(&mut postgres, &DatabaseLogin { password: Some(String::new()), ..login }).is_none());
+        assert_eq!(postgres.settings, serde_json::json!({ "user": "root", "port": 0, "host": "" }));
     }
 
     #[test]

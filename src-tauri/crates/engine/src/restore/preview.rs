@@ -17,6 +17,7 @@ use std::sync::Arc;
 impl Inner {
     pub(super) async fn make_preview(&self, request: RestoreRequest) -> Result<KeptPreview> {
         let wish = Wish::parse(&request.paths, request.target.as_deref(), &request.mode)?;
+        let wish = Wish { logins: request.logins, ..wish };
         let copies = self.copies(&BackupId::from(request.backup.as_str()))?;
         let server = self.store.server(&ServerId::from(request.server.as_str()))?;
         let own = self.own_folders(&server).await?;

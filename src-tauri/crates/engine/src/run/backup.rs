@@ -3,7 +3,6 @@
 use super::legs::{Legs, Target};
 use super::{Finish, HeldLock, Job, RunStart};
 use crate::backstay::{Backstay, Inner};
-use crate::backups::copies::makes_archives;
 use crate::own_folders::leave_out;
 use crate::words::{count_text, size_text};
 use async_trait::async_trait;
@@ -95,7 +94,7 @@ struct Work {
 
 impl Work {
     async fn run(self, job: Job) -> Result<Finish> {
-        let legs = Legs::new(&job, self.destinations.clone(), makes_archives(&self.plan.layout));
+        let legs = Legs::new(&job, &self.plan, self.destinations.clone());
         job.phase(Phase::Connecting);
         job.progress_current(&self.server.name);
         let host = job.ctx.or_cancel(job.inner.connect(&self.server)).await?;

@@ -24,8 +24,7 @@ pub(super) struct Samples(VecDeque<(Instant, u64)>);
 
 impl Samples {
     /// Takes a sample; returns bytes a second.
-    pub fn rate(&mut self, bytes: u64) -> u64 {
-        let now = Instant::now();
+    pub fn rate(&mut self, bytes: u64, now: Instant) -> u64 {
         self.0.push_back((now, bytes));
         while self.0.len() > 2 && self.0.front().is_some_and(|(at, _)| now - *at > RATE_WINDOW) {
             self.0.pop_front();
@@ -101,7 +100,7 @@ impl Leg {
         let mut state = locked(&self.state);
         let bytes = self.bytes.load(Ordering::Relaxed);
         let over = matches!(state.word, "done" | "failed");
-        let rate = state.samples.rate(bytes);
+        let rate = state.samples.rate(bytes, Instant::now());
         DestinationProgress {
             name: self.name.clone(),
             bytes,

@@ -1,5 +1,6 @@
 //! A destination as one of several a backup goes to: what nobody reads back there later is proved as it is written.
 
+use super::begun::Begun;
 use async_trait::async_trait;
 use backstay_core::destination::{
     Availability, Destination, DestinationCapabilities, Key, ObjectInfo, PartUpload, Swept, WriteMode,
@@ -19,16 +20,17 @@ pub(super) struct LegPlace {
     inner: Arc<dyn Destination>,
     /// Nobody else looks whether what was written is what lies there.
     prove: bool,
+    begun: Begun,
 }
 
 impl LegPlace {
     /// The place that is read from: the layout proves what it wrote there.
-    pub fn first(inner: Arc<dyn Destination>) -> Arc<Self> {
-        Arc::new(Self { inner, prove: false })
+    pub fn first(inner: Arc<dyn Destination>, begun: Begun) -> Arc<Self> {
+        Arc::new(Self { inner, prove: false, begun })
     }
     /// A further one.
-    pub fn further(inner: Arc<dyn Destination>) -> Arc<Self> {
-        Arc::new(Self { inner, prove: true })
+    pub fn further(inner: Arc<dyn Destination>, begun: Begun) -> Arc<Self> {
+        Arc::new(Self { inner, prove: true, begun })
     }
 
     async fn is_hashed_there(&self, key: &Key, content: &Bytes) -> Result<bool> {
@@ -76,7 +78,7 @@ impl Destination for LegPlace {
         self.inner.put_stream(key, content, mode).await
     }
     async fn begin_upload(&self, key: &Key, size: Option<u64>) -> Result<Arc<dyn PartUpload>> {
-        self.inner.begin_upload(key, size).await
+        self.begun.keep(key, self.inner.begin_upload(key, size).await?)
     }
     async fn resume_upload(&self, key: &Key, size: Option<u64>, token: &str) -> Result<Arc<dyn PartUpload>> {
         self.inner.resume_upload(key, size, token).await

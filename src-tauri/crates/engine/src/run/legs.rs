@@ -1,18 +1,20 @@
 //! The destinations of one backup run: opened together, written at the same time, each with its own outcome.
 
 use super::Job;
-use super::journal::StoreJournal;
+use super::begun::Begun;
 use super::leg::{Leg, LegTraffic};
 use super::leg_place::LegPlace;
 use super::locks::HeldLock;
+use super::sync::copy_backups;
 use crate::backstay::locked;
+use crate::backups::copies::makes_archives;
 use crate::parts::MirrorLeg;
 use crate::words::error_of;
-use backstay_core::config::{DestinationConfig, KnownBackup};
+use backstay_core::config::{DestinationConfig, KnownBackup, Plan};
 use backstay_core::destination::{Destination, Key};
 use backstay_core::layout::{BackupRecord, Layout};
 use backstay_core::run::{Phase, Problem, ProblemKind, StoredError};
-use backstay_core::{BackupId, Error, ErrorClass, Result};
+use backstay_core::{Error, ErrorClass, PlanId, Result};
 use backstay_transfer::{Uploaded, confirm};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,6 +59,7 @@ impl LegOfRun {
 
 /// All of them.
 pub(super) struct Legs {
+    plan: PlanId,
     all: Vec<Arc<LegOfRun>>,
     archives: bool,
 }
@@ -73,7 +76,7 @@ pub(super) struct Target {
 
 impl Legs {
     /// Shows all destinations as waiting.
-    pub fn new(job: &Job, configs: Vec<DestinationConfig>, archives: bool) -> Self {
+    pub fn new(job: &Job, plan: &Plan, configs: Vec<DestinationConfig>) -> Self {
         let legs = configs.into_iter().map(|config| {
             let (inner, id) = (job.inner.clone(), config.id.clone());
             let shown = job.progress.add_leg(&config.name, move || inner.limiters.limit_now(&id));
@@ -86,7 +89,7 @@ impl Legs {
                 _lock: Mutex::default(),
             })
         });
-        Self { all: legs.collect(), archives }
+        Self { plan: plan.id.clone(), all: legs.collect(), archives: makes_archives(&plan.layout) }
     }
 
     /// Opens all destinations at the same time and looks whether they are ready. One that is not is left out, named; none
@@ -126,8 +129,13 @@ impl Legs {
         *locked(&leg._lock) = lock;
         let place = self.reach(job, leg).await?;
         super::backup::check_room(job, place.as_ref(), estimate).await?;
+        self.begun(job, leg).end_old(job, place.as_ref()).await?;
         *locked(&leg.place) = Some(place);
         Ok(())
+    }
+
+    fn begun(&self, job: &Job, leg: &LegOfRun) -> Begun {
+        Begun::new(&job.inner, &self.plan, &leg.config.id)
     }
 
     /// Opens a place and asks one small question.
@@ -188,10 +196,10 @@ impl Legs {
     fn write_into(&self, job: &Job, base: &Arc<LegOfRun>, layout: &Arc<dyn Layout>) -> Result<Arc<dyn Layout>> {
         let mut legs = Vec::new();
         let first = base.open_place().ok_or_else(|| no_answer(&base.config))?;
-        legs.push((base.clone(), LegPlace::first(first)));
+        legs.push((base.clone(), LegPlace::first(first, self.begun(job, base))));
         for leg in self.live().filter(|leg| !Arc::ptr_eq(leg, base)) {
             if let Some(place) = leg.open_place() {
-                legs.push((leg.clone(), LegPlace::further(place)));
+                legs.push((leg.clone(), LegPlace::further(place, self.begun(job, leg))));
             }
         }
         let names: Vec<&str> = legs.iter().map(|(leg, _)| leg.config.name.as_str()).collect();
@@ -236,18 +244,21 @@ impl Legs {
         let base = self.base_now(target);
         self.mark_done(job, &base, record)?;
         let mut later = Vec::new();
-        for leg in self.all.iter().filter(|leg| !Arc::ptr_eq(leg, &base)) {
+        // Each waits for a place of its own.
+        let others = self.all.iter().filter(|leg| !Arc::ptr_eq(leg, &base)).map(|leg| async move {
             let level = *locked(&leg.level);
-            if leg.is_live() && level {
-                match self.confirm(job, leg, record).await {
-                    Ok(()) => self.mark_done(job, leg, record)?,
-                    Err(error) => {
-                        leg.fail(&error);
-                        later.push(leg);
-                    }
+            let confirmed =
+                if leg.is_live() && level { self.confirm(job, leg, record).await.map(|()| true) } else { Ok(false) };
+            (leg, confirmed)
+        });
+        for (leg, confirmed) in futures::future::join_all(others).await {
+            match confirmed {
+                Ok(true) => self.mark_done(job, leg, record)?,
+                Ok(false) => later.push(leg),
+                Err(error) => {
+                    leg.fail(&error);
+                    later.push(leg);
                 }
-            } else {
-                later.push(leg);
             }
         }
         for leg in later {
@@ -354,33 +365,6 @@ impl Legs {
         });
         futures::future::join_all(copies).await;
     }
-}
-
-/// Copies backups to a destination and keeps those that are there now as its own. Returns those of them.
-pub(super) async fn copy_backups(
-    job: &Job,
-    from: &Arc<dyn Layout>,
-    to: &DestinationConfig,
-    place: Arc<dyn Destination>,
-    ids: &[BackupId],
-) -> Result<Vec<BackupId>> {
-    let journal = Arc::new(StoreJournal(job.inner.store.clone()));
-    let synced = from.sync_to(&job.ctx, place.clone(), ids, journal).await;
-    // What came over before it was cut off is there all the same.
-    let there = match from.over(place.clone()) {
-        Some(copy) => job.ctx.or_cancel(copy.list()).await,
-        None => job.ctx.or_cancel(job.inner.archives_over(place).list()).await,
-    };
-    let mut copied = Vec::new();
-    if let Ok(records) = &there {
-        for record in records.iter().filter(|record| ids.contains(&record.id)) {
-            copied.push(record.id.clone());
-            job.inner.store.put_backup(&KnownBackup { record: record.clone(), destination: to.id.clone() })?;
-        }
-    }
-    locked(&job.inner.used).remove(&to.id);
-    synced?;
-    there.map(|_| copied)
 }
 
 fn worth_another_try(class: ErrorClass) -> bool {

@@ -1,6 +1,7 @@
 //! Runs: the row from the first moment, the queue, the ticker, the end.
 
 mod backup;
+mod begun;
 mod download;
 mod journal;
 mod keep_locks;

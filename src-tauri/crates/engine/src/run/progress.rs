@@ -114,6 +114,10 @@ impl RunProgress {
 
     /// Returns how the run stands. Called a few times a second: it also takes the samples the rate is made of.
     pub fn view(&self) -> ProgressView {
+        self.view_at(Instant::now())
+    }
+
+    fn view_at(&self, now: Instant) -> ProgressView {
         let mut state = locked(&self.state);
         let (files, bytes) = self.done();
         let beats = self.beats.load(Ordering::Relaxed);
@@ -121,9 +125,9 @@ impl RunProgress {
             state.seen_beats = beats;
             // A clock that jumps back must not make the last activity older than it was.
             state.last_activity = state.last_activity.max(self.clock.now());
-            state.last_beat = Instant::now();
+            state.last_beat = now;
         }
-        let rate = state.samples.rate(bytes);
+        let rate = state.samples.rate(bytes, now);
         let files_total = state.files_total.map(|total| total.max(files));
         let bytes_total = state.bytes_total.map(|total| total.max(bytes));
         let permille = state.permille((files, files_total), (bytes, bytes_total));
@@ -257,6 +261,41 @@ mod tests {
         assert!(view.bytes_total.unwrap() >= view.bytes);
         progress.finish();
         assert_eq!(progress.view().permille, Some(1000));
+    }
+
+    /// A clock that stands until it is moved.
+    struct Still(Mutex<DateTime<Utc>>);
+
+    impl Clock for Still {
+        fn now(&self) -> DateTime<Utc> {
+            *locked(&self.0)
+        }
+    }
+
+    #[test]
+    fn rate_time_left_and_last_activity_tell_what_happened() {
+        let start = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let clock = Arc::new(Still(Mutex::new(start)));
+        let progress = RunProgress::new(RunId::random(), clock.clone());
+        let (begun, seconds) = (Instant::now(), Duration::from_secs);
+        progress.phase(Phase::Reading);
+        progress.total(None, Some(10_000));
+        let view = progress.view_at(begun);
+        assert_eq!((view.rate, view.seconds_left), (0, None), "nothing is known yet");
+        *locked(&clock.0) = start + chrono::TimeDelta::seconds(2);
+        progress.advance(1, 1000);
+        let view = progress.view_at(begun + seconds(2));
+        assert_eq!((view.rate, view.seconds_left), (500, Some(18)));
+        assert_eq!(view.last_activity, (start.timestamp() + 2) * 1000);
+        // Nothing moves: the rate falls, the last activity stays where it was, and no time left is made up.
+        *locked(&clock.0) = start + chrono::TimeDelta::seconds(300);
+        progress.view_at(begun + seconds(299));
+        let view = progress.view_at(begun + seconds(300));
+        assert_eq!((view.rate, view.seconds_left), (0, None));
+        assert_eq!(view.last_activity, (start.timestamp() + 2) * 1000);
+        progress.advance(0, 9000);
+        progress.finish();
+        assert_eq!(progress.view_at(begun + seconds(302)).seconds_left, None, "it is over");
     }
 
     #[test]

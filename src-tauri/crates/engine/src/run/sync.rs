@@ -1,13 +1,14 @@
 //! A sync run: what a destination lacks of its plans' backups comes from the other copies, without the servers.
 
+use super::journal::StoreJournal;
 use super::leg::LegTraffic;
-use super::legs::{being_freed, copy_backups};
+use super::legs::being_freed;
 use super::thaw::rest;
 use super::{Finish, Job, RunStart};
-use crate::backstay::Backstay;
+use crate::backstay::{Backstay, locked};
 use crate::backups::copies::frozen;
 use crate::words::{count_text, size_text};
-use backstay_core::config::DestinationConfig;
+use backstay_core::config::{DestinationConfig, KnownBackup};
 use backstay_core::destination::{Availability, Destination};
 use backstay_core::layout::Layout;
 use backstay_core::run::{Phase, Problem, ProblemKind, RunCounts, RunKind};
@@ -275,4 +276,31 @@ fn reason_of(error: &Error) -> String {
 fn nowhere(to: &DestinationConfig) -> Error {
     Error::new(ErrorClass::Missing, format!("Cannot make {} good: no other destination has what it lacks", to.name))
         .hint("Connect the other destinations, or make a new backup")
+}
+
+/// Copies backups to a destination and keeps those that are there now as its own. Returns those of them.
+pub(super) async fn copy_backups(
+    job: &Job,
+    from: &Arc<dyn Layout>,
+    to: &DestinationConfig,
+    place: Arc<dyn Destination>,
+    ids: &[BackupId],
+) -> Result<Vec<BackupId>> {
+    let journal = Arc::new(StoreJournal(job.inner.store.clone()));
+    let synced = from.sync_to(&job.ctx, place.clone(), ids, journal).await;
+    // What came over before it was cut off is there all the same.
+    let there = match from.over(place.clone()) {
+        Some(copy) => job.ctx.or_cancel(copy.list()).await,
+        None => job.ctx.or_cancel(job.inner.archives_over(place).list()).await,
+    };
+    let mut copied = Vec::new();
+    if let Ok(records) = &there {
+        for record in records.iter().filter(|record| ids.contains(&record.id)) {
+            copied.push(record.id.clone());
+            job.inner.store.put_backup(&KnownBackup { record: record.clone(), destination: to.id.clone() })?;
+        }
+    }
+    locked(&job.inner.used).remove(&to.id);
+    synced?;
+    there.map(|_| copied)
 }

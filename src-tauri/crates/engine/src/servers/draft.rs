@@ -1,11 +1,12 @@
 //! A server as the wizard fills it in, and as it is stored; its secrets and pinned keys.
 
+use super::jumps::{self, Owner};
 use crate::backstay::Inner;
-use crate::parts::HostLogin;
 use crate::words::invalid;
 use backstay_contract::{JumpDraft, ServerDraft};
 use backstay_core::config::{Connection, Server, SshAuth, SshConnection, SshJump, Sudo};
 use backstay_core::host::HostKeyPins;
+use backstay_core::secret::HostSecrets;
 use backstay_core::secret::{Secret, SecretName};
 use backstay_core::store::Store;
 use backstay_core::{ErrorClass, Result, ServerId};
@@ -42,14 +43,17 @@ impl HostKeyPins for StorePins {
 
 impl Inner {
     /// Returns the secrets a stored server's log-in needs.
-    pub(crate) async fn login_of(&self, server: &Server) -> Result<HostLogin> {
+    pub(crate) async fn login_of(&self, server: &Server) -> Result<HostSecrets> {
         self.stored_login(&server.id, &server.connection).await
     }
 
-    async fn stored_login(&self, id: &ServerId, connection: &Connection) -> Result<HostLogin> {
-        let mut login = HostLogin::default();
+    async fn stored_login(&self, id: &ServerId, connection: &Connection) -> Result<HostSecrets> {
+        let mut login = HostSecrets::default();
         if has_password(connection) {
             login.password = self.secret(SecretName::server_password(id)).await?;
+        }
+        if let Connection::Ssh(ssh) = connection {
+            login.jumps = self.stored_jumps(&Owner::server(id), ssh).await?;
         }
         if has_key_file(connection) {
             // Many keys have no passphrase; a locked store must not stop those.
@@ -66,17 +70,24 @@ impl Inner {
     }
 
     /// Returns the secrets of a draft: what was typed, else what is stored for the server it changes.
-    pub(crate) async fn login_of_draft(&self, draft: &ServerDraft) -> Result<HostLogin> {
+    pub(crate) async fn login_of_draft(&self, draft: &ServerDraft) -> Result<HostSecrets> {
         let connection = connection_of(draft)?;
-        let mut login = HostLogin::default();
+        let mut login = HostSecrets::default();
         let typed = |text: &Option<String>| text.as_ref().filter(|t| !t.is_empty()).map(|t| Secret::new(t.as_str()));
-        let complete = (!has_password(&connection) || typed(&draft.password).is_some())
+        let jumps = jumps::typed(&draft.jumps);
+        let jumps_complete = match &connection {
+            Connection::Ssh(ssh) => jumps::complete(ssh, &jumps),
+            Connection::Local { .. } => true,
+        };
+        let complete = jumps_complete
+            && (!has_password(&connection) || typed(&draft.password).is_some())
             && (!has_key_file(&connection) || typed(&draft.key_passphrase).is_some())
             && (sudo_of(&connection) != Sudo::WithPassword || typed(&draft.sudo_password).is_some());
         if let (Some(id), false) = (&draft.id, complete) {
             login = self.stored_login(&ServerId::from(id.as_str()), &connection).await?;
         }
-        login.password = typed(&draft.password).or(login.password);
+        login.jumps = jumps::over(jumps, login.jumps);
+        login.password = typed(&draft.password).or(login.password).filter(|_| has_password(&connection));
         login.key_passphrase = typed(&draft.key_passphrase).or(login.key_passphrase);
         let same = login.password.clone().filter(|_| sudo_of(&connection) == Sudo::WithPassword);
         login.sudo_password = typed(&draft.sudo_password).or(login.sudo_password).or(same);
@@ -89,12 +100,12 @@ pub(super) fn secret_names(id: &ServerId) -> [SecretName; 3] {
     [SecretName::server_password(id), SecretName::server_key_passphrase(id), SecretName::server_sudo_password(id)]
 }
 
-/// Tells whether a password logs in.
+/// Tells whether a password logs in, alone or besides a key.
 pub(super) fn has_password(connection: &Connection) -> bool {
-    matches!(connection, Connection::Ssh(SshConnection { auth: SshAuth::Password, .. }))
+    matches!(connection, Connection::Ssh(ssh) if ssh.auth == SshAuth::Password || ssh.password_too)
 }
 
-/// Tells whether a key file logs in, on the server or a jump host.
+/// Tells whether a key file logs in, on the server or a jump host (which tries the server's passphrase too).
 pub(super) fn has_key_file(connection: &Connection) -> bool {
     let Connection::Ssh(ssh) = connection else { return false };
     let is_key = |auth: &SshAuth| matches!(auth, SshAuth::KeyFile { .. });
@@ -126,11 +137,13 @@ pub(crate) fn connection_of(draft: &ServerDraft) -> Result<Connection> {
         return Ok(Connection::Local { sudo });
     }
     let jumps = draft.jumps.iter().map(jump_of).collect::<Result<Vec<_>>>()?;
+    let auth = auth_of(&draft.auth, draft.key_file.as_deref())?;
     Ok(Connection::Ssh(SshConnection {
         host: checked_host(&draft.host, "server")?,
         port: checked_port(draft.port),
         user: checked_user(&draft.user, &draft.host)?,
-        auth: auth_of(&draft.auth, draft.key_file.as_deref())?,
+        password_too: draft.password_too && auth != SshAuth::Password,
+        auth,
         jumps,
         sudo,
         fingerprint: checked_fingerprint(draft.fingerprint.as_deref())?,
@@ -218,6 +231,7 @@ pub(crate) fn draft_of_connection(name: &str, connection: &Connection) -> Server
                 port: ssh.port,
                 user: ssh.user.clone(),
                 auth: auth.into(),
+                password_too: ssh.password_too,
                 key_file,
                 jumps: ssh.jumps.iter().map(jump_draft).collect(),
                 fingerprint: ssh.fingerprint.clone(),
@@ -236,6 +250,7 @@ fn jump_draft(jump: &SshJump) -> JumpDraft {
         auth: auth.into(),
         key_file,
         fingerprint: jump.fingerprint.clone(),
+        ..JumpDraft::default()
     }
 }
 

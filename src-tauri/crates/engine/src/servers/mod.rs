@@ -3,6 +3,7 @@
 mod browse;
 mod draft;
 mod facts;
+pub(crate) mod jumps;
 mod test;
 
 pub(crate) use browse::OpenHost;
@@ -117,6 +118,9 @@ impl Backstay {
         for name in draft::secret_names(&server.id) {
             self.inner.forget_secret(name).await;
         }
+        if let Connection::Ssh(ssh) = &server.connection {
+            self.inner.forget_jumps(&jumps::Owner::server(&server.id), ssh).await;
+        }
         self.inner.changed("servers");
         Ok(())
     }
@@ -138,7 +142,7 @@ impl Inner {
             return Err(invalid("This computer cannot be reached over SSH: add a server instead"));
         }
         let id = known.as_ref().map_or_else(ServerId::random, |server| server.id.clone());
-        self.store_login(&id, &draft, &connection).await?;
+        self.store_login(&id, &draft, &connection, known.as_ref().map(|server| &server.connection)).await?;
         let facts = locked(&self.discovered).get(&connection_key(&connection)).cloned();
         let kept = known.as_ref().filter(|k| same_machine(&k.connection, &connection)).and_then(|k| k.facts.clone());
         let before = known.as_ref().map(|server| fingerprints(&server.connection)).unwrap_or_default();
@@ -155,7 +159,13 @@ impl Inner {
     }
 
     /// Stores what was typed, and removes what the new way to log in no longer needs.
-    async fn store_login(&self, id: &ServerId, draft: &ServerDraft, connection: &Connection) -> Result<()> {
+    async fn store_login(
+        &self,
+        id: &ServerId,
+        draft: &ServerDraft,
+        connection: &Connection,
+        before: Option<&Connection>,
+    ) -> Result<()> {
         use backstay_core::secret::{Secret, SecretName};
         let given = [
             (SecretName::server_password(id), &draft.password, has_password(connection)),
@@ -174,6 +184,13 @@ impl Inner {
                 _ if draft.id.is_some() => self.forget_secret(name).await,
                 _ => {}
             }
+        }
+        if let Connection::Ssh(ssh) = connection {
+            let before = before.and_then(|before| match before {
+                Connection::Ssh(ssh) => Some(ssh),
+                Connection::Local { .. } => None,
+            });
+            self.store_jumps(&jumps::Owner::server(id), ssh, &jumps::typed(&draft.jumps), before).await?;
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use super::draft::{StorePins, connection_of, route_of, sudo_of};
 use crate::backstay::{Backstay, Inner};
-use crate::parts::HostLogin;
 use crate::words::size_text;
 use backstay_contract::{ConnectionTest, ServerDraft, TestStep};
 use backstay_core::config::{Connection, Sudo};
 use backstay_core::host::{Command, Host, run};
+use backstay_core::secret::HostSecrets;
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ struct Test<'a> {
     inner: &'a Inner,
     name: String,
     connection: Connection,
-    login: HostLogin,
+    login: HostSecrets,
     steps: Vec<TestStep>,
     sudoers: Option<String>,
 }

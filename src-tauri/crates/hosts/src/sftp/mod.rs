@@ -4,6 +4,7 @@
 //! `docs/adr` for the decision.
 
 pub mod attributes;
+mod hashing;
 mod remote;
 mod remote_file;
 mod session;

@@ -8,7 +8,7 @@ use super::wire::{Attrs, Fields, Payload, kind};
 use async_trait::async_trait;
 use backstay_core::host::Space;
 use backstay_core::remote::{
-    RemoteFeatures, RemoteFile, RemoteFiles, RemoteKind, RemoteOpen, RemoteRename, RemoteStat,
+    GrowingHash, RemoteFeatures, RemoteFile, RemoteFiles, RemoteKind, RemoteOpen, RemoteRename, RemoteStat,
 };
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::io;
@@ -230,6 +230,9 @@ impl RemoteFiles for ArcLanes {
     }
     async fn sha256(&self, path: &RawPath) -> Result<Option<String>> {
         self.0.opener.sha256(path).await
+    }
+    async fn follow_sha256(&self, path: &RawPath) -> Result<Option<Box<dyn GrowingHash>>> {
+        self.0.opener.follow_sha256(path).await
     }
     async fn space(&self, path: &RawPath) -> Result<Space> {
         let tried = self.0.tried("measure the room at", path);

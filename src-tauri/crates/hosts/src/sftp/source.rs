@@ -1,35 +1,24 @@
-//! A server's files for a destination: connections of their own, opened when they are needed and again after a loss; and
-//! the one command a destination has for a server, where it may run one.
+//! A server's files for a destination: connections of their own, opened when they are needed and again after a loss.
 
 use super::remote::{ArcLanes, Lanes};
 use super::session::SftpSession;
 use crate::ssh::link::{self, Link};
-use crate::ssh::process::process;
-use crate::{ConnectOptions, HostSecrets, argv};
+use crate::{ConnectOptions, HostSecrets};
 use async_trait::async_trait;
 use backstay_core::config::SshConnection;
 use backstay_core::host::HostKeyPins;
 use backstay_core::remote::{RemoteFiles, RemoteFilesSource};
-use backstay_core::{Error, ErrorClass, RawPath, Result};
+use backstay_core::{Error, ErrorClass, Result};
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Mutex, OnceCell};
 
 /// Channels of one connection. Servers grant ten by default, and one TCP stream is not always as fast as the line.
 const CHANNELS_OF_A_LINK: usize = 4;
-/// OpenSSL uses what the processor has for it; the others are there where it is not. With `-r` the hash comes first.
-const HASH_COMMAND: &str =
-    "openssl dgst -sha256 -r \"$1\" 2>/dev/null || sha256sum \"$1\" 2>/dev/null || shasum -a 256 \"$1\"";
-const HASH_OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-/// How long hashing nothing may take, before the account counts as one without commands.
-const TRY_LIMIT: Duration = Duration::from_secs(20);
-/// More than this is nothing a hash would be found in.
-const SAID_LIMIT: u64 = 64 << 10;
 /// How long an open connection may take to grant a channel before it counts as stuck.
-const CHANNEL_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const CHANNEL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Opens channels, and connections for them.
 pub struct Opener {
@@ -41,7 +30,7 @@ pub struct Opener {
     /// The newest connection, and how many channels it carries.
     newest: Mutex<Option<(Arc<Link>, usize)>>,
     /// Whether the server has a command that hashes; tried at first need.
-    hashes: OnceCell<bool>,
+    pub(super) hashes: OnceCell<bool>,
 }
 
 impl Opener {
@@ -56,7 +45,7 @@ impl Opener {
     }
 
     /// Returns a connection with room for one more channel.
-    async fn link(&self) -> Result<Arc<Link>> {
+    pub(super) async fn link(&self) -> Result<Arc<Link>> {
         let mut newest = self.newest.lock().await;
         let usable = newest.take().filter(|(link, used)| *used < CHANNELS_OF_A_LINK && !link.handle.is_closed());
         let (link, used) = match usable {
@@ -71,65 +60,14 @@ impl Opener {
         Ok(link)
     }
 
-    /// Hashes a file by a command of the server; see [`backstay_core::remote::RemoteFiles::sha256`].
-    pub async fn sha256(&self, path: &RawPath) -> Result<Option<String>> {
-        let can = self.hashes.get_or_try_init(|| async {
-            let tried = tokio::time::timeout(TRY_LIMIT, self.hash(b"/dev/null")).await;
-            Ok::<_, Error>(tried.unwrap_or(Ok(None))?.is_some_and(|hash| hash == HASH_OF_NOTHING))
-        });
-        if !*can.await? {
-            return Ok(None);
-        }
-        // A name must not look like an option.
-        let relative = [b"./", path.as_bytes()].concat();
-        self.hash(if path.is_absolute() { path.as_bytes() } else { &relative }).await
-    }
-
-    async fn hash(&self, path: &[u8]) -> Result<Option<String>> {
-        let argv = [b"sh".as_slice(), b"-c", HASH_COMMAND.as_bytes(), b"sh", path].map(<[u8]>::to_vec);
-        let link = self.link().await?;
-        let hash = said_by(&link, &argv::shell_line(&argv)?).await;
-        self.give_back(&link).await;
-        match hash {
-            // A channel or a command that is not granted is only an account without commands.
-            None if link.handle.is_closed() => {
-                let text = format!("Cannot hash a file on {}: {}", self.name, link.lost.text());
-                Err(Error::new(ErrorClass::Offline, text))
-            }
-            hash => Ok(hash),
-        }
-    }
-
     /// A channel of this connection has ended.
-    async fn give_back(&self, link: &Arc<Link>) {
+    pub(super) async fn give_back(&self, link: &Arc<Link>) {
         if let Some((newest, used)) = self.newest.lock().await.as_mut()
             && Arc::ptr_eq(newest, link)
         {
             *used = used.saturating_sub(1);
         }
     }
-}
-
-/// Runs a command and returns the hash it prints, `None` where it prints none.
-async fn said_by(link: &Arc<Link>, line: &[u8]) -> Option<String> {
-    let mut channel = tokio::time::timeout(CHANNEL_LIMIT, link.handle.channel_open_session()).await.ok()?.ok()?;
-    channel.exec(true, line).await.ok()?;
-    loop {
-        match tokio::time::timeout(CHANNEL_LIMIT, channel.wait()).await.ok()?? {
-            ChannelMsg::Success => break,
-            ChannelMsg::Failure | ChannelMsg::Close => return None,
-            _ => {}
-        }
-    }
-    let mut process = process(channel, link.clone(), "hash a file".to_owned());
-    // What runs in place of the command may wait for input.
-    let _ = process.stdin.shutdown().await;
-    let mut said = Vec::new();
-    (&mut process.stdout).take(SAID_LIMIT).read_to_end(&mut said).await.ok()?;
-    // A talkative shell may say more before it.
-    let lines = said.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line.get(..64)?).ok());
-    let mut hashes = lines.filter(|word| word.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    hashes.next_back().map(str::to_ascii_lowercase)
 }
 
 /// Opens a channel and starts SFTP on it.

@@ -107,7 +107,7 @@ impl Login<'_> {
         let offers: Vec<String> = offers.iter().map(String::from).collect();
         let hint = match self.auth {
             _ if why.contains("second proof") || why.contains("not the password") => {
-                "Give the account's password as well"
+                "If it asks for the account's password besides the key, say so in how the server logs in, and give it"
             }
             SshAuth::Agent => "Look at ssh-add -l, and at ~/.ssh/authorized_keys on the server",
             SshAuth::KeyFile { .. } => "Check the user, and that the public key stands in ~/.ssh/authorized_keys there",
@@ -162,7 +162,8 @@ impl Login<'_> {
         Ok(last)
     }
 
-    /// Answers every question that is not echoed with the password, every other with nothing.
+    /// Answers the question for the password. Another question (a one-time code) has no answer here: it is named, and
+    /// the password is never given to it.
     async fn by_questions(&self, handle: &mut Handle<ClientHandler>, password: &str) -> Result<Attempt> {
         let lost = |e| self.line_lost().source(e);
         let mut reply = handle.authenticate_keyboard_interactive_start(self.user, None).await.map_err(lost)?;
@@ -174,13 +175,24 @@ impl Login<'_> {
                     return self.unless_lost(handle, refused).await;
                 }
                 KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
-                    let answers =
-                        prompts.iter().map(|p| if p.echo { String::new() } else { password.to_owned() }).collect();
+                    if let Some(other) = prompts.iter().find(|p| p.echo || asks_for_a_code(&p.prompt)) {
+                        return Err(self.unanswerable(&other.prompt));
+                    }
+                    let answers = prompts.iter().map(|_| password.to_owned()).collect();
                     reply = handle.authenticate_keyboard_interactive_respond(answers).await.map_err(lost)?;
                 }
             }
         }
         Err(self.error(ErrorClass::Refused, "the server keeps asking questions"))
+    }
+
+    fn unanswerable(&self, question: &str) -> Error {
+        let question: String = question.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+        self.error(ErrorClass::Refused, &format!("the server asks \"{question}\", which nobody is there to answer"))
+            .hint(
+                "Backstay logs in while you are away, so one-time codes cannot be typed. Let this user log in by key \
+                 alone: in sshd_config, a Match block for it with AuthenticationMethods publickey",
+            )
     }
 
     async fn by_key(&self, handle: &mut Handle<ClientHandler>, path: &str) -> Result<Attempt> {
@@ -313,6 +325,13 @@ impl Login<'_> {
     }
 }
 
+/// Tells whether a hidden question is for something else than the password, by the words that PAM's modules use.
+fn asks_for_a_code(prompt: &str) -> bool {
+    let prompt = prompt.to_lowercase();
+    // "One-time password (OATH) for `ada':", "Verification code:", "Duo passcode:", "Token:"
+    ["one-time", "one time", "otp", "code", "token", "oath"].iter().any(|word| prompt.contains(word))
+}
+
 /// Reads the certificate `ssh` would use with this key: `KEY-cert.pub`.
 fn certificate_beside(key: &Path) -> Option<russh::keys::Certificate> {
     let mut name = key.file_name()?.to_owned();
@@ -325,5 +344,20 @@ pub fn expand_home(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asks_for_a_code;
+
+    #[test]
+    fn a_password_is_told_from_a_code() {
+        for password in ["Password: ", "ada@web's password:", "Passwort:", "(ada@10.0.0.5) Password: "] {
+            assert!(!asks_for_a_code(password), "{password}");
+        }
+        for code in ["Verification code: ", "One-time password (OATH) for `ada': ", "Duo passcode: ", "TOTP: "] {
+            assert!(asks_for_a_code(code), "{code}");
+        }
     }
 }

@@ -243,6 +243,7 @@ fn connection(blocks: &[Block], alias: &str) -> SshConnection {
         port: target.port,
         user: target.user,
         auth: target.auth,
+        password_too: false,
         jumps,
         sudo: Sudo::None,
         fingerprint: None,

@@ -105,19 +105,36 @@ struct Hop<'a> {
     user: &'a str,
     auth: &'a SshAuth,
     fingerprint: Option<&'a str>,
+    /// The jump host's number, where it logs in its own way.
+    own_way: Option<usize>,
+}
+
+impl Hop<'_> {
+    /// Returns what logs in here: a host that logs in its own way is never shown the server's password.
+    fn secrets<'a>(&self, all: &'a HostSecrets) -> Cow<'a, HostSecrets> {
+        let Some(at) = self.own_way else { return Cow::Borrowed(all) };
+        let own = all.jumps.get(at).cloned().unwrap_or_default();
+        Cow::Owned(HostSecrets {
+            password: own.password,
+            key_passphrase: own.key_passphrase.or_else(|| all.key_passphrase.clone()),
+            ..HostSecrets::default()
+        })
+    }
 }
 
 fn hops<'a>(server: &str, connection: &'a SshConnection) -> Vec<Hop<'a>> {
     let mut hops: Vec<Hop<'a>> = connection
         .jumps
         .iter()
-        .map(|jump| Hop {
+        .enumerate()
+        .map(|(at, jump)| Hop {
             name: format!("jump host {}", jump.host),
             host: &jump.host,
             port: jump.port,
             user: &jump.user,
             auth: jump.auth.as_ref().unwrap_or(&connection.auth),
             fingerprint: jump.fingerprint.as_deref(),
+            own_way: jump.auth.as_ref().map(|_| at),
         })
         .collect();
     hops.push(Hop {
@@ -127,6 +144,7 @@ fn hops<'a>(server: &str, connection: &'a SshConnection) -> Vec<Hop<'a>> {
         user: &connection.user,
         auth: &connection.auth,
         fingerprint: connection.fingerprint.as_deref(),
+        own_way: None,
     });
     hops
 }
@@ -184,7 +202,8 @@ async fn log_in(
     secrets: &HostSecrets,
     options: &ConnectOptions,
 ) -> Result<()> {
-    let login = Login { server: &hop.name, user: hop.user, auth: hop.auth, secrets, options, lost };
+    let secrets = hop.secrets(secrets);
+    let login = Login { server: &hop.name, user: hop.user, auth: hop.auth, secrets: &secrets, options, lost };
     tokio::time::timeout(LOG_IN_LIMIT, login.log_in(handle)).await.map_err(|_| {
         Error::new(
             ErrorClass::TimedOut,

@@ -5,6 +5,7 @@ pub mod config;
 mod known_hosts;
 pub mod link;
 mod marker;
+mod packing;
 pub mod process;
 pub mod trust;
 
@@ -17,6 +18,7 @@ use backstay_core::host::{Attribute, Command, Host, HostCapabilities, HostKeyPin
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use link::Link;
 use marker::Marker;
+use packing::Packing;
 use russh::{Channel, ChannelMsg, client::Msg};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -49,6 +51,8 @@ pub struct Ssh {
     options: ConnectOptions,
     /// The first is the one that is always there; the others are opened while it is busy.
     lanes: [Mutex<Option<Arc<Link>>>; LANES],
+    /// One connection that packs what passes (SSH's own compression), for commands that may be packed.
+    packing: Packing,
     sftp: Mutex<Option<Arc<SftpSession>>>,
     account: OnceLock<Account>,
 }
@@ -69,6 +73,7 @@ impl Ssh {
             pins,
             options,
             lanes: Default::default(),
+            packing: Packing::default(),
             sftp: Mutex::new(None),
             account: OnceLock::new(),
         };
@@ -196,7 +201,17 @@ impl Ssh {
 
     /// Starts one command line, as it is.
     async fn start_line(&self, line: &[u8], tried: String) -> Result<Process> {
-        let (mut channel, link) = self.channel(&tried).await?;
+        let (channel, link) = self.channel(&tried).await?;
+        self.start_on(channel, link, line, tried).await
+    }
+
+    async fn start_on(
+        &self,
+        mut channel: Channel<Msg>,
+        link: Arc<Link>,
+        line: &[u8],
+        tried: String,
+    ) -> Result<Process> {
         let text = format!("Cannot {tried} on {}", self.label);
         let lost = |link: &Link| Error::new(ErrorClass::Offline, format!("{text}: {}", link.lost.text()));
         channel.exec(true, line).await.map_err(|_| lost(&link))?;
@@ -268,13 +283,19 @@ impl Host for Ssh {
         };
         let lowered = crate::argv::lower(&command)?;
         let line = crate::argv::shell_line(&lowered.argv)?;
-        let mut process = match account {
-            Account::NoisyShell(marker) => {
-                let process = self.start_line(&marker.command(&line), format!("run {program}")).await?;
-                marker.strip(process, &self.label)
-            }
-            _ => self.start_line(&line, format!("run {program}")).await?,
+        let tried = format!("run {program}");
+        let packed = if command.packable { self.packed_channel().await } else { None };
+        let (line, marker) = match account {
+            Account::NoisyShell(marker) => (marker.command(&line), Some(marker)),
+            _ => (line, None),
         };
+        let mut process = match packed {
+            Some((channel, link)) => self.start_on(channel, link, &line, tried).await?,
+            None => self.start_line(&line, tried).await?,
+        };
+        if let Some(marker) = marker {
+            process = marker.strip(process, &self.label);
+        }
         if !lowered.stdin_prefix.is_empty() {
             use tokio::io::AsyncWriteExt;
             // A command that is gone already is no failure here: its exit status tells.
@@ -338,7 +359,7 @@ impl Host for Ssh {
     }
     async fn close(&self) {
         *self.sftp.lock().await = None;
-        for lane in &self.lanes {
+        for lane in self.lanes.iter().chain([&self.packing.link]) {
             if let Some(link) = lane.lock().await.take() {
                 let bye = link.handle.disconnect(russh::Disconnect::ByApplication, "", "");
                 let _ = tokio::time::timeout(Duration::from_secs(2), bye).await;

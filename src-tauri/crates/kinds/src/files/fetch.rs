@@ -64,7 +64,7 @@ impl Fetcher<'_> {
                 plain_rate = Some(rate);
                 packing = self.packing_for(took.wire_bytes as f64 / took.seconds);
                 if packing != Packing::None {
-                    let line = format!("The link brings {:.1} MB/s: packing on the server by {packing:?}", rate / 1e6);
+                    let line = format!("The link brings {:.1} MB/s: packing by {}", rate / 1e6, packing.by());
                     self.ctx.progress.log(&line);
                 }
             } else if packing != Packing::None && plain_rate.is_some_and(|plain| rate < plain) {
@@ -80,6 +80,8 @@ impl Fetcher<'_> {
             Packing::Zstd
         } else if self.tools.gzip && rate < GZIP_PAYS {
             Packing::Gzip
+        } else if !self.tools.zstd && !self.tools.gzip && rate < GZIP_PAYS {
+            Packing::Line
         } else {
             Packing::None
         }
@@ -99,6 +101,7 @@ impl Fetcher<'_> {
             Command::new("tar").args(["--create", "--file=-", "--format=posix", "--no-recursion"]).args(options);
         let command = match packing {
             Packing::None => command,
+            Packing::Line => command.packable(),
             Packing::Gzip => command.arg("--use-compress-program=gzip -1"),
             Packing::Zstd => command.arg("--use-compress-program=zstd -3 -T0 -q"),
         };

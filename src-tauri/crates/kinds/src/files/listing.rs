@@ -68,7 +68,7 @@ pub(super) async fn below(ctx: &RunContext, host: &dyn Host, roots: &[RawPath], 
         command = command.args(or).args(["-fstype", name]);
     }
     command = command.args([")", "-prune", "-printf", FORMAT, "-o", "-printf", FORMAT]);
-    list(ctx, host, command, Vec::new()).await
+    list(ctx, host, command.packable(), Vec::new()).await
 }
 
 /// Lists just these absolute paths, whatever their number. Those that are not there are among the complaints.

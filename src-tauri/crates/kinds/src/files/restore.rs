@@ -102,7 +102,7 @@ impl Restorer<'_> {
             "--quoting-style=escape",
             "--warning=no-timestamp",
         ]);
-        Command::new("tar").args(["--extract", "--file=-", "--directory=/"]).args(options)
+        Command::new("tar").args(["--extract", "--file=-", "--directory=/"]).args(options).packable()
     }
 
     async fn write_through_tar(&mut self, source: &mut dyn EntrySource, paths: &HashSet<RawPath>) -> Result<()> {

@@ -163,7 +163,7 @@ impl<'a> Client<'a> {
         if self.tools.gtid_purged {
             command = command.arg("--set-gtid-purged=OFF");
         }
-        command.args(["--databases", "--", database])
+        command.args(["--databases", "--", database]).packable()
     }
 
     /// The dump of what a database holds beside tables and these views: triggers, routines and events.
@@ -191,7 +191,7 @@ impl<'a> Client<'a> {
 
     /// The client, fed with SQL after the option file.
     pub(super) fn load(&self) -> Command {
-        self.command(&self.tools.client).args(["--batch", "--max-allowed-packet=1G"])
+        self.command(&self.tools.client).args(["--batch", "--max-allowed-packet=1G"]).packable()
     }
 
     /// Asks one question; rows of columns come back.

@@ -169,7 +169,7 @@ impl<'a> Client<'a> {
     pub(super) fn dump(&self, database: &str) -> Command {
         let command = self.command("pg_dump", database).arg("--no-password");
         if self.settings.is_plain() {
-            command.args(["--format=plain", "--clean", "--if-exists"])
+            command.args(["--format=plain", "--clean", "--if-exists"]).packable()
         } else {
             command.arg("--format=custom")
         }
@@ -183,7 +183,7 @@ impl<'a> Client<'a> {
     /// psql, fed with SQL; stops at the first error when told so.
     pub(super) fn load_plain(&self, database: &str, stop: bool) -> Command {
         let stop = if stop { "ON_ERROR_STOP=1" } else { "ON_ERROR_STOP=0" };
-        let command = self.command("psql", database).args(["-X", "-q", "-w", "-o", "/dev/null", "-v", stop]);
+        let command = self.command("psql", database).args(["-X", "-q", "-w", "-o", "/dev/null", "-v", stop]).packable();
         if stop == "ON_ERROR_STOP=1" { command.arg("--single-transaction") } else { command }
     }
 

@@ -122,7 +122,7 @@ impl Moto {
 
     /// Returns what logs in there.
     pub fn login(&self) -> DestinationLogin {
-        DestinationLogin { secret: Some(Secret::new("moto-secret")), key_passphrase: None }
+        DestinationLogin { secret: Some(Secret::new("moto-secret")), ..DestinationLogin::default() }
     }
 }
 
@@ -230,6 +230,6 @@ impl Garage {
 
     /// Returns what logs in there.
     pub fn login(&self) -> DestinationLogin {
-        DestinationLogin { secret: Some(Secret::new(self.secret_key.clone())), key_passphrase: None }
+        DestinationLogin { secret: Some(Secret::new(self.secret_key.clone())), ..DestinationLogin::default() }
     }
 }

@@ -33,8 +33,8 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A running server with one empty bucket. Dropping it ends it.
 pub struct S3Server {
     port: u16,
-    /// PEM text; only with TLS.
-    authority: Option<String>,
+    /// PEM text of the authority, and the certificate shown; only with TLS.
+    certificates: Option<(String, Vec<u8>)>,
     shelf: Shelf,
     faults: Arc<Faults>,
     task: JoinHandle<()>,
@@ -65,7 +65,8 @@ impl S3Server {
     }
 
     async fn start_with(certificate: Option<Certificate>) -> Self {
-        let (tls, authority) = certificate.map(tls::acceptor).unzip();
+        let (tls, certificates) =
+            certificate.map(tls::make).map(|tls| (tls.acceptor, (tls.authority, tls.der))).unzip();
         let shelf = Shelf::new(BUCKET);
         let mut strict = S3ServiceBuilder::new(shelf.clone());
         strict.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
@@ -93,7 +94,7 @@ impl S3Server {
                 });
             }
         });
-        Self { port, authority, shelf, faults, task }
+        Self { port, certificates, shelf, faults, task }
     }
 
     /// Returns its port.
@@ -104,11 +105,11 @@ impl S3Server {
     pub fn place(&self) -> S3Place {
         S3Place {
             provider: "generic".into(),
-            endpoint: match self.authority {
+            endpoint: match self.certificates {
                 Some(_) => format!("https://localhost:{}", self.port),
                 None => format!("http://127.0.0.1:{}", self.port),
             },
-            ca_pem: self.authority.clone(),
+            ca_pem: self.certificates.as_ref().map(|(authority, _)| authority.clone()),
             region: "us-east-1".into(),
             bucket: BUCKET.into(),
             access_key: ACCESS_KEY.into(),
@@ -118,9 +119,13 @@ impl S3Server {
             ..S3Place::default()
         }
     }
+    /// Returns the certificate it shows, DER; empty without TLS.
+    pub fn certificate(&self) -> &[u8] {
+        self.certificates.as_ref().map_or(&[], |(_, der)| der.as_slice())
+    }
     /// Returns what logs in there.
     pub fn login(&self) -> DestinationLogin {
-        DestinationLogin { secret: Some(self.secret()), key_passphrase: None }
+        DestinationLogin { secret: Some(self.secret()), ..DestinationLogin::default() }
     }
     /// Returns the secret key.
     pub fn secret(&self) -> Secret {

@@ -17,10 +17,21 @@ pub enum Certificate {
     Early,
     /// By the same authority, for another name.
     OtherName,
+    /// As the good one, but signed by itself.
+    SelfSigned,
 }
 
-/// Makes what answers with a certificate, and the PEM text of the authority that vouches for it.
-pub(super) fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
+/// What a server needs to speak TLS.
+pub(super) struct Tls {
+    pub(super) acceptor: TlsAcceptor,
+    /// PEM text of the authority that vouches for the certificate; the certificate itself where there is none.
+    pub(super) authority: String,
+    /// The certificate shown.
+    pub(super) der: Vec<u8>,
+}
+
+/// Makes a certificate and what answers with it.
+pub(super) fn make(certificate: Certificate) -> Tls {
     let authority_key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(Vec::new()).expect("an authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -35,10 +46,16 @@ pub(super) fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
             params.not_after = date_time_ymd(2002, 1, 1);
         }
         Certificate::Early => params.not_before = date_time_ymd(2090, 1, 1),
-        Certificate::Good | Certificate::OtherName => {}
+        Certificate::Good | Certificate::OtherName | Certificate::SelfSigned => {}
     }
     let key = KeyPair::generate().expect("a key");
-    let shown = params.signed_by(&key, &issuer).expect("a certificate");
+    let (shown, authority) = if certificate == Certificate::SelfSigned {
+        let shown = params.self_signed(&key).expect("a certificate");
+        let own = shown.pem();
+        (shown, own)
+    } else {
+        (params.signed_by(&key, &issuer).expect("a certificate"), authority.pem())
+    };
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -46,5 +63,5 @@ pub(super) fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
         .with_no_client_auth()
         .with_single_cert(vec![shown.der().clone()], private)
         .expect("a certificate and its key");
-    (TlsAcceptor::from(Arc::new(config)), authority.pem())
+    Tls { acceptor: TlsAcceptor::from(Arc::new(config)), authority, der: shown.der().to_vec() }
 }

@@ -20,7 +20,7 @@ export function LoginStep({ draft, onChange, onNext, onBack, stored }: Props) {
     <form className="stack" onSubmit={(event) => { event.preventDefault(); submit(); }} noValidate>
       {!draft.local && <LoginCard draft={draft} set={set} faults={faults} stored={stored} />}
       <SudoCard draft={draft} set={set} faults={faults} stored={stored} />
-      {!draft.local && <JumpCard draft={draft} set={set} faults={faults} />}
+      {!draft.local && <JumpCard draft={draft} set={set} faults={faults} stored={stored} />}
       <StepFoot onBack={onBack} next="Continue" />
     </form>
   );

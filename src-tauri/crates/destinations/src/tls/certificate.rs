@@ -18,11 +18,14 @@ pub struct CertificateSeen {
     pub not_after: i64,
     /// Whether an authority of this computer vouches for it, for this host name and now.
     pub trusted: bool,
+    /// Why it is not trusted: "has expired"; empty where it is.
+    pub why: String,
 }
 
 impl CertificateSeen {
-    /// Reads a certificate; fields that cannot be read are empty, the fingerprint is always right.
-    pub(super) fn of(der: &[u8], trusted: bool) -> Self {
+    /// Reads a certificate and takes why it is not trusted. Fields that cannot be read are empty, the fingerprint is
+    /// always right.
+    pub(super) fn of(der: &[u8], why: Option<String>) -> Self {
         let fields = fields(der).unwrap_or_default();
         Self {
             sha256: fingerprint(der),
@@ -30,7 +33,16 @@ impl CertificateSeen {
             issuer: fields.issuer,
             not_before: fields.not_before,
             not_after: fields.not_after,
-            trusted,
+            trusted: why.is_none(),
+            why: why.unwrap_or_default(),
+        }
+    }
+
+    /// Tells whether the user must accept it before the place can be used; `pin` is what was accepted so far.
+    pub fn must_be_accepted(&self, pin: Option<&str>) -> bool {
+        match pin.map(str::trim).filter(|pin| !pin.is_empty()) {
+            Some(pin) => read_fingerprint(pin).as_deref() != Some(self.sha256.as_str()),
+            None => !self.trusted,
         }
     }
 
@@ -160,7 +172,7 @@ mod tests {
     #[test]
     fn reads_what_openssl_wrote() {
         let der = data_encoding::HEXLOWER.decode(DER.trim().as_bytes()).unwrap();
-        let seen = CertificateSeen::of(&der, false);
+        let seen = CertificateSeen::of(&der, Some("has expired".into()));
         assert_eq!(
             (seen.subject.as_str(), seen.issuer.as_str()),
             ("CN=ftp.example.org, O=Lab", "CN=ftp.example.org, O=Lab")
@@ -172,9 +184,20 @@ mod tests {
     #[test]
     fn nonsense_has_a_fingerprint_and_nothing_else() {
         for bytes in [&b""[..], b"\x30", b"\x30\x84\xff\xff\xff\xff", b"\x30\x03\x30\x01\x02", &[0x30, 0x80, 1]] {
-            let seen = CertificateSeen::of(bytes, false);
+            let seen = CertificateSeen::of(bytes, None);
             assert_eq!((seen.subject.as_str(), seen.sha256.len()), ("", 64));
         }
+    }
+
+    #[test]
+    fn what_was_accepted_is_not_asked_for_again() {
+        let unknown = CertificateSeen::of(b"x", Some("has expired".into()));
+        let own = unknown.sha256.to_uppercase();
+        let other = "ab".repeat(32);
+        assert!(unknown.must_be_accepted(None) && unknown.must_be_accepted(Some(" ")));
+        assert!(!unknown.must_be_accepted(Some(&own)) && unknown.must_be_accepted(Some(&other)));
+        let known = CertificateSeen::of(b"x", None);
+        assert!(!known.must_be_accepted(None) && known.must_be_accepted(Some(&other)));
     }
 
     #[test]

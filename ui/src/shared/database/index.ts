@@ -1,0 +1,1 @@
+export { DatabaseLogIn, type LogInValue } from './log-in';
