@@ -1,10 +1,11 @@
 //! Whatever happens to an archive behind our back is found and named, and never comes out as good.
 
 use crate::support::*;
-use backstay_core::layout::{ArchiveFormat, Layout, Selection};
+use backstay_core::layout::{ArchiveFormat, Layout, MemoryJournal, Selection};
 use backstay_core::{ErrorClass, RunContext};
 use backstay_lab::MemoryDestination;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 
 /// A backup at a destination of its own.
@@ -177,4 +178,36 @@ async fn a_damaged_manifest_hides_no_other_backup() {
     assert_eq!(archives.list().await.unwrap().len(), 1);
     assert_eq!(archives.unreadable().len(), 1);
     assert_eq!(archives.unreadable()[0].0, beside);
+}
+
+#[tokio::test]
+async fn damage_found_in_a_share_tells_which_archive_to_write_anew() {
+    for format in FORMATS {
+        for sealed in [false, true] {
+            let one = one(format, sealed).await;
+            let mut bad = one.memory.object(&one.key).unwrap().to_vec();
+            // So much that it does not matter which files are read today.
+            let quarter = bad.len() / 4;
+            bad[quarter..].iter_mut().step_by(997).for_each(|byte| *byte ^= 1);
+            one.memory.tamper(&one.key, Some(bad.into()));
+            let check = open(&one.memory).check(&RunContext::silent(), 99).await.unwrap();
+            assert!(!check.faults.is_empty(), "{format:?}");
+            assert_eq!(check.damaged, [one.key.clone()], "{format:?}: {:?}", check.faults);
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_lost_keeps_no_other_from_being_copied() {
+    let (memory, other) = (MemoryDestination::new(), MemoryDestination::new());
+    let (archives, ctx, files) = (open(&memory), RunContext::silent(), random_files(3, 8));
+    let lost = backup_with(&archives, &ctx, &files, ArchiveFormat::TarGz, None, 3).await.unwrap();
+    let whole = backup_with(&archives, &ctx, &files, ArchiveFormat::TarGz, None, 4).await.unwrap();
+    memory.tamper(&lost.archive.as_ref().unwrap().key, None);
+    let ids = [lost.id.clone(), whole.id.clone()];
+    let journal = Arc::new(MemoryJournal::default());
+    let error = archives.sync_to(&ctx, Arc::new(other.clone()), &ids, journal).await.unwrap_err();
+    assert!(error.class == ErrorClass::Missing && error.message.contains(lost.id.as_str()), "{error}");
+    let copied: Vec<_> = open(&other).list().await.unwrap().into_iter().map(|record| record.id).collect();
+    assert_eq!(copied, [whole.id]);
 }

@@ -6,6 +6,7 @@ use backstay_core::ErrorClass;
 use backstay_lab::MemoryDestination;
 use backstay_lab::memory_destination::Operation;
 use chrono::TimeDelta;
+use std::time::Duration;
 
 const DAY: i64 = 86_400;
 
@@ -129,4 +130,22 @@ async fn the_lock_of_what_somebody_wants_gone_is_left_to_end() {
     locking.world.parts.clock.jump(TimeDelta::days(11));
     let report = engine.delete_backup(&backup, Vec::new()).await.unwrap();
     assert_eq!(report.removed, ["locking"], "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_let_go_while_locks_are_extended_stays_let_go() {
+    let locking = Locking::new().await;
+    let backup = locking.back_up().await.row.backup.unwrap();
+    locking.world.parts.clock.jump(TimeDelta::days(20));
+    locking.place.set_delay(Some(Duration::from_millis(300)));
+    let sync = locking.world.engine.start_sync(&locking.id).await.unwrap();
+    locking.world.until("a lock is being extended", || locking.asked() > 0).await;
+    let (store, name) = (&locking.world.parts.store, format!("locks/{}", locking.id));
+    let wanted = serde_json::json!({ "until": {}, "let_go": [backup] });
+    store.put_transfer(&name, &wanted.to_string()).unwrap();
+    let sync = locking.world.end(&sync).await;
+    assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
+    let kept: serde_json::Value = serde_json::from_str(&store.transfer(&name).unwrap().unwrap()).unwrap();
+    assert_eq!(kept["let_go"], wanted["let_go"]);
+    assert!(kept["until"][&backup].is_i64(), "and what was extended is known: {kept}");
 }

@@ -1,7 +1,7 @@
 //! Servers, destinations, plans, settings: what is kept, what is refused, and where secrets go.
 
 use crate::support::{World, files, scripted, text};
-use backstay_contract::{DestinationDraft, PlanDraft, ServerDraft};
+use backstay_contract::{DestinationDraft, JumpDraft, PlanDraft, ServerDraft};
 use backstay_core::ErrorClass;
 use backstay_core::secret::{Secret, SecretName};
 use std::sync::atomic::Ordering;
@@ -212,4 +212,23 @@ async fn settings_are_checked_and_the_audit_log_is_exported_whole() {
     assert!(numbers.len() >= 40);
     assert_eq!(world.engine.export_audit(&text(&file)).await.unwrap_err().class, ErrorClass::Exists);
     assert_eq!(world.engine.verify_audit().await.unwrap().fault, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_typed_password_of_a_jump_host_needs_no_stored_one() {
+    let world = World::new().await;
+    let row = world.engine.save_server(server()).await.unwrap();
+    world.parts.secrets.keyring_closed.store(true, Ordering::SeqCst);
+    let jump = JumpDraft {
+        host: "bastion".into(),
+        user: "me".into(),
+        auth: "password".into(),
+        password: Some("correct horse".into()),
+        ..JumpDraft::default()
+    };
+    let draft = ServerDraft { jumps: vec![jump], ..world.engine.server(&row.id).await.unwrap().draft };
+    world.engine.test_server(draft).await.unwrap();
+    let login = world.parts.logins.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(login.password, Some(Secret::new("hunter2 hunter2")), "the server's own is the stored one");
+    assert_eq!(login.jumps[0].password, Some(Secret::new("correct horse")));
 }

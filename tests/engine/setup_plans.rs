@@ -5,6 +5,7 @@ use backstay_contract::{DestinationDraft, LayoutDraft, PlanDraft};
 use backstay_core::config::KnownBackup;
 use backstay_core::secret::{Secret, SecretName};
 use backstay_core::{BackupId, ErrorClass};
+use std::sync::atomic::Ordering;
 
 fn archive(seal: &str, key: Option<&str>) -> LayoutDraft {
     LayoutDraft { kind: "archive".into(), seal: seal.into(), key: key.map(str::to_owned), ..LayoutDraft::default() }
@@ -214,4 +215,21 @@ async fn what_lies_at_a_place_decides_whether_it_can_be_a_copy() {
     let row = world.engine.save_plan(draft(&world, "p", &[&first, &half], LayoutDraft::default())).await.unwrap().row;
     assert_eq!(row.destinations, ["first", "half"]);
     assert!(world.path("half/config").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_cannot_be_asked_stops_no_new_plan_and_hides_no_key() {
+    let world = World::new().await;
+    let place = local(&world, "disk", "none").await;
+    let engine = &world.engine;
+    world.write("data/file", b"content");
+    let first = engine.save_plan(draft(&world, "first", &[&place], archive("plan_key", None))).await.unwrap().row.id;
+    let name = SecretName::archive_key(&first.as_str().into());
+    // The first plan's key lies in that keyring.
+    world.parts.secrets.held.lock().unwrap().remove(&name).unwrap();
+    world.parts.secrets.keyring_closed.store(true, Ordering::SeqCst);
+    let second = engine.save_plan(draft(&world, "second", &[&place], archive("plan_key", None))).await.unwrap().row.id;
+    let run = world.back_up(&second).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    assert_eq!(world.backups_in_vault(&place).await, 1, "the other key is still used");
 }

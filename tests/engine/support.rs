@@ -58,6 +58,8 @@ impl Clock for TestClock {
 pub struct MemorySecrets {
     pub held: Mutex<HashMap<SecretName, Secret>>,
     pub locked: AtomicBool,
+    /// What is not there may lie in a keyring that cannot be asked.
+    pub keyring_closed: AtomicBool,
 }
 
 impl MemorySecrets {
@@ -77,7 +79,11 @@ impl SecretStore for MemorySecrets {
     }
     fn get(&self, name: &SecretName) -> Result<Option<Secret>> {
         self.check()?;
-        Ok(self.held.lock().unwrap().get(name).cloned())
+        let held = self.held.lock().unwrap().get(name).cloned();
+        if held.is_none() && self.keyring_closed.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorClass::Missing, "The keyring cannot be asked"));
+        }
+        Ok(held)
     }
     fn delete(&self, name: &SecretName) -> Result<()> {
         self.check()?;

@@ -201,3 +201,24 @@ async fn sync_waits_for_what_thaws_and_says_what_is_frozen() {
     assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
     assert_eq!(two.a.1.object(&key), two.b.1.object(&key));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_cold_store_is_no_silence() {
+    let two = Two::new().await;
+    let (backup, key) = two.back_up().await;
+    two.a.1.set_cold(&key, Availability::Thawing);
+    two.b.1.set_cold(&key, Availability::Frozen);
+    // The store takes its time to answer, beside the minute between two looks.
+    two.a.1.set_delay(Some(Duration::from_millis(250)));
+    let mut settings = two.world.engine.settings().await.unwrap();
+    settings.stall_minutes = 1;
+    two.world.engine.save_settings(settings).await.unwrap();
+    let mut events = two.world.engine.subscribe();
+    let run = two.start_download(&backup, "as_is").await;
+    until_it_waits(&mut events).await;
+    // Some of the minutes of these tests.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    two.a.1.set_cold(&key, Availability::Ready);
+    let run = two.world.end(&run).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+}

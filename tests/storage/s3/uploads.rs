@@ -3,10 +3,12 @@
 use crate::support::{MIB, key, open, open_with, until};
 use backstay_core::destination::{Destination, PartUpload, StoredPart, WriteMode};
 use backstay_core::entry::ByteStream;
+use backstay_core::layout::MemoryJournal;
 use backstay_core::{ErrorClass, RunContext};
+use backstay_lab::MemoryDestination;
 use backstay_lab::destination_contract::noise;
 use backstay_lab::s3::{Does, Reply, S3Server};
-use backstay_transfer::{Uploaded, read_back, upload_stream};
+use backstay_transfer::{ObjectReplay, Uploaded, read_back, upload_resumable, upload_stream};
 use bytes::Bytes;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -60,6 +62,33 @@ async fn an_upload_that_was_ended_is_missing_and_may_be_ended_again() {
     upload.abort().await.unwrap();
     assert_eq!(upload.stored().await.unwrap_err().class, ErrorClass::Missing);
     assert_eq!(server.unfinished(), 0);
+}
+
+#[tokio::test]
+async fn without_the_right_to_list_parts_an_upload_is_ended_and_begun_anew() {
+    let server = S3Server::start().await;
+    let s3 = open(&server);
+    server.refuse(u32::MAX, "ListParts", 403, "AccessDenied");
+    let name = key("archives/web.tar.zst");
+    let upload = s3.begin_upload(&name, None).await.unwrap();
+    upload.put_part(1, 0, Bytes::from_static(b"x")).await.unwrap();
+    let again = s3.resume_upload(&name, None, &upload.token()).await.unwrap();
+    assert_eq!(again.stored().await.unwrap_err().class, ErrorClass::Refused);
+    again.abort().await.unwrap();
+    assert_eq!(server.unfinished(), 0);
+
+    let content = noise(5, 40 * MIB);
+    let memory = MemoryDestination::new();
+    memory.tamper(name.as_str(), Some(content.clone()));
+    let size = content.len() as u64;
+    let source = ObjectReplay { destination: Arc::new(memory), key: name.clone(), size, sha256: None };
+    let (journal, ctx) = (MemoryJournal::default(), RunContext::silent());
+    let go = async || upload_resumable(&s3, &name, &source, &journal, "n", WriteMode::CreateNew, &ctx).await;
+    server.refuse(1, "UploadPart", 403, "AccessDenied");
+    assert_eq!(go().await.unwrap_err().class, ErrorClass::Refused);
+    go().await.unwrap();
+    assert!(s3.get(&name, None).await.unwrap() == content);
+    assert_eq!(server.unfinished(), 0, "the first one is ended");
 }
 
 #[tokio::test]

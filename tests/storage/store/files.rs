@@ -210,3 +210,24 @@ fn a_killed_writer_leaves_whole_transactions() {
         assert!(store.audit_verify().unwrap() > 0, "the chain is whole after a kill");
     }
 }
+
+#[test]
+fn what_two_processes_change_at_the_same_time_is_all_there() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("backstay.db");
+    let stores = [SqliteStore::open(&file).unwrap(), SqliteStore::open(&file).unwrap()];
+    std::thread::scope(|scope| {
+        for store in &stores {
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    store.update_transfer("n", &mut |kept| Ok(Some(kept.unwrap_or_default() + "x"))).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(stores[0].transfer("n").unwrap(), Some("x".repeat(40)));
+    let no = || backstay_core::Error::new(ErrorClass::Invalid, "no");
+    assert_eq!(stores[0].update_transfer("n", &mut |_| Err(no())).unwrap_err().class, ErrorClass::Invalid);
+    stores[1].update_transfer("n", &mut |_| Ok(None)).unwrap();
+    assert_eq!(stores[0].transfer("n").unwrap(), None);
+}

@@ -112,6 +112,13 @@ pub trait Store: Send + Sync {
     fn transfers(&self, prefix: &str) -> Result<Vec<(String, String)>>;
     /// Keeps what a transfer needs to go on.
     fn put_transfer(&self, name: &str, state: &str) -> Result<()>;
+    /// Changes what is kept of a transfer, in one transaction: nothing is lost that others keep there at the same time.
+    /// `change` is given what is kept and returns what is to be (`None`: nothing); it must not call the store.
+    fn update_transfer(
+        &self,
+        name: &str,
+        change: &mut dyn FnMut(Option<String>) -> Result<Option<String>>,
+    ) -> Result<()>;
     /// Forgets a transfer.
     fn delete_transfer(&self, name: &str) -> Result<()>;
     /// Removes one copy of a backup from the cache.

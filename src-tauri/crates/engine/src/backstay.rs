@@ -6,7 +6,7 @@ use crate::restore::KeptPreview;
 use crate::run::{Registry, RunLocks};
 use crate::servers::{OpenHost, StorePins};
 use backstay_contract::{Event, Settings};
-use backstay_core::config::{AuditRecord, DestinationConfig, Place, S3Place, Server, ServerFacts};
+use backstay_core::config::{AuditRecord, DestinationConfig, DestinationLogin, Place, S3Place, Server, ServerFacts};
 use backstay_core::context::Clock;
 use backstay_core::destination::Destination;
 use backstay_core::host::Host;
@@ -225,7 +225,7 @@ impl Inner {
         watch: impl Into<Watch>,
     ) -> Result<Arc<dyn Destination>> {
         let watch = watch.into();
-        let login = self.stored_destination_login(&config.id, &config.place).await?;
+        let login = self.stored_destination_login(&config.id, &config.place, &DestinationLogin::default()).await?;
         let traffic = self.limiters.traffic(self.parts.as_ref(), &config.id, watch.traffic);
         let access = self.access(&config.place, login, traffic).await?;
         let access = DestinationAccess { on_retry: watch.on_retry, ..access };

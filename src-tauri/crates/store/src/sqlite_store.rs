@@ -196,6 +196,13 @@ impl Store for SqliteStore {
     fn put_transfer(&self, name: &str, state: &str) -> Result<()> {
         self.write("Cannot save how far a transfer came", |connection| transfers::put(connection, name, state))
     }
+    fn update_transfer(
+        &self,
+        name: &str,
+        change: &mut dyn FnMut(Option<String>) -> Result<Option<String>>,
+    ) -> Result<()> {
+        self.write("Cannot save how far a transfer came", |connection| transfers::update(connection, name, change))
+    }
     fn delete_transfer(&self, name: &str) -> Result<()> {
         self.write("Cannot forget a transfer", |connection| transfers::delete(connection, name))
     }

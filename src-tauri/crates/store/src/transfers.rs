@@ -26,6 +26,19 @@ pub(crate) fn put(connection: &Connection, name: &str, state: &str) -> Query<()>
     Ok(())
 }
 
+pub(crate) fn update(
+    connection: &Connection,
+    name: &str,
+    change: &mut dyn FnMut(Option<String>) -> backstay_core::Result<Option<String>>,
+) -> Query<()> {
+    let before = one(connection, name)?;
+    match change(before.clone())? {
+        Some(state) if before.as_ref() == Some(&state) => Ok(()),
+        Some(state) => put(connection, name, &state),
+        None => delete(connection, name),
+    }
+}
+
 pub(crate) fn delete(connection: &Connection, name: &str) -> Query<()> {
     connection.prepare_cached("DELETE FROM transfers WHERE name = ?1")?.execute([name])?;
     Ok(())

@@ -35,6 +35,7 @@ struct UploadState {
 /// Stores content as an object, in parts; goes on where an earlier call under the same `name` was cut off, even by a kill.
 ///
 /// The store is asked what it really has; only what is missing there is sent. Content that changed meanwhile is sent anew.
+/// Where it refuses to tell, all is sent anew.
 /// After `Offline`, `TimedOut`, `Throttled`, `Full`, `Refused`, `Locked` or `Cancelled` what was sent is kept for the next
 /// call; after any other error it is removed. Wrong content (see [`Replay::sha256`]) is `Corrupt` and never completed.
 pub async fn upload_resumable(
@@ -117,15 +118,15 @@ impl Job<'_> {
             if same {
                 match self.reopen(&state, size).await {
                     Ok((upload, stored)) => return Ok((upload, state, stored)),
+                    // A key without the right to ask would be refused for ever.
+                    Err(error) if error.class == ErrorClass::Refused => self.end_old(self.key, &state.token).await,
                     Err(error) if is_worth_keeping(error.class) => return Err(error),
                     // It is no more; all has to be sent.
                     Err(_) => {}
                 }
             } else if let Ok(key) = Key::new(state.key) {
                 // Another content's leftovers.
-                if let Ok(upload) = self.destination.resume_upload(&key, None, &state.token).await {
-                    end(&*upload).await;
-                }
+                self.end_old(&key, &state.token).await;
             }
         }
         let upload = self.ctx.or_cancel(self.destination.begin_upload(self.key, size)).await?;
@@ -138,6 +139,13 @@ impl Job<'_> {
         };
         self.save(&state)?;
         Ok((upload, state, Vec::new()))
+    }
+
+    /// Ends an upload nobody goes on with, as far as that is allowed.
+    async fn end_old(&self, key: &Key, token: &str) {
+        if let Ok(upload) = self.destination.resume_upload(key, None, token).await {
+            end(&*upload).await;
+        }
     }
 
     async fn reopen(&self, state: &UploadState, size: Option<u64>) -> Result<(Arc<dyn PartUpload>, Vec<StoredPart>)> {

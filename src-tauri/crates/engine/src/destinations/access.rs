@@ -63,11 +63,16 @@ pub(super) fn own_ssh(place: &Place) -> Option<&SshConnection> {
 }
 
 impl Inner {
-    /// Returns what is stored to log in to a place.
-    pub(crate) async fn stored_destination_login(&self, id: &DestinationId, place: &Place) -> Result<DestinationLogin> {
+    /// Returns what is stored to log in to a place; what was typed need not be there.
+    pub(crate) async fn stored_destination_login(
+        &self,
+        id: &DestinationId,
+        place: &Place,
+        typed: &DestinationLogin,
+    ) -> Result<DestinationLogin> {
         let needs = needs(place);
         let mut login = DestinationLogin::default();
-        if needs.secret {
+        if needs.secret && typed.secret.is_none() {
             login.secret = self.secret(SecretName::destination_login(id)).await?;
         }
         if needs.key_passphrase {
@@ -78,7 +83,7 @@ impl Inner {
             };
         }
         if let Some(ssh) = own_ssh(place) {
-            login.jumps = self.stored_jumps(&Owner::destination(id), ssh).await?;
+            login.jumps = self.stored_jumps(&Owner::destination(id), ssh, &typed.jumps).await?;
         }
         Ok(login)
     }
@@ -95,7 +100,8 @@ impl Inner {
             && (!needs.key_passphrase || login.key_passphrase.is_some())
             && own_ssh(place).is_none_or(|ssh| jumps::complete(ssh, &login.jumps));
         if let (Some(id), false) = (&draft.id, complete) {
-            let stored = self.stored_destination_login(&DestinationId::from(id.as_str()), place).await?;
+            let id = DestinationId::from(id.as_str());
+            let stored = self.stored_destination_login(&id, place, &login).await?;
             login.secret = login.secret.or(stored.secret);
             login.key_passphrase = login.key_passphrase.or(stored.key_passphrase);
             login.jumps = jumps::over(login.jumps, stored.jumps);

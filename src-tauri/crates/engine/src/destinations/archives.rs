@@ -4,7 +4,7 @@ use crate::backstay::Inner;
 use crate::parts::Parts;
 use backstay_core::config::{ArchiveSettings, DestinationConfig, Plan, PlanLayout, Seal};
 use backstay_core::layout::{ArchiveKey, ArchiveKeys, Layout};
-use backstay_core::secret::{Secret, SecretName};
+use backstay_core::secret::{Secret, SecretName, SecretStore};
 use backstay_core::store::Store;
 use backstay_core::{Error, ErrorClass, PlanId, Result};
 use serde::{Deserialize, Serialize};
@@ -45,16 +45,24 @@ fn stored_keys(parts: &dyn Parts) -> Result<Vec<ArchiveKey>> {
     let mut keys = Vec::new();
     for plan in store.plans()? {
         let PlanLayout::Archive(settings) = &plan.layout else { continue };
-        if let Some(secret) = secrets.get(&SecretName::archive_key(&plan.id))? {
+        if let Some(secret) = kept_secret(secrets.as_ref(), &SecretName::archive_key(&plan.id))? {
             keys.extend(key_of(settings, secret));
         }
     }
     for known in known_keys(store.as_ref())? {
-        if let Some(secret) = secrets.get(&SecretName::known_archive_key(&known.id))? {
+        if let Some(secret) = kept_secret(secrets.as_ref(), &SecretName::known_archive_key(&known.id))? {
             keys.push(if known.passphrase { ArchiveKey::Passphrase(secret) } else { ArchiveKey::Key(secret) });
         }
     }
     Ok(keys)
+}
+
+/// Reads a key; one that may lie in a keyring that does not open counts as not there: it must not hide all others.
+fn kept_secret(secrets: &dyn SecretStore, name: &SecretName) -> Result<Option<Secret>> {
+    match secrets.get(name) {
+        Err(error) if error.class == ErrorClass::Missing => Ok(None),
+        other => other,
+    }
 }
 
 fn known_keys(store: &dyn Store) -> Result<Vec<KnownKey>> {
@@ -135,9 +143,10 @@ impl Inner {
         let given = key.clone();
         let held = self
             .with_secret_store(move |_| {
-                let known = known_keys(parts.store().as_ref())?;
+                let (known, secrets) = (known_keys(parts.store().as_ref())?, parts.secrets());
                 for one in &known {
-                    let Some(secret) = parts.secrets().get(&SecretName::known_archive_key(&one.id))? else { continue };
+                    let name = SecretName::known_archive_key(&one.id);
+                    let Some(secret) = kept_secret(secrets.as_ref(), &name)? else { continue };
                     let kept = if one.passphrase { ArchiveKey::Passphrase(secret) } else { ArchiveKey::Key(secret) };
                     if same_key(&kept, &given) {
                         return Ok(true);

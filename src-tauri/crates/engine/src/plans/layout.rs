@@ -88,7 +88,7 @@ impl Inner {
         };
         self.secrets_ready().await?;
         let name = SecretName::archive_key(id);
-        if self.secret(name.clone()).await?.as_ref() == Some(&secret) {
+        if self.optional_secret(name.clone()).await?.as_ref() == Some(&secret) {
             return Ok(false);
         }
         self.retire_archive_key(known).await?;

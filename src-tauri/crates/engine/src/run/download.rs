@@ -71,6 +71,11 @@ impl Backstay {
     /// Goes on with a download that ended early, as a run of its own; returns its id.
     pub async fn resume_download(&self, run: &str) -> Result<String> {
         let id = RunId::from(run);
+        // The window and the command line may ask for it at the same time: the second finds that another run took over.
+        let _lock = self.inner.locks.hold_resume(&id)?.ok_or_else(|| {
+            Error::new(ErrorClass::Locked, "Cannot go on with this download: it goes on already")
+                .hint("See Activity for the run that took over")
+        })?;
         self.inner.sweep_interrupted()?;
         let old = self.inner.store.run(&id)?;
         let kept = KeptDownload::load(self.inner.store.as_ref(), &id)?.filter(|_| self.inner.is_resumable(&old));
@@ -257,9 +262,8 @@ impl Download {
         match &from {
             Some(from) => job.log(format!("Went on after {} that were packed", size_text(from.mark.bytes))),
             None if part.symlink_metadata().is_ok() => {
-                // Ours, from before: no other download chose this name.
+                // Taken over by the exporter, unless another run is writing it.
                 job.log(format!("{} is packed anew: it had not come far enough to go on", path.display()));
-                std::fs::remove_file(&part).map_err(|e| Error::io(format!("Cannot remove {}", part.display()), e))?;
             }
             None => {}
         }

@@ -46,22 +46,27 @@ fn date_text(seconds: i64) -> String {
 }
 
 impl Inner {
-    fn locks_at(&self, destination: &DestinationId) -> Result<Locks> {
-        let kept = self.store.transfer(&name_of(destination))?;
-        Ok(kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    /// Changes what is known of the locks at a destination: runs and the user may do so at the same time.
+    fn change_locks(&self, destination: &DestinationId, mut change: impl FnMut(&mut Locks)) -> Result<()> {
+        self.store.update_transfer(&name_of(destination), &mut |kept: Option<String>| {
+            let mut locks = Locks::read(kept);
+            change(&mut locks);
+            let text = serde_json::to_string(&locks);
+            text.map(Some)
+                .map_err(|e| Error::new(ErrorClass::Internal, "Cannot keep how long archives are locked").source(e))
+        })
     }
 
-    fn put_locks(&self, destination: &DestinationId, locks: &Locks) -> Result<()> {
-        let text = serde_json::to_string(locks)
-            .map_err(|e| Error::new(ErrorClass::Internal, "Cannot keep how long archives are locked").source(e))?;
-        self.store.put_transfer(&name_of(destination), &text)
+    /// Tells whether somebody wanted an archive to be gone by now.
+    fn is_let_go(&self, destination: &DestinationId, backup: &BackupId) -> Result<bool> {
+        Ok(Locks::read(self.store.transfer(&name_of(destination))?).let_go.contains(backup))
     }
 
     /// Lets the lock of a copy end that somebody wants to be gone.
     pub(crate) fn let_lock_end(&self, copy: &Copy) -> Result<()> {
-        let mut locks = self.locks_at(&copy.config.id)?;
-        locks.let_go.insert(copy.id().clone());
-        self.put_locks(&copy.config.id, &locks)
+        self.change_locks(&copy.config.id, |locks| {
+            locks.let_go.insert(copy.id().clone());
+        })
     }
 }
 
@@ -90,8 +95,9 @@ impl Job {
     async fn extend_locks(&self, config: &DestinationConfig, days: i64) -> Result<()> {
         let inner = &self.inner;
         let now = self.ctx.clock.now();
-        let mut locks = inner.locks_at(&config.id)?;
-        let due = locks.due(inner.all_backups(Some(&config.id))?, days, now);
+        let known = inner.all_backups(Some(&config.id))?;
+        let mut due = Vec::new();
+        inner.change_locks(&config.id, |locks| due = locks.due(&known, days, now))?;
         if due.is_empty() {
             return Ok(());
         }
@@ -100,19 +106,27 @@ impl Job {
         let layout = inner.archives_over(place.clone());
         let asks = due.into_iter().map(|(end, record)| {
             let (place, layout) = (place.clone(), layout.clone());
+            let (inner, destination) = (inner.clone(), config.id.clone());
             async move {
-                let extended = extend(place.as_ref(), layout.as_ref(), &record, until).await;
+                let extended = match inner.is_let_go(&destination, &record.id) {
+                    Ok(true) => Ok(None),
+                    Ok(false) => extend(place.as_ref(), layout.as_ref(), &record, until).await.map(Some),
+                    Err(error) => Err(error),
+                };
                 (end, record.id, extended)
             }
         });
         let mut asked = futures::stream::iter(asks).buffered(PARALLEL);
         let (mut extended, mut failed, mut first) = (0, 0, None);
+        let mut held = BTreeMap::new();
         while let Some((end, id, result)) = self.ctx.or_cancel(async { Ok(asked.next().await) }).await? {
             match result {
-                Ok(locked) => {
+                Ok(Some(locked)) => {
                     extended += u64::from(locked != NEVER);
-                    locks.until.insert(id, locked);
+                    held.insert(id, locked);
                 }
+                // Let go meanwhile.
+                Ok(None) => {}
                 // Deleted meanwhile, by another computer.
                 Err(error) if error.class == ErrorClass::Missing => {}
                 Err(error) => {
@@ -126,7 +140,7 @@ impl Job {
                 }
             }
         }
-        inner.put_locks(&config.id, &locks)?;
+        inner.change_locks(&config.id, |locks| locks.until.extend(held.clone()))?;
         if extended > 0 {
             let what = count_text(extended, "archive", "archives");
             self.log(format!("The locks of {what} at {} hold until {} now", config.name, date_text(until)));
@@ -141,16 +155,21 @@ impl Job {
 }
 
 impl Locks {
+    fn read(kept: Option<String>) -> Self {
+        kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
     /// Returns what is to be extended now, with when its lock ends: past its half, what ends first comes first. Forgets
     /// what is there no more.
-    fn due(&mut self, mut known: Vec<KnownBackup>, days: i64, now: DateTime<Utc>) -> Vec<(i64, BackupRecord)> {
-        known.retain(|known| known.record.archive.is_some());
-        let there: BTreeSet<&BackupId> = known.iter().map(|known| &known.record.id).collect();
+    fn due(&mut self, known: &[KnownBackup], days: i64, now: DateTime<Utc>) -> Vec<(i64, BackupRecord)> {
+        let archives: Vec<&BackupRecord> =
+            known.iter().map(|known| &known.record).filter(|record| record.archive.is_some()).collect();
+        let there: BTreeSet<&BackupId> = archives.iter().map(|record| &record.id).collect();
         self.until.retain(|id, _| there.contains(id));
         self.let_go.retain(|id| there.contains(id));
         let soon = (now + TimeDelta::days(days) / 2).timestamp();
         let mut due = Vec::new();
-        for KnownBackup { record, .. } in known {
+        for record in archives {
             let first = || (record.ended + TimeDelta::days(days)).timestamp();
             let end = self.until.get(&record.id).copied().unwrap_or_else(first);
             if end < soon && !self.let_go.contains(&record.id) {
@@ -159,7 +178,7 @@ impl Locks {
         }
         due.sort_by_key(|(end, _)| *end);
         due.truncate(MOST);
-        due
+        due.into_iter().map(|(end, record)| (end, record.clone())).collect()
     }
 }
 

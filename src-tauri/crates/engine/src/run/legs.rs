@@ -348,7 +348,18 @@ impl Legs {
         }
         job.phase(Phase::Copying);
         job.progress_current(&leg.config.name);
-        let copied = copy_backups(&job.copying_to(&leg.shown), &from, &leg.config, place, &ids).await?;
+        let copied = match copy_backups(&job.copying_to(&leg.shown), &from, &leg.config, place, &ids).await {
+            // An older one that is lost there says nothing of this one.
+            Err(error) if error.class == ErrorClass::Missing => {
+                let there = job.inner.store.backup(&record.id)?;
+                if !there.iter().any(|copy| copy.destination == leg.config.id) {
+                    return Err(error);
+                }
+                job.log(error.message);
+                return Ok(());
+            }
+            copied => copied?,
+        };
         if copied.contains(&record.id) {
             return Ok(());
         }

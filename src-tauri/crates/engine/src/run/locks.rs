@@ -57,6 +57,11 @@ impl RunLocks {
     pub fn hold_sync(&self, destination: &DestinationId) -> Result<Option<HeldLock>> {
         self.hold(format!("sync-{destination}.lock"), false)
     }
+    /// Takes the lock of going on with a run that is over; `None` while somebody else does. Its file goes when it is
+    /// dropped: by then what was kept of that run is forgotten, and nobody can go on with it.
+    pub fn hold_resume(&self, run: &RunId) -> Result<Option<HeldLock>> {
+        self.hold(format!("resume-{run}.lock"), true)
+    }
     /// Tells whether the run's process is still there.
     pub fn is_alive(&self, run: &RunId) -> bool {
         let path = self.dir.join(format!("{run}.lock"));

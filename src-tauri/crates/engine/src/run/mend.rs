@@ -14,6 +14,9 @@ use backstay_core::{DestinationId, Error, ErrorClass, Result};
 use backstay_transfer::{Copying, Uploaded, copy, read_back};
 use std::sync::Arc;
 
+/// All archives lie below this.
+pub(super) const ARCHIVES: &str = "archives/";
+
 fn name_of(destination: &DestinationId) -> String {
     format!("damaged/{destination}")
 }
@@ -27,8 +30,7 @@ impl Inner {
 
     /// Returns what is to be looked at again at a destination.
     fn suspects(&self, destination: &DestinationId) -> Result<Suspects> {
-        let kept = self.store.transfer(&name_of(destination))?;
-        Ok(kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        Ok(read(self.store.transfer(&name_of(destination))?))
     }
 
     /// Remembers what is damaged at a destination until it is mended.
@@ -36,18 +38,20 @@ impl Inner {
         if more.is_empty() {
             return Ok(());
         }
-        let mut all = self.suspects(destination)?;
-        all.extend(more);
-        self.keep_suspects(destination, &all)
+        self.change_suspects(destination, |all| all.extend(more.clone()))
     }
 
-    fn keep_suspects(&self, destination: &DestinationId, suspects: &Suspects) -> Result<()> {
-        if suspects.is_empty() {
-            return self.store.delete_transfer(&name_of(destination));
-        }
-        let text = serde_json::to_string(suspects)
-            .map_err(|e| Error::new(ErrorClass::Internal, "Cannot keep what is damaged").source(e))?;
-        self.store.put_transfer(&name_of(destination), &text)
+    /// Changes what is remembered: a check and a sync may do so at the same time.
+    fn change_suspects(&self, destination: &DestinationId, change: impl Fn(&mut Suspects)) -> Result<()> {
+        self.store.update_transfer(&name_of(destination), &mut |kept: Option<String>| {
+            let mut all = read(kept);
+            change(&mut all);
+            if all.is_empty() {
+                return Ok(None);
+            }
+            let text = serde_json::to_string(&all);
+            text.map(Some).map_err(|e| Error::new(ErrorClass::Internal, "Cannot keep what is damaged").source(e))
+        })
     }
 
     /// Returns the other destinations that hold the same vault, the nearest first.
@@ -60,6 +64,10 @@ impl Inner {
         others.sort_by_key(|other| !matches!(other.place, Place::Local { .. }));
         Ok(others)
     }
+}
+
+fn read(kept: Option<String>) -> Suspects {
+    kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 /// What a copy that was read back and found damaged is made of.
@@ -84,12 +92,12 @@ pub(super) async fn mend(job: &Job, to: &DestinationConfig, place: &Arc<dyn Dest
     let own = job.inner.all_backups(Some(&to.id))?;
     let archive = |key: &str| own.iter().find(|known| file_at(known, key).is_some());
     // What was deleted meanwhile needs no mending.
-    let is_archive = |key: &String| key.starts_with("archives/");
+    let is_archive = |key: &String| key.starts_with(ARCHIVES);
     let archives: Vec<&KnownBackup> =
         found.objects.iter().filter(|key| is_archive(key)).filter_map(|key| archive(key)).collect();
     let mut vault = Suspects {
         objects: found.objects.iter().filter(|key| !is_archive(key)).cloned().collect(),
-        backups: found.backups.into_iter().filter(|id| own.iter().any(|known| known.record.id == *id)).collect(),
+        backups: found.backups.iter().filter(|id| own.iter().any(|known| known.record.id == **id)).cloned().collect(),
     };
     let mut mended = 0;
     let mut reasons = Vec::new();
@@ -104,7 +112,12 @@ pub(super) async fn mend(job: &Job, to: &DestinationConfig, place: &Arc<dyn Dest
             }
         }
     }
-    job.inner.keep_suspects(&to.id, &vault)?;
+    // What a check found meanwhile stays.
+    job.inner.change_suspects(&to.id, |now| {
+        now.objects.retain(|key| !found.objects.contains(key));
+        now.backups.retain(|id| !found.backups.contains(id));
+        now.extend(vault.clone());
+    })?;
     let why = reasons.first().cloned().unwrap_or_else(|| "no other destination has it whole".into());
     let backups = vault.backups.iter().map(|id| format!("backup {}", super::backup::short(id.as_str())));
     for subject in vault.objects.iter().cloned().chain(backups) {

@@ -111,6 +111,9 @@ impl Sync {
                     // What is wrong here is wrong whatever it is filled from.
                     Err(error) if is_own(&error, place.as_ref()) => return Err(error),
                     Err(error) => {
+                        // What came over before counts: one that is lost there says nothing of the others.
+                        let own = self.own(job)?;
+                        open.retain(|id| !own.contains(id));
                         job.log(format!("{} was not used any further: {}", share.from.name, error.message));
                         failed.insert(share.from.id.clone());
                         last = Some(error);
@@ -161,6 +164,11 @@ impl Sync {
             Err(error) if error.class == ErrorClass::Missing => job.inner.store.replace_backups(&self.to.id, &[]),
             other => other.map(drop),
         }
+    }
+
+    /// Returns the backups that are there now.
+    fn own(&self, job: &Job) -> Result<HashSet<BackupId>> {
+        Ok(job.inner.all_backups(Some(&self.to.id))?.into_iter().map(|known| known.record.id).collect())
     }
 
     fn lacking(&self, job: &Job) -> Result<Vec<BackupId>> {
@@ -234,8 +242,7 @@ impl Sync {
     /// whether nothing was lost.
     async fn check_level(&self, job: &Job, place: Arc<dyn Destination>) -> Result<bool> {
         let others = job.inner.twins_of(&self.to)?;
-        let own: HashSet<BackupId> =
-            job.inner.all_backups(Some(&self.to.id))?.into_iter().map(|known| known.record.id).collect();
+        let own = self.own(job)?;
         for other in others {
             let theirs = job.inner.all_backups(Some(&other.id))?;
             let shared = theirs.into_iter().filter(|known| known.record.archive.is_none());

@@ -53,6 +53,9 @@ pub(super) async fn one_ready(job: &Job, copies: &[Copy]) -> Result<()> {
     Err(first.unwrap_or_else(|| Error::new(ErrorClass::Missing, "There is no copy of this backup")))
 }
 
+/// A sign of life comes so often in each minute of waiting: a run may be set to stall after a single one.
+const SIGNS: u32 = 4;
+
 /// Lets a minute pass while a store brings an archive back.
 pub(super) async fn rest(job: &Job, name: &str, looks: u32) -> Result<()> {
     job.phase(Phase::Thawing);
@@ -61,7 +64,10 @@ pub(super) async fn rest(job: &Job, name: &str, looks: u32) -> Result<()> {
     let minute = job.inner.parts.minute();
     job.ctx
         .or_cancel(async {
-            tokio::time::sleep(minute).await;
+            for _ in 0..SIGNS {
+                tokio::time::sleep(minute / SIGNS).await;
+                job.ctx.progress.alive();
+            }
             Ok(())
         })
         .await

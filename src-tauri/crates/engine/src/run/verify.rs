@@ -1,7 +1,7 @@
 //! A verify run: reads a backup back whole, and lets each kind look at its part.
 
 use super::legs::being_freed;
-use super::mend::suspects_of;
+use super::mend::{ARCHIVES, suspects_of};
 use super::thaw::Turns;
 use super::{Finish, Job, RunStart};
 use crate::backstay::Backstay;
@@ -11,7 +11,7 @@ use crate::words::{count_text, invalid, size_text, time_text};
 use async_trait::async_trait;
 use backstay_core::config::DestinationConfig;
 use backstay_core::context::Progress;
-use backstay_core::destination::Availability;
+use backstay_core::destination::{Availability, Key};
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::kind::ItemInput;
 use backstay_core::layout::{BackupReader, Suspects};
@@ -119,6 +119,20 @@ fn not_read(copy: &Copy) -> Problem {
     }
 }
 
+/// Tells whether the place of a copy is there, so that only the copy is not: a disk that is not mounted tells nothing
+/// of damage.
+async fn place_is_there(job: &Job, copy: &Copy) -> bool {
+    let look = async {
+        let place = job.inner.place(&copy.config).await?;
+        match copy.known.record.archive {
+            Some(_) => Ok(!place.list(ARCHIVES).await?.is_empty()),
+            // Every vault has it.
+            None => place.head(&Key::new("config")?).await.map(|_| true),
+        }
+    };
+    job.ctx.or_cancel(look).await.unwrap_or(false)
+}
+
 impl Verify {
     async fn run(self, job: Job) -> Result<Finish> {
         let read = Arc::new(Read::default());
@@ -153,7 +167,8 @@ impl Verify {
                     job.remember_damage(&copy.config, suspects_of(copy))?;
                 }
                 Err(error) => {
-                    if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) {
+                    let lost = error.class == ErrorClass::Missing && place_is_there(&job, copy).await;
+                    if lost || error.class == ErrorClass::Corrupt {
                         job.remember_damage(&copy.config, suspects_of(copy))?;
                     }
                     if error.is_cancelled() || self.copies.len() == 1 {

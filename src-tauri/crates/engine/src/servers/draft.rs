@@ -44,16 +44,17 @@ impl HostKeyPins for StorePins {
 impl Inner {
     /// Returns the secrets a stored server's log-in needs.
     pub(crate) async fn login_of(&self, server: &Server) -> Result<HostSecrets> {
-        self.stored_login(&server.id, &server.connection).await
+        self.stored_login(&server.id, &server.connection, &HostSecrets::default()).await
     }
 
-    async fn stored_login(&self, id: &ServerId, connection: &Connection) -> Result<HostSecrets> {
+    /// Returns what is stored; what was typed need not be there.
+    async fn stored_login(&self, id: &ServerId, connection: &Connection, typed: &HostSecrets) -> Result<HostSecrets> {
         let mut login = HostSecrets::default();
-        if has_password(connection) {
+        if has_password(connection) && typed.password.is_none() {
             login.password = self.secret(SecretName::server_password(id)).await?;
         }
         if let Connection::Ssh(ssh) = connection {
-            login.jumps = self.stored_jumps(&Owner::server(id), ssh).await?;
+            login.jumps = self.stored_jumps(&Owner::server(id), ssh, &typed.jumps).await?;
         }
         if has_key_file(connection) {
             // Many keys have no passphrase; a locked store must not stop those.
@@ -84,7 +85,9 @@ impl Inner {
             && (!has_key_file(&connection) || typed(&draft.key_passphrase).is_some())
             && (sudo_of(&connection) != Sudo::WithPassword || typed(&draft.sudo_password).is_some());
         if let (Some(id), false) = (&draft.id, complete) {
-            login = self.stored_login(&ServerId::from(id.as_str()), &connection).await?;
+            let given =
+                HostSecrets { password: typed(&draft.password), jumps: jumps.clone(), ..HostSecrets::default() };
+            login = self.stored_login(&ServerId::from(id.as_str()), &connection, &given).await?;
         }
         login.jumps = jumps::over(jumps, login.jumps);
         login.password = typed(&draft.password).or(login.password).filter(|_| has_password(&connection));

@@ -73,12 +73,18 @@ pub(crate) fn over(typed: Vec<JumpSecrets>, mut stored: Vec<JumpSecrets>) -> Vec
 }
 
 impl Inner {
-    /// Returns what is stored for the jump hosts on a way, in their order.
-    pub(crate) async fn stored_jumps(&self, owner: &Owner, ssh: &SshConnection) -> Result<Vec<JumpSecrets>> {
+    /// Returns what is stored for the jump hosts on a way, in their order; nothing is asked for what was typed.
+    pub(crate) async fn stored_jumps(
+        &self,
+        owner: &Owner,
+        ssh: &SshConnection,
+        typed: &[JumpSecrets],
+    ) -> Result<Vec<JumpSecrets>> {
         let mut all = Vec::new();
-        for jump in &ssh.jumps {
+        for (at, jump) in ssh.jumps.iter().enumerate() {
             let mut secrets = JumpSecrets::default();
-            if let Some(name) = owner.name_for(jump) {
+            let is_typed = typed.get(at).is_some_and(|typed| wanted(jump, typed).is_some());
+            if let Some(name) = owner.name_for(jump).filter(|_| !is_typed) {
                 match jump.auth {
                     Some(SshAuth::Password) => secrets.password = self.secret(name).await?,
                     // Many keys have no passphrase; a locked store must not stop those.

@@ -61,6 +61,7 @@ async fn one(
     ctx.progress.current(&subject);
     found.objects += 1;
     let Some(size) = places.files.get(archive.as_str()).copied() else {
+        damaged(found, &subject);
         found.faults.push((subject, "the archive is missing; only its manifest is there".to_owned()));
         return Ok(());
     };
@@ -79,7 +80,7 @@ async fn one(
     };
     let reader = match ctx.or_cancel(opened).await {
         Ok(reader) => reader,
-        Err(error) => return fault(found, subject, error),
+        Err(error) => return fault(found, &archive, subject, error),
     };
     if percent == 0 {
         return Ok(());
@@ -89,17 +90,28 @@ async fn one(
         match hash_of(ctx, shared.destination.as_ref(), &archive, size).await {
             Ok(sum) if sum == expected => {}
             Ok(_) => {
+                damaged(found, &subject);
                 found.faults.push((subject.clone(), "it is not what was written: its checksum differs".to_owned()))
             }
-            Err(error) => fault(found, subject.clone(), error)?,
+            Err(error) => fault(found, &archive, subject.clone(), error)?,
         }
         found.bytes += size;
     }
-    entries(ctx, &reader, percent, &subject, found).await
+    entries(ctx, &reader, percent, &archive, found).await
+}
+
+/// Remembers that an archive is to be written anew, whichever part of it was found damaged.
+fn damaged(found: &mut LayoutCheck, archive: &str) {
+    if !found.damaged.iter().any(|key| key == archive) {
+        found.damaged.push(archive.to_owned());
+    }
 }
 
 /// Damage is a fault to be told; what keeps us from looking ends the check.
-fn fault(found: &mut LayoutCheck, subject: String, error: Error) -> Result<()> {
+fn fault(found: &mut LayoutCheck, archive: &Key, subject: String, error: Error) -> Result<()> {
+    if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) {
+        damaged(found, archive.as_str());
+    }
     match error.class {
         ErrorClass::Corrupt | ErrorClass::Missing | ErrorClass::Unsupported | ErrorClass::WrongKey => {
             found.faults.push((subject, error.message));
@@ -110,7 +122,7 @@ fn fault(found: &mut LayoutCheck, subject: String, error: Error) -> Result<()> {
 }
 
 /// Reads files back and compares them with their hashes. Which ones are a smaller share changes from day to day.
-async fn entries(ctx: &RunContext, reader: &Reader, percent: u8, subject: &str, found: &mut LayoutCheck) -> Result<()> {
+async fn entries(ctx: &RunContext, reader: &Reader, percent: u8, archive: &Key, found: &mut LayoutCheck) -> Result<()> {
     let index = reader.index();
     let day = ctx.clock.now().timestamp() / 86_400;
     let share = |row: &usize| {
@@ -137,7 +149,7 @@ async fn entries(ctx: &RunContext, reader: &Reader, percent: u8, subject: &str, 
                 }
                 Err(error) => {
                     let path = RawPath::new(index.path(row)).unwrap_or_default();
-                    fault(found, format!("{subject}: {path}"), error)?;
+                    fault(found, archive, format!("{archive}: {path}"), error)?;
                     break;
                 }
             }

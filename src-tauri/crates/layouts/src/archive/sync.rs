@@ -28,10 +28,10 @@ pub(crate) async fn sync(
             records.push(*record);
         }
     }
-    if let Some(missing) = wanted.iter().find(|id| !records.iter().any(|record| record.id == ***id)) {
-        let text = format!("Cannot copy the backup {missing}: it is not at {}", shared.destination.label());
-        return Err(Error::new(ErrorClass::Missing, text));
-    }
+    let missing: Vec<&str> = {
+        let there: HashSet<&BackupId> = records.iter().map(|record| &record.id).collect();
+        backups.iter().filter(|id| !there.contains(id)).map(|id| id.as_str()).collect()
+    };
     records.sort_by_key(|record| record.started);
     let bytes = records.iter().filter_map(|record| record.archive.as_ref()).map(|file| file.size_bytes).sum();
     ctx.progress.total(Some(records.len() as u64), Some(bytes));
@@ -43,6 +43,12 @@ pub(crate) async fn sync(
         ctx.progress.current(key.as_str());
         let what = Copying { key, size: file.size_bytes, sha256: Some(file.sha256.clone()), mode: WriteMode::Replace };
         one(shared, ctx, &other, &what, journal.as_ref(), &mut synced).await?;
+    }
+    // Only now: one that is lost here says nothing of the others.
+    if !missing.is_empty() {
+        let (label, missing) = (shared.destination.label(), missing.join(", "));
+        let text = format!("Cannot copy from {label} what is not there: backup {missing}");
+        return Err(Error::new(ErrorClass::Missing, text).hint("Verify that destination, or make a new backup"));
     }
     Ok(synced)
 }

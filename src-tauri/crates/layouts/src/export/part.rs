@@ -12,9 +12,9 @@ const READ_BYTES: usize = 1024 * 1024;
 
 /// A file being written. Hashes what goes through it, to be compared with what is read back.
 pub(super) struct Part {
-    file: File,
-    /// Removes the part when dropped, unless it is kept.
+    /// Removes the part when dropped, unless it is kept; before `file` is, which holds the lock.
     path: TempPath,
+    file: File,
     target: PathBuf,
     sum: Sha256Sum,
     size_bytes: u64,
@@ -45,6 +45,10 @@ impl Part {
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(Error::new(ErrorClass::Locked, format!("{tried}: another download is writing it"))
                 .hint("Wait for it, or pick another name"));
+        }
+        if target.symlink_metadata().is_ok() {
+            // Who had the lock has just given this very file its name.
+            return Err(taken(&tried));
         }
         let mut path = TempPath::try_from_path(path).map_err(|error| explain(&tried, error))?;
         let (size_bytes, sum) = match from {
@@ -99,7 +103,7 @@ impl Part {
         }
         ctx.check()?;
         let tried = format!("Cannot write {}", self.target.display());
-        drop(self.file);
+        // The lock is held until it has its name: nobody takes it over in between.
         name(&tried, self.path, &self.target)?;
         Ok((size_bytes, sha256))
     }

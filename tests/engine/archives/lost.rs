@@ -1,0 +1,163 @@
+//! Archives and places that are not there, damage found while other damage is mended, and downloads asked for twice.
+
+use super::*;
+use std::fs::OpenOptions;
+
+/// Plain archives in folders of these names, and nothing else.
+struct Folders {
+    world: World,
+    ids: Vec<String>,
+    plan: String,
+}
+
+impl Folders {
+    async fn new(names: &[&str]) -> Self {
+        let world = World::new().await;
+        world.patient().await;
+        world.write("data/file", &noise(1, 50_000));
+        let mut ids = Vec::new();
+        for name in names {
+            let draft = DestinationDraft {
+                name: (*name).into(),
+                kind: "local".into(),
+                path: text(&world.path(name)),
+                use_for: "none".into(),
+                ..DestinationDraft::default()
+            };
+            ids.push(world.engine.add_destination(draft).await.unwrap().destination.id);
+        }
+        let draft = PlanDraft {
+            name: "web".into(),
+            server: "this-computer".into(),
+            items: vec![files(&world.path("data"))],
+            destinations: ids.clone(),
+            layout: LayoutDraft { kind: "archive".into(), seal: "none".into(), ..LayoutDraft::default() },
+            ..PlanDraft::default()
+        };
+        let plan = world.engine.save_plan(draft).await.unwrap().row.id;
+        Self { world, ids, plan }
+    }
+
+    async fn back_up(&self) -> String {
+        let run = self.world.back_up(&self.plan).await;
+        assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+        run.row.backup.unwrap()
+    }
+
+    /// The file of a backup in a folder.
+    async fn file(&self, folder: &str, backup: &str) -> PathBuf {
+        let name = self.world.engine.backup(backup).await.unwrap().copies.remove(0).file.unwrap();
+        let top = self.world.path(folder);
+        let key = tree(&top).into_keys().find(|key| key.ends_with(&name)).unwrap();
+        top.join(key)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_archive_lost_at_the_source_keeps_no_other_from_being_synced() {
+    let folders = Folders::new(&["a", "b"]).await;
+    let (lost, whole) = (folders.back_up().await, folders.back_up().await);
+    let there = folders.file("b", &whole).await;
+    let content = std::fs::read(&there).unwrap();
+    std::fs::remove_file(folders.file("a", &lost).await).unwrap();
+    std::fs::remove_dir_all(folders.world.path("b/archives")).unwrap();
+    let world = &folders.world;
+    let run = world.engine.start_sync(&folders.ids[1]).await.unwrap();
+    let run = world.end(&run).await;
+    assert_eq!(run.row.state, "done_with_problems", "{:?} {:?}", run.row.error, run.log);
+    assert!(run.row.result.unwrap().starts_with("1 backup copied to b"));
+    assert_eq!(std::fs::read(&there).unwrap(), content);
+    let problems = world.engine.run_problems(&run.row.id, "", 0, 10).await.unwrap().rows;
+    assert!(problems.len() == 1 && problems[0].reason.contains(&lost), "{problems:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_is_not_mounted_is_not_remembered_as_damaged() {
+    let folders = Folders::new(&["a"]).await;
+    let backup = folders.back_up().await;
+    let world = &folders.world;
+    let verify = async || {
+        let run = world.engine.start_verify(&backup).await.unwrap();
+        let run = world.end(&run).await;
+        assert_ne!(run.row.state, "done", "{:?}", run.log);
+        world.parts.store.transfer(&format!("damaged/{}", folders.ids[0])).unwrap()
+    };
+    let (folder, away) = (world.path("a"), world.path("away"));
+    std::fs::rename(&folder, &away).unwrap();
+    assert_eq!(verify().await, None);
+    std::fs::rename(&away, &folder).unwrap();
+    std::fs::remove_file(folders.file("a", &backup).await).unwrap();
+    assert!(verify().await.is_some(), "the place is there, and the archive is not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_found_while_other_damage_is_mended_is_remembered() {
+    let pair = Pair::new().await;
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    let (key, whole) = archive_of(&pair.b.1);
+    let mut flipped = whole.to_vec();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    pair.b.1.tamper(&key, Some(flipped.into()));
+    let verify = pair.world.engine.start_verify_destination(&pair.b.0, 100).await.unwrap();
+    assert_eq!(pair.world.end(&verify).await.row.state, "done_with_problems");
+    pair.b.1.forget_calls();
+    // So slow that a check has the time to find something else.
+    pair.b.1.set_rate(Some(500_000));
+    let run = pair.world.engine.start_sync(&pair.b.0).await.unwrap();
+    pair.world.until("it is written anew", || pair.b.1.count(Operation::Part) > 0).await;
+    let (store, name) = (&pair.world.parts.store, format!("damaged/{}", pair.b.0));
+    let found = serde_json::json!({ "objects": [key, "archives/other"], "backups": [] });
+    store.put_transfer(&name, &found.to_string()).unwrap();
+    let run = pair.world.end(&run).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    assert_eq!(pair.b.1.object(&key), Some(whole));
+    let left = store.transfer(&name).unwrap().unwrap();
+    assert!(left.contains("archives/other") && !left.contains(&key), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_goes_on_once_and_leaves_the_part_of_another_alone() {
+    let pair = Pair::new().await;
+    // Far more than is read ahead.
+    for n in 0..12_u8 {
+        pair.world.write(&format!("data/more/file-{n}"), &noise(n.into(), 2_500_000));
+    }
+    assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
+    let row = pair.newest().await;
+    let mut request = pair.request(vec![row.id], "tar.gz");
+    request.destination = Some(pair.a.0.clone());
+    pair.a.1.set_rate(Some(8_000_000));
+    let (engine, store) = (&pair.world.engine, &pair.world.parts.store);
+    let run = engine.start_download(request).await.unwrap();
+    let name = format!("download/{run}");
+    let kept = || serde_json::from_str::<serde_json::Value>(&store.transfer(&name).unwrap().unwrap()).unwrap();
+    pair.world.until("a mark is kept", || !kept()["files"][0]["packed"].is_null()).await;
+    engine.cancel_run(&run).await.unwrap();
+    assert_eq!(pair.world.end(&run).await.row.state, "cancelled");
+    pair.a.1.set_rate(None);
+
+    // Another process is about to go on with it.
+    let lock = std::fs::File::create(pair.world.path(&format!("home/runs/resume-{run}.lock"))).unwrap();
+    lock.try_lock().unwrap();
+    assert_eq!(engine.resume_download(&run).await.unwrap_err().class, ErrorClass::Locked);
+    drop(lock);
+
+    // Another process writes its part, and nothing tells where to go on.
+    let mut unmarked = kept();
+    unmarked["files"][0]["packed"] = serde_json::Value::Null;
+    store.put_transfer(&name, &unmarked.to_string()).unwrap();
+    let folder = pair.world.path("downloads");
+    let part = tree(&folder).into_keys().find(|file| file.ends_with(".part")).unwrap();
+    let writer = OpenOptions::new().read(true).write(true).open(folder.join(&part)).unwrap();
+    writer.try_lock().unwrap();
+    let run = engine.resume_download(&run).await.unwrap();
+    let stopped = pair.world.end(&run).await;
+    assert_eq!(stopped.row.state, "failed", "{:?}", stopped.log);
+    assert_eq!(stopped.row.error.unwrap().code, "locked");
+    assert!(folder.join(&part).exists(), "it is the other's");
+    drop(writer);
+    let run = engine.resume_download(&run).await.unwrap();
+    let run = pair.world.end(&run).await;
+    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+}
