@@ -28,11 +28,15 @@ pub async fn ssh_config_hosts(engine: State<'_, Engine>) -> Result<Vec<SshConfig
     engine.ready()?.ssh_config_hosts().await.map_err(ipc)
 }
 
-/// Fetches the host keys on the way to a server, before any log-in.
+/// Fetches the host keys on the way to a server, before any log-in; of a destination's own way by what it has stored.
 #[tauri::command]
 #[specta::specta]
-pub async fn probe_host_key(engine: State<'_, Engine>, draft: ServerDraft) -> Result<HostKeyReport, IpcError> {
-    engine.ready()?.probe_host_key(draft).await.map_err(ipc)
+pub async fn probe_host_key(
+    engine: State<'_, Engine>,
+    draft: ServerDraft,
+    destination: Option<String>,
+) -> Result<HostKeyReport, IpcError> {
+    engine.ready()?.probe_host_key(draft, destination.as_deref()).await.map_err(ipc)
 }
 
 /// Logs in and tells step by step whether a backup could work.

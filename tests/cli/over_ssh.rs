@@ -112,6 +112,31 @@ fn a_changed_host_key_stops_a_server_with_a_plan_until_it_is_accepted() {
 }
 
 #[test]
+fn a_changed_host_key_of_a_destination_is_accepted_where_that_is_changed() {
+    let Some(sshd) = Sshd::start() else { return };
+    let (user, home) = (sshd.add_user(SudoRight::None), Home::new());
+    let address = format!("{}@127.0.0.1:{}", user.name, sshd.port());
+    let key = sshd.key_file();
+    let own = ["sftp", "--ssh", &address, "--key", text(&key), "--path", "box", "--trust-first-use"];
+    home.json(&[&["destination", "add", "box", "--no-vault"][..], &own].concat());
+    home.json(&["destination", "add", "disk", "--no-vault", "local", text(&home.path("disk"))]);
+    let before = sshd.fingerprint();
+    sshd.change_host_key();
+    let now = sshd.fingerprint();
+    let refused = home.json_ending(1, &["destination", "test", "box"]).to_string();
+    assert!(refused.contains(&now) && refused.contains("destination change"), "{refused}");
+    home.json(&["destination", "change", "box", "--fingerprint", &now]);
+    assert_eq!(home.json(&["destination", "test", "box"])["ok"], true);
+    let audit = home.json(&["audit", "list"]).to_string();
+    let accepted = format!("box: 127.0.0.1:{} {now}, instead of {before}", sshd.port());
+    assert!(audit.contains("host_key.accept") && audit.contains(&accepted), "{audit}");
+    for (option, value) in [("--fingerprint", now.as_str()), ("--certificate", &"ab".repeat(32))] {
+        let no_use = home.run(&["destination", "change", "disk", option, value]);
+        assert_eq!(no_use.status.code(), Some(2), "{}", said(&no_use));
+    }
+}
+
+#[test]
 fn the_key_of_a_jump_host_is_accepted_apart_from_the_servers() {
     let (Some(sshd), Some(bastion)) = (Sshd::start(), Sshd::start()) else { return };
     let (user, guard) = (sshd.add_user(SudoRight::None), bastion.add_user(SudoRight::None));

@@ -3,6 +3,7 @@
 use crate::support::{World, files, scripted, text};
 use backstay_contract::{DestinationDraft, JumpDraft, PlanDraft, ServerDraft};
 use backstay_core::ErrorClass;
+use backstay_core::config::{SshAuth, SshJump};
 use backstay_core::secret::{Secret, SecretName};
 use std::sync::atomic::Ordering;
 
@@ -55,7 +56,7 @@ async fn a_servers_secrets_go_in_and_never_out() {
 async fn host_keys_are_asked_for_and_a_changed_one_stops_the_test() {
     let world = World::new().await;
     let draft = ServerDraft { fingerprint: None, ..server() };
-    let keys = world.engine.probe_host_key(draft.clone()).await.unwrap().keys;
+    let keys = world.engine.probe_host_key(draft.clone(), None).await.unwrap().keys;
     assert_eq!((keys[0].state.as_str(), keys[0].host.as_str()), ("unknown", "10.0.0.5:22"));
     let test = world.engine.test_server(draft).await.unwrap();
     let last = test.steps.last().unwrap();
@@ -67,6 +68,31 @@ async fn host_keys_are_asked_for_and_a_changed_one_stops_the_test() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_key_behind_a_destinations_jump_host_is_asked_for_by_what_is_stored() {
+    let world = World::new().await;
+    let jump = JumpDraft { host: "bastion".into(), port: 22, user: "me".into(), ..JumpDraft::default() };
+    let jump = JumpDraft { auth: "password".into(), ..jump };
+    let known = SshJump {
+        host: "bastion".into(),
+        port: 22,
+        user: "me".into(),
+        auth: Some(SshAuth::Password),
+        fingerprint: None,
+    };
+    let name = SecretName::jump_password("destination/d1", &known);
+    world.parts.secrets.held.lock().unwrap().insert(name, Secret::new("of the bastion"));
+    let draft = ServerDraft { auth: "agent".into(), password: None, jumps: vec![jump.clone()], ..server() };
+    let asked_with = async |draft: ServerDraft, destination: Option<&str>| {
+        world.engine.probe_host_key(draft, destination).await.unwrap();
+        world.parts.probes.lock().unwrap().last().unwrap().jumps[0].password.clone()
+    };
+    assert_eq!(asked_with(draft.clone(), Some("d1")).await, Some(Secret::new("of the bastion")));
+    assert_eq!(asked_with(draft.clone(), None).await, None);
+    let typed = JumpDraft { password: Some("typed".into()), ..jump };
+    assert_eq!(asked_with(ServerDraft { jumps: vec![typed], ..draft }, Some("d1")).await, Some(Secret::new("typed")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn removing_a_server_forgets_its_host_key_unless_another_server_goes_by_it() {
     let world = World::new().await;
     let first = world.engine.save_server(server()).await.unwrap();
@@ -74,7 +100,7 @@ async fn removing_a_server_forgets_its_host_key_unless_another_server_goes_by_it
     let second = world.engine.save_server(draft.clone()).await.unwrap();
     let state = async || {
         let asked = ServerDraft { fingerprint: None, ..draft.clone() };
-        world.engine.probe_host_key(asked).await.unwrap().keys[0].state.clone()
+        world.engine.probe_host_key(asked, None).await.unwrap().keys[0].state.clone()
     };
     assert_eq!(state().await, "pinned");
     world.engine.remove_server(&first.id).await.unwrap();

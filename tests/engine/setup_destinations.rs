@@ -215,6 +215,23 @@ async fn a_certificate_nobody_vouches_for_must_be_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_says_which_certificate_it_accepts() {
+    let world = World::new().await;
+    let id = world.engine.add_destination(world.bucket("cloud")).await.unwrap().destination.id;
+    for certificate in [CERTIFICATE.to_owned(), "ab".repeat(32), "ab".repeat(32)] {
+        let mut draft = world.engine.destination(&id).await.unwrap();
+        draft.s3.pinned_certificate = Some(certificate);
+        world.engine.change_destination(draft).await.unwrap();
+    }
+    let rows = world.engine.audit(0, 100).await.unwrap().rows;
+    let mut said: Vec<_> = rows.into_iter().filter(|row| row.action == "certificate.accept").collect();
+    said.sort_by_key(|row| row.seq);
+    let [first, second] = said.as_slice() else { panic!("{said:?}") };
+    assert!(first.subject.starts_with("cloud: https://") && first.subject.ends_with(CERTIFICATE), "{first:?}");
+    assert!(second.subject.ends_with(&format!("{}, instead of {CERTIFICATE}", "ab".repeat(32))), "{second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_place_without_a_vault_has_no_kit_and_another_place_is_another_destination() {
     let world = World::new().await;
     let draft = DestinationDraft { use_for: "none".into(), ..world.bucket("plain") };

@@ -239,6 +239,8 @@ pub struct TestParts {
     pub scripted: Arc<ScriptedKind>,
     pub notified: Mutex<Vec<(String, String)>>,
     pub logins: Mutex<Vec<HostSecrets>>,
+    /// What asking for host keys would log in with on the way.
+    pub probes: Mutex<Vec<HostSecrets>>,
     /// Whether servers over SSH are really connected to.
     pub network: AtomicBool,
     pub buckets: Arc<Buckets>,
@@ -316,9 +318,10 @@ impl Parts for TestParts {
     async fn probe_host_keys(
         &self,
         connection: &SshConnection,
-        _: &HostSecrets,
+        login: &HostSecrets,
         pins: Arc<dyn HostKeyPins>,
     ) -> Result<Vec<ProbedHostKey>> {
+        self.probes.lock().unwrap().push(login.clone());
         let fingerprint = "SHA256:0123456789012345678901234567890123456789012".to_owned();
         let expected = pins.pinned(&connection.host, connection.port);
         let state = match &expected {
@@ -444,6 +447,7 @@ impl World {
             scripted: Arc::new(ScriptedKind { act: Mutex::default(), collecting: AtomicUsize::new(0) }),
             notified: Mutex::default(),
             logins: Mutex::default(),
+            probes: Mutex::default(),
             network: AtomicBool::new(false),
             buckets,
             computer: Mutex::new(computer.into()),

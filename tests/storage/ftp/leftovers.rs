@@ -75,3 +75,28 @@ async fn a_server_that_renames_over_nothing_replaces_all_the_same() {
     assert_eq!(error.class, ErrorClass::Unsupported, "{error}");
     assert_eq!(nas.get(&long, None).await.unwrap(), "one");
 }
+
+async fn what_is_deleted_does_not_come_back(server: &impl LabFtp) {
+    let nas = open(&place(server, FtpTls::None, "b")).await;
+    nas.put(&key("d/k"), Bytes::from_static(b"new"), WriteMode::CreateNew).await.unwrap();
+    let folder = server.root().join("b/d");
+    for name in [aside(7200, "k"), aside(7300, "k"), aside(7200, "other")] {
+        std::fs::write(folder.join(name), "old").unwrap();
+    }
+    nas.delete(&key("d/k")).await.unwrap();
+    let swept = nas.sweep(Duration::from_secs(7 * 86_400), &[]).await.unwrap();
+    assert_eq!((swept.removed, swept.restored, swept.left), (0, 1, 0), "{:?}", files_below(&folder));
+    assert_eq!(names(&*nas).await, ["d/other"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_on_proftpd_does_not_come_back() {
+    let Some(server) = Proftpd::start(&options(TlsMode::None)) else { return };
+    what_is_deleted_does_not_come_back(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_on_vsftpd_does_not_come_back() {
+    let Some(server) = Vsftpd::start(&options(TlsMode::None)) else { return };
+    what_is_deleted_does_not_come_back(&server).await;
+}

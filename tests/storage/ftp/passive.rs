@@ -74,21 +74,87 @@ async fn every_word_for_not_known_leads_to_pasv() {
             ("EPSV", refusal),
             ("PASV", "425 PASV was asked"),
         ]);
-        let place = FtpPlace {
-            host: "127.0.0.1".into(),
-            port: scripted(replies).await,
-            user: "u".into(),
-            path: "b".into(),
-            tls: FtpTls::None,
-            pinned_certificate: None,
-            passive: FtpPassive::Auto,
-            ignore_pasv_address: false,
-            connections: 1,
-        };
+        let place = odd_place("127.0.0.1", scripted(replies).await);
         let error = try_open(&place).await.err().unwrap();
         assert!(
             error.detail.as_deref().is_some_and(|detail| detail.contains("PASV was asked")),
             "{refusal}: {error:?}"
         );
     }
+}
+
+fn odd_place(host: &str, port: u16) -> FtpPlace {
+    FtpPlace {
+        host: host.into(),
+        port,
+        user: "u".into(),
+        path: "b".into(),
+        tls: FtpTls::None,
+        pinned_certificate: None,
+        passive: FtpPassive::Auto,
+        ignore_pasv_address: false,
+        connections: 1,
+    }
+}
+
+/// A server of empty folders that refuses EPSV once, when it is asked for the second time, and PASV always. Returns its
+/// port, and how often PASV was asked for; `None` where there is no such address.
+async fn hiccups(host: &'static str) -> Option<(u16, Arc<AtomicU32>)> {
+    let listener = tokio::net::TcpListener::bind((host, 0)).await.ok()?;
+    let port = listener.local_addr().unwrap().port();
+    let (epsv, pasv) = (AtomicU32::new(0), Arc::new(AtomicU32::new(0)));
+    let told = pasv.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (reader, mut writer) = stream.into_split();
+            let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(reader));
+            let _ = writer.write_all(b"220 odd\r\n").await;
+            let mut data = None;
+            while let Ok(Some(line)) = lines.next_line().await {
+                let reply = match line.split(' ').next().unwrap() {
+                    "USER" => "331 go on".to_owned(),
+                    "PASS" => "230 in".to_owned(),
+                    "PWD" => "257 \"/\"".to_owned(),
+                    "CWD" | "TYPE" | "NOOP" => "200 ok".to_owned(),
+                    "EPSV" if epsv.fetch_add(1, Ordering::Relaxed) == 1 => "550 not now".to_owned(),
+                    "EPSV" => {
+                        let opened = tokio::net::TcpListener::bind((host, 0)).await.unwrap();
+                        let at = opened.local_addr().unwrap().port();
+                        data = Some(opened);
+                        format!("229 Entering Extended Passive Mode (|||{at}|)")
+                    }
+                    "PASV" => {
+                        pasv.fetch_add(1, Ordering::Relaxed);
+                        "425 never".to_owned()
+                    }
+                    "LIST" => {
+                        let _ = writer.write_all(b"150 here\r\n").await;
+                        drop(data.take().unwrap().accept().await);
+                        "226 done".to_owned()
+                    }
+                    _ => "500 what?".to_owned(),
+                };
+                let _ = writer.write_all(format!("{reply}\r\n").as_bytes()).await;
+            }
+        }
+    });
+    Some((port, told))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn epsv_that_failed_once_is_asked_for_again() {
+    let (port, pasv) = hiccups("127.0.0.1").await.unwrap();
+    let nas = open(&odd_place("127.0.0.1", port)).await;
+    assert_eq!(nas.list("").await.unwrap_err().class, ErrorClass::Offline);
+    assert_eq!(pasv.load(Ordering::Relaxed), 1);
+    assert_eq!(nas.list("").await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pasv_is_no_way_out_over_ipv6() {
+    let Some((port, pasv)) = hiccups("::1").await else { return };
+    let nas = open(&odd_place("::1", port)).await;
+    let _ = nas.list("").await;
+    assert_eq!(nas.list("").await.unwrap(), []);
+    assert_eq!(pasv.load(Ordering::Relaxed), 0);
 }

@@ -5,7 +5,7 @@ use backstay_core::config::{Place, S3Place};
 use backstay_core::destination::{Destination, Key, WriteMode};
 use backstay_destinations::s3::probe;
 use backstay_destinations::{ProbeStep, Probed, look};
-use backstay_lab::s3::{Does, Reply, S3Server};
+use backstay_lab::s3::{Does, Reply, S3Server, Seen};
 use bytes::Bytes;
 use std::sync::Mutex;
 
@@ -166,6 +166,11 @@ async fn a_look_reads_and_writes_nothing() {
     assert_eq!(step(&looked, "Read a file").text, "300 bytes read");
     assert!(step(&looked, "Read a part of it").ok && looked.settled.unwrap().path_style);
     assert!(server.seen().iter().all(|seen| seen.method == "GET" || seen.method == "HEAD"), "{:?}", server.seen());
+    // However much a vault holds, a look at it lists none of that.
+    let whole = |seen: &Seen| seen.call == "ListObjectsV2" && !seen.query.contains_key("max-keys");
+    let listed = server.seen().into_iter().filter(whole);
+    let asked: Vec<_> = listed.filter_map(|seen| seen.query.get("prefix").cloned()).collect();
+    assert!(asked.iter().all(|prefix| !prefix.is_empty() && !prefix.starts_with("data")), "{asked:?}");
     server.refuse(u32::MAX, "GetObject", 403, "AccessDenied");
     let looked = look(&place, &s3, &|_| {}).await;
     assert!(!step(&looked, "Read a file").ok, "{:#?}", looked.steps);

@@ -178,6 +178,14 @@ async fn sweeping_ends_our_old_uploads_and_nobody_else_s() {
     assert_eq!((swept.removed, swept.left), (2, 2), "what is not named as we name things, and what is spared, is left");
     assert_eq!(kept.stored().await.unwrap(), []);
     assert_eq!(server.unfinished(), 3);
+    // Without the right to list parts, or the call, it is the begin that counts.
+    for (status, code) in [(403, "AccessDenied"), (501, "NotImplemented")] {
+        server.refuse(u32::MAX, "ListParts", status, code);
+        ours.begin_upload(&key("data/ab/abcd"), None).await.unwrap();
+        assert_eq!(ours.sweep(Duration::from_secs(3600), &[kept.token()]).await.unwrap().removed, 0, "{code}");
+        assert_eq!(ours.sweep(Duration::ZERO, &[kept.token()]).await.unwrap().removed, 1, "{code}");
+        server.behave();
+    }
     // A store that cannot list uploads says so, and nothing is pretended.
     server.refuse(1, "ListMultipartUploads", 501, "NotImplemented");
     assert_eq!(ours.sweep(Duration::ZERO, &[]).await.unwrap_err().class, ErrorClass::Unsupported);

@@ -174,3 +174,26 @@ async fn an_object_that_was_left_aside_is_never_lost() {
         until_no_temps_below(&user.home).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_does_not_come_back() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let (nas, renames) = plain(&server, &user).await;
+    for replaced_meanwhile in [false, true] {
+        write(&*nas, "old", WriteMode::Replace).await.unwrap();
+        // A delete has looked into the folder before.
+        nas.delete(&key("d/other")).await.unwrap();
+        *renames.lock().unwrap() = STEPPING_BACK_FAILS_TOO.into();
+        write(&*nas, "new", WriteMode::Replace).await.unwrap_err();
+        if replaced_meanwhile {
+            write(&*nas, "newer", WriteMode::Replace).await.unwrap();
+        }
+        until_temps_below(&user.home, 1).await;
+        nas.delete(&key("d/k")).await.unwrap();
+        until_no_temps_below(&user.home).await;
+        let swept = nas.sweep(Duration::ZERO, &[]).await.unwrap();
+        assert_eq!((swept.removed, swept.restored), (0, 0));
+        assert_eq!(names(&*nas).await, [""; 0]);
+    }
+}

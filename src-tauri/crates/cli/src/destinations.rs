@@ -5,8 +5,11 @@ mod place;
 
 use crate::ask;
 use crate::common::{self, Session};
-use crate::options::{DestinationAddArgs, DestinationChangeArgs, DestinationOpenArgs, DestinationVerb, S3Args};
+use crate::options::{
+    DestinationAddArgs, DestinationChangeArgs, DestinationOpenArgs, DestinationVerb, ReachArgs, S3Args,
+};
 use crate::output::{self, Exit, cells, time};
+use crate::servers;
 use backstay_contract::{Adopted, DestinationDraft, DestinationRow, TestStep};
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::size_text;
@@ -208,6 +211,7 @@ async fn change(session: &Session, args: &DestinationChangeArgs) -> Result<Exit>
             }
         }
     }
+    accept(args, &mut draft)?;
     let row = session.backstay.change_destination(draft).await?;
     if session.json {
         output::object(&row)?;
@@ -215,6 +219,33 @@ async fn change(session: &Session, args: &DestinationChangeArgs) -> Result<Exit>
         output::text(&format!("Changed {} ({})", row.name, row.place))?;
     }
     Ok(Exit::Done)
+}
+
+/// Brings the host keys or the certificate that were named into a destination.
+fn accept(args: &DestinationChangeArgs, draft: &mut DestinationDraft) -> Result<()> {
+    let no_use = |option: &str, why: &str, hint: &str| {
+        Error::new(ErrorClass::Invalid, format!("Cannot use {option} for {}: {why}", args.name)).hint(hint)
+    };
+    if args.fingerprint.is_some() || !args.jump_fingerprint.is_empty() {
+        let Some(ssh) = &mut draft.sftp.ssh else {
+            let why = "it has no SSH address of its own";
+            return Err(no_use("--fingerprint", why, "The key of a server is accepted by \"server change\""));
+        };
+        let reach = ReachArgs {
+            fingerprint: args.fingerprint.clone(),
+            jump_fingerprint: args.jump_fingerprint.clone(),
+            ..ReachArgs::default()
+        };
+        servers::apply(&reach, ssh)?;
+    }
+    if let Some(certificate) = args.certificate.clone() {
+        match draft.kind.as_str() {
+            "s3" => draft.s3.pinned_certificate = Some(certificate),
+            "ftp" if draft.ftp.tls != "none" => draft.ftp.pinned_certificate = Some(certificate),
+            _ => return Err(no_use("--certificate", "it is not reached by TLS", "Leave the option out")),
+        }
+    }
+    Ok(())
 }
 
 fn print_steps(steps: &[TestStep]) -> Result<()> {

@@ -215,7 +215,7 @@ fn address(text: &str) -> Result<(String, String, u16)> {
 pub async fn accept_keys(session: &Session, args: &ReachArgs, draft: &mut ServerDraft) -> Result<()> {
     // One hop more is seen after each that is accepted.
     for _ in 0..=draft.jumps.len() {
-        let keys = session.backstay.probe_host_key(draft.clone()).await?.keys;
+        let keys = session.backstay.probe_host_key(draft.clone(), None).await?.keys;
         let mut accepted = false;
         for (at, key) in keys.iter().enumerate() {
             match key.state.as_str() {

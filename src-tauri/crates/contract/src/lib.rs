@@ -18,7 +18,7 @@
 //! | `servers` | | `Vec<ServerRow>` |
 //! | `server` | `id` | [`ServerDetail`] |
 //! | `ssh_config_hosts` | | `Vec<SshConfigHost>` |
-//! | `probe_host_key` | [`ServerDraft`] | [`HostKeyReport`] |
+//! | `probe_host_key` | [`ServerDraft`], `destination` (it leads there, or none) | [`HostKeyReport`] |
 //! | `test_server` | [`ServerDraft`] | [`ConnectionTest`] (logs in; host key must be pinned in the draft) |
 //! | `discover_server` | [`ServerDraft`] | [`ServerFactsView`] |
 //! | `save_server` | [`ServerDraft`] | [`ServerRow`] (adds, or changes when `id` is set; stores facts if discovered) |

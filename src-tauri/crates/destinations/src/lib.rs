@@ -1,5 +1,6 @@
 //! Destinations: the places where backups lie. Each backend is a folder with the same file names.
 
+mod asides;
 pub mod ftp;
 pub mod local;
 mod look;

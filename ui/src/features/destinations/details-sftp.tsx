@@ -46,15 +46,16 @@ export function SftpDetails({ form, shown, onChange, onLeave }: DetailProps) {
         </Card>
       )}
       {form.ownAddress && sftp.ssh
-        ? <OwnAddress draft={sftp.ssh} stored={stored} shown={shown} onLeave={onLeave} onDraft={(ssh) => set({ ssh })} folder={folder} />
+        ? <OwnAddress draft={sftp.ssh} id={id} was={form.was} shown={shown} onLeave={onLeave} onDraft={(ssh) => set({ ssh })} folder={folder} />
         : <Card padded>{folder}</Card>}
     </>
   );
 }
 
-type OwnProps = { draft: ServerDraft; stored: boolean; shown: DetailProps['shown']; onLeave: (field: string) => void; onDraft: (draft: ServerDraft) => void; folder: ReactNode };
+type OwnProps = { draft: ServerDraft; id: string | null; was: ServerDraft | null; shown: DetailProps['shown']; onLeave: (field: string) => void; onDraft: (draft: ServerDraft) => void; folder: ReactNode };
 
-function OwnAddress({ draft, stored, shown, onLeave, onDraft, folder }: OwnProps) {
+function OwnAddress({ draft, id, was, shown, onLeave, onDraft, folder }: OwnProps) {
+  const stored = id !== null;
   const [text, setText] = useState(draft.host);
   const [asking, setAsking] = useState('');
   const way = [draft.host, draft.port, ...draft.jumps.map((jump) => `${jump.host}:${jump.port}`)].join(' ');
@@ -74,12 +75,12 @@ function OwnAddress({ draft, stored, shown, onLeave, onDraft, folder }: OwnProps
         {folder}
         </div>
       </Card>
-      <LoginCard draft={draft} set={set} faults={shown} stored={stored} />
-      <JumpCard draft={draft} set={set} faults={shown} stored={stored} />
+      <LoginCard draft={draft} set={set} faults={shown} was={was} />
+      <JumpCard draft={draft} set={set} faults={shown} was={was} />
       {draft.fingerprint && asking !== way ? (
         <Note tone="good" icon={<IconShieldCheck size={18} aria-hidden />} action={<Button onClick={() => setAsking(way)}>Ask for it again</Button>}>The fingerprint of {draft.host} is pinned: <span className="mono path-wrap">{draft.fingerprint}</span></Note>
       ) : asking === way && draft.host.trim() !== '' ? (
-        <HostKeyCheck key={way} draft={draft} onChange={onDraft} />
+        <HostKeyCheck key={way} draft={draft} onChange={onDraft} destination={id} />
       ) : (
         <Card title="Is it the right server?" padded>
           <div className="stack">

@@ -1,4 +1,4 @@
-import type { DestinationDraft, DestinationRow, DestinationTest, S3Draft, S3Provider } from '../../ipc';
+import type { DestinationDraft, DestinationRow, DestinationTest, S3Draft, S3Provider, ServerDraft } from '../../ipc';
 import { localFolderProblem, nameOf } from '../../shared/paths/paths';
 import { checkLogin, cleaned, parseAddress } from '../../shared/ssh';
 
@@ -15,6 +15,8 @@ export interface DestinationForm {
   draft: DestinationDraft;
   /** For SFTP: an address of its own rather than a server set up here. */
   ownAddress: boolean;
+  /** The SSH log-in a stored destination has, whose secrets are kept; `null`: none is stored. */
+  was: ServerDraft | null;
   use: Use;
   key: KeyChoice;
   repeated: string;
@@ -33,11 +35,11 @@ export function emptyDraft(): DestinationDraft {
   };
 }
 
-export const EMPTY: DestinationForm = { draft: emptyDraft(), ownAddress: false, use: 'vault', key: 'made', repeated: '' };
+export const EMPTY: DestinationForm = { draft: emptyDraft(), ownAddress: false, was: null, use: 'vault', key: 'made', repeated: '' };
 
 /** The form of an existing destination, to be changed. */
 export function formOf(draft: DestinationDraft): DestinationForm {
-  return { ...EMPTY, draft, ownAddress: draft.sftp.ssh !== null, use: draft.use_for === 'none' ? 'archives' : 'vault' };
+  return { ...EMPTY, draft, ownAddress: draft.sftp.ssh !== null, was: draft.id === null ? null : draft.sftp.ssh, use: draft.use_for === 'none' ? 'archives' : 'vault' };
 }
 
 /** The wizard's pages, in order. A folder needs no details: it is chosen with its card. */
@@ -117,14 +119,14 @@ function s3Problems({ id, s3 }: DestinationDraft, provider: S3Provider | undefin
   return problems;
 }
 
-function sftpProblems({ draft, ownAddress }: DestinationForm): Problems {
+function sftpProblems({ draft, ownAddress, was }: DestinationForm): Problems {
   const { server, ssh, path } = draft.sftp;
   const problems: Problems = {};
   if (!ownAddress && !server) problems.server = 'Choose a server';
   if (ownAddress) {
     if (!ssh || ssh.host.trim() === '' || parseAddress(ssh.host) === null) problems.host = 'Type the host name or address';
     else {
-      Object.assign(problems, checkLogin(ssh, draft.id !== null));
+      Object.assign(problems, checkLogin(ssh, was));
       if (ssh.port < 1 || ssh.port > 65535) problems.port = 'A port is a number from 1 to 65,535';
       if (!ssh.fingerprint && Object.keys(problems).length === 0) problems.fingerprint = 'Compare the fingerprint of the server first';
     }

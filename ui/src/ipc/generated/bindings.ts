@@ -32,8 +32,8 @@ export const commands = {
 	server: (id: string) => typedError<ServerDetail, IpcError>(__TAURI_INVOKE("server", { id })),
 	/**  Lists the hosts of `~/.ssh/config`, ready to be picked. */
 	sshConfigHosts: () => typedError<SshConfigHost[], IpcError>(__TAURI_INVOKE("ssh_config_hosts")),
-	/**  Fetches the host keys on the way to a server, before any log-in. */
-	probeHostKey: (draft: ServerDraft) => typedError<HostKeyReport, IpcError>(__TAURI_INVOKE("probe_host_key", { draft })),
+	/**  Fetches the host keys on the way to a server, before any log-in; of a destination's own way by what it has stored. */
+	probeHostKey: (draft: ServerDraft, destination: string | null) => typedError<HostKeyReport, IpcError>(__TAURI_INVOKE("probe_host_key", { draft, destination })),
 	/**  Logs in and tells step by step whether a backup could work. */
 	testServer: (draft: ServerDraft) => typedError<ConnectionTest, IpcError>(__TAURI_INVOKE("test_server", { draft })),
 	/**  Looks at what is on a server. */

@@ -41,22 +41,34 @@ describe('checks', () => {
   });
   it('needs no address for this computer', () => expect(checkWhere({ ...emptyDraft(), local: true, name: 'here' }, [])).toEqual({}));
   it('wants the secret that the way needs, unless it is stored', () => {
-    expect(checkLogin({ ...good, auth: 'password' }, false)).toHaveProperty('password');
-    expect(checkLogin({ ...good, auth: 'password' }, true)).toEqual({});
-    expect(checkLogin({ ...good, auth: 'key' }, true)).toHaveProperty('key_file');
-    expect(checkLogin({ ...good, sudo: 'with_password' }, false)).toHaveProperty('sudo_password');
-    expect(checkLogin({ ...good, auth: 'password', password: 'x', sudo: 'with_password' }, false)).toEqual({});
+    expect(checkLogin({ ...good, auth: 'password' }, null)).toHaveProperty('password');
+    expect(checkLogin({ ...good, auth: 'password' }, { ...good, auth: 'password' })).toEqual({});
+    expect(checkLogin({ ...good, auth: 'password' }, { ...good, password_too: true })).toEqual({});
+    expect(checkLogin({ ...good, auth: 'key' }, { ...good, auth: 'key' })).toHaveProperty('key_file');
+    expect(checkLogin({ ...good, sudo: 'with_password' }, { ...good, sudo: 'with_password' })).toEqual({});
+    expect(checkLogin({ ...good, sudo: 'with_password' }, null)).toHaveProperty('sudo_password');
+    expect(checkLogin({ ...good, auth: 'password', password: 'x', sudo: 'with_password' }, null)).toEqual({});
   });
   it('wants the password asked for besides a key, and that of a jump host', () => {
-    expect(checkLogin({ ...good, password_too: true }, false)).toHaveProperty('password');
-    expect(checkLogin({ ...good, password_too: true, password: 'x' }, false)).toEqual({});
+    expect(checkLogin({ ...good, password_too: true }, null)).toHaveProperty('password');
+    expect(checkLogin({ ...good, password_too: true, password: 'x' }, null)).toEqual({});
     const jump = { ...emptyJump(), host: 'a', user: 'anna', auth: 'password' };
-    expect(checkLogin({ ...good, jumps: [jump] }, false)).toHaveProperty(['jump.0.password']);
-    expect(checkLogin({ ...good, jumps: [jump] }, true)).toEqual({});
-    expect(checkLogin({ ...good, jumps: [{ ...jump, password: 'x' }] }, false)).toEqual({});
+    expect(checkLogin({ ...good, jumps: [jump] }, null)).toHaveProperty(['jump.0.password']);
+    expect(checkLogin({ ...good, jumps: [jump] }, { ...good, jumps: [jump] })).toEqual({});
+    expect(checkLogin({ ...good, jumps: [{ ...jump, password: 'x' }] }, null)).toEqual({});
+  });
+  it('takes no secret for stored that the log-in so far had no use for', () => {
+    const jump = { ...emptyJump(), host: 'a', user: 'anna', auth: 'password' };
+    expect(checkLogin({ ...good, auth: 'password' }, good)).toHaveProperty('password');
+    expect(checkLogin({ ...good, sudo: 'with_password' }, good)).toHaveProperty('sudo_password');
+    for (const other of [{ host: 'b' }, { port: 2222 }, { user: 'otto' }, { auth: 'agent' }]) {
+      expect(checkLogin({ ...good, jumps: [jump] }, { ...good, jumps: [{ ...jump, ...other }] })).toHaveProperty(['jump.0.password']);
+    }
+    // It stays the same hop at another place on the way.
+    expect(checkLogin({ ...good, jumps: [{ ...emptyJump(), host: 'b' }, jump] }, { ...good, jumps: [jump] })).toEqual({});
   });
   it('looks at every jump host', () => {
-    const faults = checkLogin({ ...good, jumps: [{ ...emptyJump(), host: 'a' }, { ...emptyJump(), auth: 'agent' }] }, false);
+    const faults = checkLogin({ ...good, jumps: [{ ...emptyJump(), host: 'a' }, { ...emptyJump(), auth: 'agent' }] }, null);
     expect(Object.keys(faults).sort()).toEqual(['jump.1.host', 'jump.1.user']);
   });
 });

@@ -68,27 +68,39 @@ export function checkWhere(draft: ServerDraft, servers: Pick<ServerRow, 'id' | '
 /** Whether a password logs in, alone or besides a key. */
 export const needsPassword = (draft: ServerDraft) => draft.auth === 'password' || draft.password_too;
 
-/** What is wrong with step 2. `stored`: an existing server is changed, and empty secrets keep what is stored. */
-export function checkLogin(draft: ServerDraft, stored: boolean): Faults {
+/** Whether the password of the log-in `was`, with which the form began, is stored; `null`: nothing is stored yet. */
+export const keepsPassword = (was: ServerDraft | null) => was !== null && needsPassword(was);
+
+/** Whether the secret of a jump host is stored: it was on the way before, and logged in there as it does now. */
+export function keepsJump(draft: ServerDraft, jump: JumpDraft, was: ServerDraft | null): boolean {
+  const hop = (one: JumpDraft, of: ServerDraft) => [one.host.trim(), one.port, one.user.trim() || of.user.trim(), one.auth].join(' ');
+  return was?.jumps.some((before) => hop(before, was) === hop(jump, draft)) ?? false;
+}
+
+/** What is wrong with step 2. `was`: the log-in stored so far; empty secrets keep what is stored for it. */
+export function checkLogin(draft: ServerDraft, was: ServerDraft | null): Faults {
   const faults: Faults = {};
-  if (draft.local) return checkSudo(draft, faults);
+  if (draft.local) return checkSudo(draft, faults, was);
   if (draft.user.trim() === '') faults.user = 'Type the user to log in as';
   if (draft.auth === 'key' && !draft.key_file?.trim()) faults.key_file = 'Choose the private key file';
-  if (needsPassword(draft) && !draft.password && !stored) faults.password = 'Type the password';
+  if (needsPassword(draft) && !draft.password && !keepsPassword(was)) faults.password = 'Type the password';
   draft.jumps.forEach((jump, i) => {
     const host = checkHost(jump.host);
     if (host) faults[`jump.${i}.host`] = host;
     if (!Number.isInteger(jump.port) || jump.port < 1 || jump.port > 65535) faults[`jump.${i}.port`] = 'From 1 to 65,535';
     if (jump.auth !== 'same' && jump.user.trim() === '') faults[`jump.${i}.user`] = 'Type the user';
     if (jump.auth === 'key' && !jump.key_file?.trim()) faults[`jump.${i}.key_file`] = 'Choose the private key file';
-    if (jump.auth === 'password' && !jump.password && !stored) faults[`jump.${i}.password`] = 'Type its password';
+    if (jump.auth === 'password' && !jump.password && !keepsJump(draft, jump, was)) faults[`jump.${i}.password`] = 'Type its password';
   });
-  return checkSudo(draft, faults, stored);
+  return checkSudo(draft, faults, was);
 }
 
-function checkSudo(draft: ServerDraft, faults: Faults, stored = false): Faults {
+/** Whether sudo's password is stored. */
+export const keepsSudo = (was: ServerDraft | null) => was?.sudo === 'with_password';
+
+function checkSudo(draft: ServerDraft, faults: Faults, was: ServerDraft | null): Faults {
   const same = draft.auth === 'password' && !draft.local;
-  if (draft.sudo === 'with_password' && !draft.sudo_password && !same && !stored) faults.sudo_password = "Type sudo's password";
+  if (draft.sudo === 'with_password' && !draft.sudo_password && !same && !keepsSudo(was)) faults.sudo_password = "Type sudo's password";
   return faults;
 }
 

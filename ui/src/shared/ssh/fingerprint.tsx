@@ -10,14 +10,16 @@ import './ssh.css';
 type Props = {
   draft: ServerDraft;
   onChange: (draft: ServerDraft) => void;
+  /** The stored destination whose own way it is: what is stored for it logs in to its jump hosts. */
+  destination?: string | null;
   /** What follows once every key on the way is accepted. */
   children?: ReactNode;
 };
 
 /** Asks for the host keys on the way, one after the other, and has the user accept each that is not known. */
-export function HostKeyCheck({ draft, onChange, children }: Props) {
+export function HostKeyCheck({ draft, onChange, destination = null, children }: Props) {
   const [report, setReport] = useState<HostKeyReport | null>(null);
-  const probe = useAction((of: ServerDraft) => api.probeHostKey(cleaned(of)), {
+  const probe = useAction((of: ServerDraft) => api.probeHostKey(cleaned(of), destination), {
     inline: true,
     onDone: (found, of) => {
       setReport(found);

@@ -2,17 +2,17 @@ import { Button, NumberInput, PasswordInput, SegmentedControl, Select, Switch, T
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import { dialogs, type JumpDraft, type ServerDraft } from '../../ipc';
 import { Card } from '../ui';
-import { emptyJump, needsPassword, type Faults } from './draft';
+import { emptyJump, keepsJump, keepsPassword, needsPassword, type Faults } from './draft';
 import './ssh.css';
 
 /** Said of a secret that is stored already. */
 export const KEPT = 'Empty keeps the stored one';
 
-/** What the parts of a log-in form share. */
-export type PartProps = { draft: ServerDraft; set: (part: Partial<ServerDraft>) => void; faults: Faults };
+/** What the parts of a log-in form share. `was`: the log-in stored so far, or `null`. */
+export type PartProps = { draft: ServerDraft; set: (part: Partial<ServerDraft>) => void; faults: Faults; was: ServerDraft | null };
 
 /** User, and the way of logging in. */
-export function LoginCard({ draft, set, faults, stored }: PartProps & { stored: boolean }) {
+export function LoginCard({ draft, set, faults, was }: PartProps) {
   return (
       <Card title="Log in" padded>
         <div className="stack">
@@ -30,14 +30,14 @@ export function LoginCard({ draft, set, faults, stored }: PartProps & { stored: 
           {draft.auth === 'key' && (
             <div className="form-grid">
               <KeyFile label="Private key file" value={draft.key_file} error={faults.key_file} onChange={(key_file) => set({ key_file })} />
-              <PasswordInput label="Its passphrase" description={stored ? KEPT : 'Empty if it has none'} value={draft.key_passphrase ?? ''} onChange={(event) => set({ key_passphrase: event.currentTarget.value || null })} />
+              <PasswordInput label="Its passphrase" description={was?.auth === 'key' ? KEPT : 'Empty if it has none'} value={draft.key_passphrase ?? ''} onChange={(event) => set({ key_passphrase: event.currentTarget.value || null })} />
             </div>
           )}
           {draft.auth !== 'password' && (
             <Switch label="The server asks for the account’s password besides the key" checked={draft.password_too} onChange={(event) => set({ password_too: event.currentTarget.checked })} />
           )}
           {needsPassword(draft) && (
-            <PasswordInput label="Password" description={stored ? KEPT : undefined} maw={320} value={draft.password ?? ''} error={faults.password} onChange={(event) => set({ password: event.currentTarget.value || null })} />
+            <PasswordInput label="Password" description={keepsPassword(was) ? KEPT : undefined} maw={320} value={draft.password ?? ''} error={faults.password} onChange={(event) => set({ password: event.currentTarget.value || null })} />
           )}
         </div>
       </Card>
@@ -71,7 +71,7 @@ function KeyFile({ label, value, error, onChange }: { label: string; value: stri
 }
 
 /** The jump hosts on the way. */
-export function JumpCard({ draft, set, faults, stored }: PartProps & { stored: boolean }) {
+export function JumpCard({ draft, set, faults, was }: PartProps) {
   const change = (at: number, part: Partial<JumpDraft>) => set({ jumps: draft.jumps.map((jump, i) => (i === at ? { ...jump, ...part } : jump)) });
   return (
     <Card
@@ -90,8 +90,8 @@ export function JumpCard({ draft, set, faults, stored }: PartProps & { stored: b
               <TextInput label="User" placeholder={draft.user} value={jump.user} error={faults[`jump.${i}.user`]} onChange={(event) => change(i, { user: event.currentTarget.value })} />
               <Select label="Log in by" value={jump.auth} onChange={(auth) => change(i, { auth: auth ?? 'same' })} data={[{ value: 'same', label: 'The same as the server' }, { value: 'agent', label: 'SSH agent' }, { value: 'key', label: 'Its own key file' }, { value: 'password', label: 'Its own password' }]} />
               {jump.auth === 'key' && <KeyFile label={`Key file of jump host ${i + 1}`} value={jump.key_file} error={faults[`jump.${i}.key_file`]} onChange={(key_file) => change(i, { key_file })} />}
-              {jump.auth === 'key' && <PasswordInput label={`Passphrase of the key of jump host ${i + 1}`} description={stored ? KEPT : 'Empty if it has none'} value={jump.key_passphrase ?? ''} onChange={(event) => change(i, { key_passphrase: event.currentTarget.value || null })} />}
-              {jump.auth === 'password' && <PasswordInput label={`Password of jump host ${i + 1}`} description={stored ? KEPT : undefined} value={jump.password ?? ''} error={faults[`jump.${i}.password`]} onChange={(event) => change(i, { password: event.currentTarget.value || null })} />}
+              {jump.auth === 'key' && <PasswordInput label={`Passphrase of the key of jump host ${i + 1}`} description={keepsJump(draft, jump, was) ? KEPT : 'Empty if it has none'} value={jump.key_passphrase ?? ''} onChange={(event) => change(i, { key_passphrase: event.currentTarget.value || null })} />}
+              {jump.auth === 'password' && <PasswordInput label={`Password of jump host ${i + 1}`} description={keepsJump(draft, jump, was) ? KEPT : undefined} value={jump.password ?? ''} error={faults[`jump.${i}.password`]} onChange={(event) => change(i, { password: event.currentTarget.value || null })} />}
             </div>
             <Button size="compact-sm" variant="subtle" color="gray" leftSection={<IconTrash size={14} />} onClick={() => set({ jumps: draft.jumps.filter((_, at) => at !== i) })}>Remove jump host {i + 1}</Button>
           </fieldset>

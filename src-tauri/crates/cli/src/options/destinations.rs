@@ -89,6 +89,15 @@ pub struct DestinationChangeArgs {
     /// Read the new secret key or password from standard input
     #[arg(long)]
     pub secret_stdin: bool,
+    /// Accept just this host key (SFTP with an address of its own)
+    #[arg(long, value_name = "SHA256:...")]
+    pub fingerprint: Option<String>,
+    /// Accept just this host key of a jump host; several in the order of the jump hosts
+    #[arg(long, value_name = "SHA256:...")]
+    pub jump_fingerprint: Vec<String>,
+    /// Accept just this certificate, by its SHA-256 (S3 and FTPS)
+    #[arg(long, value_name = "SHA256")]
+    pub certificate: Option<String>,
 }
 
 #[derive(Args)]

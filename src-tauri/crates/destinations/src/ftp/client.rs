@@ -1,9 +1,9 @@
 //! The folder itself: is it there, and the calls that are passed on to the files beside this one.
 
 use super::pool::{AWAKE, Lease, Pool};
-use super::session;
 use super::tls::{Connector, Versions, trust_of};
-use super::{errors, parts};
+use super::{errors, greet, parts};
+use crate::asides::Tidy;
 use crate::server_names;
 use crate::tls::CertificateSeen;
 use async_trait::async_trait;
@@ -40,6 +40,7 @@ pub(super) struct Folder {
     pub(super) root: String,
     /// What was made or seen already.
     made: Mutex<HashSet<String>>,
+    pub(super) tidy: Tidy,
     pub(super) traffic: Arc<dyn Traffic>,
     pub(super) pool: Arc<Pool>,
     /// The path as the user gave it, and whether it counts from the log-in folder.
@@ -56,7 +57,7 @@ pub async fn probe_certificate(place: &FtpPlace) -> Result<CertificateSeen> {
     }
     // Judged by the authorities alone, whatever was pinned.
     let connector = Connector::new(&trust_of(None).await?, Versions::All)?;
-    match session::greet(place, &connector, &tried).await {
+    match greet::greet(place, &connector, &tried).await {
         Ok(_) => {}
         Err(_) if connector.seen().is_some() => {}
         Err(error) => return Err(error),
@@ -106,6 +107,7 @@ impl Ftp {
             label,
             root: root.trim_end_matches('/').to_owned(),
             made: Mutex::default(),
+            tidy: Tidy::default(),
             traffic,
             pool,
             place: (place.path.clone(), relative),

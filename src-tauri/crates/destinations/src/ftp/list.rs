@@ -6,8 +6,8 @@ use super::listing::{self, Listed, ListedKind};
 use super::pool::Lease;
 use super::writer::{Content, parent_of};
 use crate::server_names::{self, TEMP_PREFIX};
-use backstay_core::Result;
 use backstay_core::destination::{Key, ObjectInfo, Swept};
+use backstay_core::{ErrorClass, Result};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -170,6 +170,35 @@ impl Folder {
         };
         lease.judge(tried, done)?;
         *count += 1;
+        Ok(())
+    }
+
+    /// Removes what stepped aside from this path and was left there: else it would come back though it was deleted.
+    pub(super) async fn remove_asides(&self, lease: &mut Lease, tried: &str, path: &str) -> Result<()> {
+        let (folder, own) = path.rsplit_once('/').unwrap_or(("", path));
+        if self.tidy.is(folder) {
+            return Ok(());
+        }
+        let listed = match self.list_on(lease, tried, folder).await {
+            Ok(listed) => listed.unwrap_or_default(),
+            Err(error) if matches!(error.class, ErrorClass::Missing | ErrorClass::Refused) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let mut others = false;
+        for entry in listed.iter().filter(|entry| matches!(entry.kind, ListedKind::File(_))) {
+            match server_names::aside_of(&entry.name) {
+                Some((_, name)) if name == own => {
+                    match lease.session()?.delete(&format!("{folder}/{}", entry.name)).await {
+                        Err(FtpError::UnexpectedResponse(reply)) if errors::is_absent(&reply) => {}
+                        gone => lease.judge(tried, gone)?,
+                    }
+                }
+                found => others |= found.is_some(),
+            }
+        }
+        if !others {
+            self.tidy.note(folder);
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 mod client;
 mod data;
 mod errors;
+mod greet;
 mod list;
 mod listing;
 mod parts;

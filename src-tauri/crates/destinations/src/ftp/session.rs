@@ -2,9 +2,9 @@
 
 use super::data::{Asked, SyncFuture};
 use super::errors::{self, code};
-use super::tls::{Connector, Versions};
+use super::greet::greet_in_version;
 use crate::tls::Trust;
-use backstay_core::config::{FtpPlace, FtpTls};
+use backstay_core::config::FtpPlace;
 use backstay_core::{Error, ErrorClass, Result, Secret};
 use std::io;
 use std::sync::Arc;
@@ -14,10 +14,9 @@ use suppaftp::tokio::{AsyncRustlsFtpStream, AsyncRustlsStream, TransferStream};
 use suppaftp::types::{FileType, Response};
 use suppaftp::{FtpError, Mode, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// How long reaching the server, TLS and log-in may take. Some servers make wrong passwords wait.
-const LOG_IN_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LOG_IN_LIMIT: Duration = Duration::from_secs(30);
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 /// How long a short command may take to be answered.
 const REPLY_LIMIT: Duration = Duration::from_secs(60);
@@ -25,9 +24,6 @@ const REPLY_LIMIT: Duration = Duration::from_secs(60);
 const FINISH_LIMIT: Duration = Duration::from_secs(300);
 /// How long a server is listened to for the reason of a failure.
 const REASON_LIMIT: Duration = Duration::from_secs(5);
-/// A control connection is quiet during a transfer, and routers forget quiet connections. Commands in between confuse
-/// many servers; the network's own signs of life do not.
-const KEEPALIVE: Duration = Duration::from_secs(30);
 /// A listing longer than this is not read.
 const LISTING_LIMIT: u64 = 256 << 20;
 
@@ -63,16 +59,13 @@ pub(super) struct Session {
     ways: Arc<Ways>,
     /// It uses PASV.
     pasv: bool,
+    /// PASV tells IPv4 addresses alone: over IPv6 it is no way out.
+    ipv6: bool,
     used: Instant,
     /// A transfer was left half way: its end is still to be heard.
     unfinished: bool,
     /// More answers may come than were asked for: nothing can be made of what is heard next.
     spoilt: bool,
-}
-
-/// Where a place's server is, for messages.
-fn address(place: &FtpPlace) -> String {
-    format!("{}:{}", place.host, place.port)
 }
 
 /// Runs a step with a limit; silence is `TimedOut`, and names the step.
@@ -82,120 +75,6 @@ async fn within<T>(limit: Duration, what: &str, step: impl Future<Output = Answe
         FtpError::ConnectionError(io::Error::new(io::ErrorKind::TimedOut, text))
     };
     tokio::time::timeout(limit, step).await.map_err(silent)?
-}
-
-/// Reaches the server and agrees on TLS, without logging in.
-pub(super) async fn greet(place: &FtpPlace, connector: &Connector, tried: &str) -> Result<AsyncRustlsFtpStream> {
-    let greeted = tokio::time::timeout(LOG_IN_LIMIT, shake_hands(place, connector, tried)).await;
-    let failed = match greeted {
-        Ok(Ok(ftp)) => {
-            let alive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
-            let _ = socket2::SockRef::from(&*ftp.get_ref().await).set_tcp_keepalive(&alive);
-            return Ok(ftp);
-        }
-        Ok(Err(error)) => error,
-        Err(_) => {
-            let text = format!("{tried}: {} takes the connection but does not answer", address(place));
-            Error::new(ErrorClass::TimedOut, text)
-                .hint("Check the port, and whether TLS is explicit, implicit or off there")
-        }
-    };
-    Err(connector.refusal(tried, &place.host).unwrap_or(failed))
-}
-
-async fn shake_hands(place: &FtpPlace, connector: &Connector, tried: &str) -> Result<AsyncRustlsFtpStream> {
-    let failed = |error| greeting_error(tried, place, error);
-    if place.tls == FtpTls::Implicit {
-        let to = (place.host.as_str(), place.port);
-        let connected = AsyncRustlsFtpStream::connect_secure_implicit(to, connector.for_library(), &place.host).await;
-        let mut ftp = match connected {
-            Ok(ftp) => ftp,
-            Err(error) => {
-                // Tells what is wrong with the way there, if that is it.
-                dial(place, tried).await?;
-                return Err(failed(error));
-            }
-        };
-        for command in ["PBSZ 0", "PROT P"] {
-            ftp.custom_command(command, &[Status::CommandOk]).await.map_err(failed)?;
-        }
-        return Ok(ftp);
-    }
-    let stream = dial(place, tried).await?;
-    let ftp = AsyncRustlsFtpStream::connect_with_stream(stream).await.map_err(failed)?;
-    if place.tls == FtpTls::None {
-        return Ok(ftp);
-    }
-    ftp.into_secure(connector.for_library(), &place.host).await.map_err(|error| match &error {
-        FtpError::UnexpectedResponse(reply) if code(reply) >= 500 => {
-            Error::new(ErrorClass::Unsupported, format!("{tried}: the server does not take AUTH TLS"))
-                .hint("Try implicit TLS (port 990); without TLS the password can be read on the way")
-                .detail(format!("{} {}", code(reply), errors::words(reply)))
-        }
-        _ => failed(error),
-    })
-}
-
-fn greeting_error(tried: &str, place: &FtpPlace, error: FtpError) -> Error {
-    match error {
-        FtpError::ConnectionError(error) if error.kind() != io::ErrorKind::TimedOut => {
-            Error::new(ErrorClass::Offline, format!("{tried}: {} hung up before it greeted", address(place)))
-                .hint("Check the port, and whether TLS is explicit, implicit or off there")
-                .source(error)
-        }
-        FtpError::SecureError(text) => {
-            // The library keeps of the error but its words. A server that wants another TLS says so; a line that broke
-            // off is worth another try.
-            let (class, what) = match text.contains("eof") || text.contains("(os error") {
-                true => (ErrorClass::Offline, "hung up while TLS was agreed on"),
-                false => (ErrorClass::Unsupported, "does not agree on TLS"),
-            };
-            Error::new(class, format!("{tried}: {} {what}", address(place)))
-                .hint("Check the port, and whether TLS is explicit, implicit or off there")
-                .detail(text)
-        }
-        other => errors::classify(tried, other),
-    }
-}
-
-async fn dial(place: &FtpPlace, tried: &str) -> Result<TcpStream> {
-    let addresses = tokio::net::lookup_host((place.host.as_str(), place.port)).await.map_err(|error| {
-        Error::new(ErrorClass::Offline, format!("{tried}: the name {} cannot be resolved", place.host))
-            .hint("Check the host name and this computer's network")
-            .source(error)
-    })?;
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::ErrorKind::TimedOut.into(),
-        }
-    }
-    let at = address(place);
-    let (class, why, hint) = match last.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            (ErrorClass::Offline, "nothing listens on this port", "Check the port, and that the FTP server runs there")
-        }
-        io::ErrorKind::TimedOut => {
-            (ErrorClass::TimedOut, "it does not answer", "Check the address, and that no firewall drops the packets")
-        }
-        _ => (ErrorClass::Offline, "it cannot be reached", "Check the address and this computer's network"),
-    };
-    Err(Error::new(class, format!("{tried}: cannot connect to {at}: {why}")).hint(hint).source(last))
-}
-
-async fn greet_in_version(
-    place: &FtpPlace,
-    trust: &Arc<Trust>,
-    ways: &Ways,
-    tried: &str,
-) -> Result<AsyncRustlsFtpStream> {
-    let versions = if ways.tls13.load(Ordering::Relaxed) { Versions::All } else { Versions::Tls12 };
-    greet(place, &Connector::new(trust, versions)?, tried).await
 }
 
 impl Session {
@@ -227,6 +106,7 @@ impl Session {
             other => errors::classify(tried, other),
         })?;
         let peer = ftp.get_ref().await.peer_addr().ok().map(|peer| peer.ip());
+        let ipv6 = peer.is_some_and(|peer| peer.to_canonical().is_ipv6());
         ftp.set_mode(Mode::ExtendedPassive);
         ftp.set_passive_nat_workaround(place.ignore_pasv_address);
         let asked = Arc::new(Asked::default());
@@ -236,7 +116,7 @@ impl Session {
             Box::pin(SyncFuture::new(async move { told.reach(address, peer).await.map_err(FtpError::ConnectionError) }))
         });
         let (ways, used) = (ways.clone(), Instant::now());
-        Ok(Self { ftp, features, home, asked, ways, pasv: false, used, unfinished: false, spoilt: false })
+        Ok(Self { ftp, features, home, asked, ways, pasv: false, ipv6, used, unfinished: false, spoilt: false })
     }
 
     /// Tells whether the session can still be used, hearing first what it owes.
@@ -308,24 +188,30 @@ impl Session {
 
     /// Opens a data connection for a transfer. `offset` is sent as REST before.
     pub(super) async fn transfer(&mut self, line: String, offset: u64) -> Answer<Transfer> {
-        // What one session finds out, the others know.
-        if self.ways.pasv.load(Ordering::Relaxed) {
-            self.use_pasv();
+        let finds_pasv = self.ways.finds_pasv && !self.ipv6;
+        // What one session finds out, the others know. Who chose PASV gets it whatever the address.
+        if self.ways.pasv.load(Ordering::Relaxed) && (finds_pasv || !self.ways.finds_pasv) {
+            self.use_pasv(true);
         }
         self.asked.begin();
         let opened = self.open_transfer(line.clone(), offset).await;
         let pasv_may_do = opened.as_ref().err().is_some_and(|error| self.asked.pasv_may_do(error));
-        if self.pasv || !self.ways.finds_pasv || !pasv_may_do {
+        if self.pasv || !finds_pasv || !pasv_may_do {
             return opened;
         }
-        self.ways.pasv.store(true, Ordering::Relaxed);
-        self.use_pasv();
-        self.open_transfer(line, offset).await
+        self.use_pasv(true);
+        let opened = self.open_transfer(line, offset).await;
+        // EPSV may have failed for once: PASV stays only where it is seen to work.
+        match &opened {
+            Ok(_) => self.ways.pasv.store(true, Ordering::Relaxed),
+            Err(_) => self.use_pasv(false),
+        }
+        opened
     }
 
-    fn use_pasv(&mut self) {
-        self.pasv = true;
-        self.ftp.set_mode(Mode::Passive);
+    fn use_pasv(&mut self, pasv: bool) {
+        self.pasv = pasv;
+        self.ftp.set_mode(if pasv { Mode::Passive } else { Mode::ExtendedPassive });
     }
 
     async fn open_transfer(&mut self, line: String, offset: u64) -> Answer<Transfer> {

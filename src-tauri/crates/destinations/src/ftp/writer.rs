@@ -195,14 +195,19 @@ impl Folder {
         let name = to.rsplit('/').next().unwrap_or("");
         let aside = server_names::aside_name(name).ok_or_else(|| too_long(tried))?;
         let aside = format!("{}/{aside}", parent_of(to));
+        self.tidy.forget(parent_of(to));
         let moved = lease.session()?.rename(to, &aside).await;
         lease.judge(tried, moved)?;
         let placed = lease.session()?.rename(from, to).await;
         if placed.is_err() {
+            // A delete may have looked just before it stepped aside.
+            self.tidy.forget(parent_of(to));
             let _ = lease.session()?.rename(&aside, to).await;
             return lease.judge(tried, placed);
         }
-        let _ = lease.session()?.delete(&aside).await;
+        if lease.session()?.delete(&aside).await.is_err() {
+            self.tidy.forget(parent_of(to));
+        }
         Ok(())
     }
 
@@ -210,6 +215,7 @@ impl Folder {
         let tried = format!("Cannot delete {key} on {}", self.label);
         let path = self.path_of(key)?;
         let mut lease = self.pool.take(&tried).await?;
+        self.remove_asides(&mut lease, &tried, &path).await?;
         let removed = match lease.session()?.delete(&path).await {
             Ok(()) => Ok(()),
             Err(error) if errors::may_be_absent(&error) => self.why_not_removed(&mut lease, &tried, key, error).await,

@@ -45,6 +45,8 @@ impl Store {
                 Ok(page) => page,
                 // It ended meanwhile.
                 Err(error) if error.class == ErrorClass::Missing => return Ok(false),
+                // A key without the right to list parts, or a store without the call: its begin, long ago, decides.
+                Err(error) if matches!(error.class, ErrorClass::Refused | ErrorClass::Unsupported) => return Ok(true),
                 Err(error) => return Err(error),
             };
             let came = |part: &Part| part.last_modified().and_then(|at| SystemTime::try_from(*at).ok());

@@ -2,6 +2,7 @@
 
 use super::follow::Waiting;
 use super::{config, errors};
+use crate::asides::Tidy;
 use crate::server_names;
 use async_trait::async_trait;
 use backstay_core::config::SftpPlace;
@@ -39,6 +40,7 @@ pub(super) struct Folder {
     pub(super) features: RemoteFeatures,
     /// Hashes of uploads that were followed, until they are asked for.
     pub(super) hashes: Waiting,
+    pub(super) tidy: Tidy,
     source: Arc<dyn RemoteFilesSource>,
     seen: AtomicBool,
 }
@@ -55,8 +57,8 @@ impl Sftp {
         let label = format!("{label} ({}:{})", source.label(), place.path);
         let files = source.open().await?;
         let features = files.features();
-        let (hashes, seen) = (Waiting::default(), AtomicBool::new(false));
-        let folder = Folder { label, root, traffic, features, hashes, source, seen };
+        let (hashes, tidy, seen) = (Waiting::default(), Tidy::default(), AtomicBool::new(false));
+        let folder = Folder { label, root, traffic, features, hashes, tidy, source, seen };
         folder.is_there(&*files, &format!("Cannot open {}", folder.label)).await?;
         Ok(Self { folder: Arc::new(folder) })
     }

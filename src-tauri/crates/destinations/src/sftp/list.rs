@@ -121,6 +121,37 @@ impl Folder {
         Ok(())
     }
 
+    /// Removes what stepped aside from this path and was left there: else it would come back though it was deleted.
+    pub(super) async fn remove_asides(&self, files: &dyn RemoteFiles, tried: &str, path: &RawPath) -> Result<()> {
+        let folder = path.parent().unwrap_or_default();
+        if self.tidy.is(folder.as_bytes()) {
+            return Ok(());
+        }
+        let names = match files.list(&folder).await {
+            Ok(names) => names,
+            Err(error) if error.class.may_retry() => return Err(self.error(tried, error)),
+            // No such folder, or none that may be looked into: the delete itself tells what that means.
+            Err(_) => return Ok(()),
+        };
+        let mut others = false;
+        for (name, _) in names {
+            let Some((_, own)) = std::str::from_utf8(&name).ok().and_then(server_names::aside_of) else { continue };
+            if path.name() != Some(own.as_bytes()) {
+                others = true;
+                continue;
+            }
+            match files.remove(&folder.join(&name)?).await {
+                Ok(()) => {}
+                Err(error) if error.class == ErrorClass::Missing => {}
+                Err(error) => return Err(self.error(tried, error)),
+            }
+        }
+        if !others {
+            self.tidy.note(folder.as_bytes());
+        }
+        Ok(())
+    }
+
     /// What time it is on the server: the last change of a file made now.
     async fn server_time(&self, files: &dyn RemoteFiles, tried: &str) -> Result<Option<i64>> {
         let path = self.root.join(server_names::temp_name())?;

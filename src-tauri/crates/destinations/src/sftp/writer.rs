@@ -195,17 +195,23 @@ impl Folder {
     async fn swap(&self, files: &dyn RemoteFiles, tried: &str, from: &RawPath, to: &RawPath) -> Result<()> {
         let name = to.name().map(String::from_utf8_lossy).unwrap_or_default();
         let aside = server_names::aside_name(&name).ok_or_else(|| too_long(tried))?;
-        let aside = to.parent().unwrap_or_default().join(aside)?;
+        let folder = to.parent().unwrap_or_default();
+        let aside = folder.join(aside)?;
         let failed = |error| self.error(tried, error);
+        self.tidy.forget(folder.as_bytes());
         files.rename(to, &aside, RemoteRename::Plain).await.map_err(failed)?;
         if let Err(error) = files.rename(from, to, RemoteRename::Plain).await {
+            // A delete may have looked just before it stepped aside.
+            self.tidy.forget(folder.as_bytes());
             // The connection may be what failed.
             if let Ok(files) = self.files(tried).await {
                 let _ = files.rename(&aside, to, RemoteRename::Plain).await;
             }
             return Err(self.error(tried, error));
         }
-        let _ = files.remove(&aside).await;
+        if files.remove(&aside).await.is_err() {
+            self.tidy.forget(folder.as_bytes());
+        }
         Ok(())
     }
 
@@ -226,6 +232,9 @@ impl Folder {
         let path = server_names::path_of(&self.root, key)?;
         self.hashes.take(&path);
         let files = self.files(&tried).await?;
+        if !self.features.posix_rename {
+            self.remove_asides(&*files, &tried, &path).await?;
+        }
         let Err(error) = files.remove(&path).await else { return Ok(()) };
         match error.class {
             // Absent is what was asked for; a folder that is gone is not.

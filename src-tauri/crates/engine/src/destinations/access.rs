@@ -88,6 +88,21 @@ impl Inner {
         Ok(login)
     }
 
+    /// Fills in what was not typed for an SSH way with what is stored for the destination it leads to.
+    pub(crate) async fn fill_from_destination(
+        &self,
+        id: &str,
+        ssh: &SshConnection,
+        login: &mut HostSecrets,
+    ) -> Result<()> {
+        let place = Place::Sftp(SftpPlace { via: SftpVia::Own(ssh.clone()), path: String::new() });
+        let stored = self.stored_destination_login(&DestinationId::from(id), &place).await?;
+        login.password = login.password.take().or(stored.secret);
+        login.key_passphrase = login.key_passphrase.take().or(stored.key_passphrase);
+        login.jumps = jumps::over(std::mem::take(&mut login.jumps), stored.jumps);
+        Ok(())
+    }
+
     /// Returns what logs in to a draft's place: what was typed, else what is stored for the destination it changes.
     pub(super) async fn login_of_destination(
         &self,

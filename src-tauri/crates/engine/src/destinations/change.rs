@@ -1,11 +1,13 @@
 //! Changing a destination: its name, what logs in there, its limits; never another place.
 
+use super::access::own_ssh;
 use super::draft::identity;
 use super::limits::bandwidth_of;
 use crate::backstay::{Backstay, Inner};
+use crate::servers::{Fingerprint, fingerprints};
 use crate::words::{checked_name, invalid};
 use backstay_contract::{DestinationDraft, DestinationRow};
-use backstay_core::config::{DestinationConfig, Place, S3Place};
+use backstay_core::config::{Connection, DestinationConfig, Place, S3Place};
 use backstay_core::{DestinationId, Error, ErrorClass, Result};
 
 impl Backstay {
@@ -44,9 +46,30 @@ impl Inner {
         }
         let config = DestinationConfig { name, place, ..known.clone() };
         self.store.put_destination(&config)?;
+        self.audit_accepted(&config.name, &known.place, &config.place)?;
         self.put_limits(None, &[(config.id.clone(), bandwidth)])?;
         self.drop_vault(&config.id).await;
         Ok(config)
+    }
+
+    /// Says in the audit log which host keys and which certificate a change accepts.
+    fn audit_accepted(&self, name: &str, before: &Place, now: &Place) -> Result<()> {
+        let known = host_keys(before);
+        for accepted in host_keys(now).iter().filter(|key| !known.contains(key)) {
+            let (host, port, fingerprint) = accepted;
+            let earlier = known.iter().find(|(h, p, _)| (h, p) == (host, port));
+            let instead = earlier.map(|(.., key)| format!(", instead of {key}")).unwrap_or_default();
+            self.audit("host_key.accept", &format!("{name}: {host}:{port} {fingerprint}{instead}"), "ok")?;
+        }
+        let earlier = certificate(before);
+        match certificate(now) {
+            Some(accepted) if Some(&accepted) != earlier.as_ref() => {
+                let (at, sha256) = accepted;
+                let instead = earlier.map(|(_, sha256)| format!(", instead of {sha256}")).unwrap_or_default();
+                self.audit("certificate.accept", &format!("{name}: {at} {sha256}{instead}"), "ok")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A log-in that is refused is not stored; a place that cannot be reached now may come back.
@@ -86,6 +109,20 @@ impl Inner {
         self.drop_vault(&config.id).await;
         self.changed("destinations");
         Ok(())
+    }
+}
+
+/// Returns the host keys accepted on a place's own way.
+fn host_keys(place: &Place) -> Vec<Fingerprint> {
+    own_ssh(place).map(|ssh| fingerprints(&Connection::Ssh(ssh.clone()))).unwrap_or_default()
+}
+
+/// Returns the address and the accepted certificate of a place.
+fn certificate(place: &Place) -> Option<(String, String)> {
+    match place {
+        Place::S3(s3) => Some((s3.endpoint.clone(), s3.pinned_certificate.clone()?)),
+        Place::Ftp(ftp) => Some((format!("{}:{}", ftp.host, ftp.port), ftp.pinned_certificate.clone()?)),
+        Place::Local { .. } | Place::Sftp(_) => None,
     }
 }
 

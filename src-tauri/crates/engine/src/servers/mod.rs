@@ -55,10 +55,15 @@ impl Backstay {
         Ok(rows.collect())
     }
 
-    /// Asks for the host keys on the way to a server.
-    pub async fn probe_host_key(&self, draft: ServerDraft) -> Result<HostKeyReport> {
+    /// Asks for the host keys on the way to a server. `destination`: it is that one's own way, and what is stored for
+    /// it logs in to the jump hosts where nothing was typed.
+    pub async fn probe_host_key(&self, draft: ServerDraft, destination: Option<&str>) -> Result<HostKeyReport> {
         let Connection::Ssh(ssh) = connection_of(&draft)? else { return Ok(HostKeyReport { keys: Vec::new() }) };
-        let login = self.inner.login_of_draft(&draft).await?;
+        let mut login = self.inner.login_of_draft(&draft).await?;
+        // Only jump hosts are logged in to.
+        if let Some(id) = destination.filter(|_| !ssh.jumps.is_empty()) {
+            self.inner.fill_from_destination(id, &ssh, &mut login).await?;
+        }
         let pins = Arc::new(StorePins::new(self.inner.store.clone(), &Connection::Ssh(ssh.clone())));
         let keys = self.inner.parts.probe_host_keys(&ssh, &login, pins).await?;
         let views = keys.into_iter().map(|key| HostKeyView {
@@ -243,10 +248,10 @@ impl Inner {
 }
 
 /// Host, port and accepted key.
-type Fingerprint = (String, u16, String);
+pub(crate) type Fingerprint = (String, u16, String);
 
 /// Returns the keys accepted on a connection's way.
-fn fingerprints(connection: &Connection) -> Vec<Fingerprint> {
+pub(crate) fn fingerprints(connection: &Connection) -> Vec<Fingerprint> {
     let Connection::Ssh(ssh) = connection else { return Vec::new() };
     let own = (&ssh.host, ssh.port, &ssh.fingerprint);
     let hops = ssh.jumps.iter().map(|jump| (&jump.host, jump.port, &jump.fingerprint)).chain(std::iter::once(own));

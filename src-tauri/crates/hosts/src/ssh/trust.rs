@@ -70,8 +70,8 @@ impl HostKey {
                 )
                 .hint(
                     "Somebody may be listening in, or the server was set up anew. Nothing was sent. Ask whoever runs \
-                     the server; if the new key is right, accept it where the server is changed (on the command line: \
-                     server change NAME --fingerprint SHA256:...)",
+                     the server; if the new key is right, accept it where this server or destination is changed: \
+                     `backstay server change` or `backstay destination change`, by --fingerprint or --jump-fingerprint",
                 ),
             ),
         }

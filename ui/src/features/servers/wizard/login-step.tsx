@@ -1,32 +1,32 @@
 import { PasswordInput, SegmentedControl } from '@mantine/core';
 import { useState } from 'react';
 import type { ServerDraft } from '../../../ipc';
-import { JumpCard, KEPT, LoginCard, checkLogin, type Faults, type PartProps } from '../../../shared/ssh';
+import { JumpCard, KEPT, LoginCard, checkLogin, keepsSudo, type Faults, type PartProps } from '../../../shared/ssh';
 import { Card } from '../../../shared/ui';
 import { StepFoot } from './step-foot';
 
-type Props = { draft: ServerDraft; onChange: (draft: ServerDraft) => void; onNext: () => void; onBack: () => void; stored: boolean };
+type Props = { draft: ServerDraft; onChange: (draft: ServerDraft) => void; onNext: () => void; onBack: () => void; was: ServerDraft | null };
 
 /** Step 2: user, the way of logging in, jump hosts, sudo. */
-export function LoginStep({ draft, onChange, onNext, onBack, stored }: Props) {
+export function LoginStep({ draft, onChange, onNext, onBack, was }: Props) {
   const [faults, setFaults] = useState<Faults>({});
   const set = (part: Partial<ServerDraft>) => onChange({ ...draft, ...part });
   const submit = () => {
-    const found = checkLogin(draft, stored);
+    const found = checkLogin(draft, was);
     setFaults(found);
     if (Object.keys(found).length === 0) onNext();
   };
   return (
     <form className="stack" onSubmit={(event) => { event.preventDefault(); submit(); }} noValidate>
-      {!draft.local && <LoginCard draft={draft} set={set} faults={faults} stored={stored} />}
-      <SudoCard draft={draft} set={set} faults={faults} stored={stored} />
-      {!draft.local && <JumpCard draft={draft} set={set} faults={faults} stored={stored} />}
+      {!draft.local && <LoginCard draft={draft} set={set} faults={faults} was={was} />}
+      <SudoCard draft={draft} set={set} faults={faults} was={was} />
+      {!draft.local && <JumpCard draft={draft} set={set} faults={faults} was={was} />}
       <StepFoot onBack={onBack} next="Continue" />
     </form>
   );
 }
 
-function SudoCard({ draft, set, faults, stored }: PartProps & { stored: boolean }) {
+function SudoCard({ draft, set, faults, was }: PartProps) {
   const same = draft.auth === 'password' && !draft.local;
   return (
     <Card title="Files that only root may read" padded>
@@ -41,7 +41,7 @@ function SudoCard({ draft, set, faults, stored }: PartProps & { stored: boolean 
         {draft.sudo === 'none' && <p className="mute">Backstay reads what {draft.local ? 'you' : draft.user || 'the user'} may read.</p>}
         {draft.sudo === 'without_password' && <p className="mute">The test says whether it works, and gives the line for sudoers if not.</p>}
         {draft.sudo === 'with_password' && (
-          <PasswordInput label="sudo's password" description={same ? 'empty: the same as for logging in' : stored ? KEPT : undefined} maw={320} value={draft.sudo_password ?? ''} error={faults.sudo_password} onChange={(event) => set({ sudo_password: event.currentTarget.value || null })} />
+          <PasswordInput label="sudo's password" description={same ? 'empty: the same as for logging in' : keepsSudo(was) ? KEPT : undefined} maw={320} value={draft.sudo_password ?? ''} error={faults.sudo_password} onChange={(event) => set({ sudo_password: event.currentTarget.value || null })} />
         )}
       </div>
     </Card>

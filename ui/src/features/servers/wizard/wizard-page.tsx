@@ -48,7 +48,7 @@ function Wizard({ title, start, stored }: { title: string; start: ServerDraft; s
   return (
     <Page title={title} text={TEXTS[step]} crumbs={CRUMBS} actions={<StepHeader steps={STEPS} current={step} onGo={goTo} />}>
       {step === 0 && <WhereStep {...shared} servers={servers.data ?? []} />}
-      {step === 1 && <LoginStep {...shared} />}
+      {step === 1 && <LoginStep {...shared} was={stored ? start : null} />}
       {step === 2 && <FingerprintStep {...shared} />}
       {step === 3 && <FoundStep draft={cleaned(draft)} stored={stored !== null} onBack={back} />}
       <p className="mute small">Passwords and passphrases go to your keyring, never into a file that can be read. {step > 0 && <Link to={leave}>Leave without saving</Link>}</p>

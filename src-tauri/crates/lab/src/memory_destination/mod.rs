@@ -1,20 +1,24 @@
 //! A destination in memory: records every call, and fails, fills up, goes offline or dawdles when told to.
 
+mod faults;
+mod upload;
+
 use async_trait::async_trait;
 use backstay_core::destination::{
     Availability, Destination, DestinationCapabilities, Direction, FreeTraffic, Key, ObjectInfo, PIECE, PartUpload,
-    StoredPart, Swept, Traffic, WriteMode,
+    Swept, Traffic, WriteMode,
 };
 use backstay_core::entry::ByteStream;
 use backstay_core::host::Space;
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_transfer as transfer;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use faults::State;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, ReadBuf};
+use upload::{MemoryUpload, Upload};
 
 /// What was asked of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,44 +60,6 @@ pub struct Call {
     pub key: String,
 }
 
-/// An upload under way.
-#[derive(Clone, Default)]
-struct Upload {
-    key: String,
-    parts: BTreeMap<u32, (u64, Bytes)>,
-}
-
-/// A fault still to come.
-struct Fault {
-    /// Of which operation; `None`: any.
-    operation: Option<Operation>,
-    /// After how many more of them.
-    left: u64,
-    /// It comes again each time so many more passed; `None`: once.
-    every: Option<u64>,
-    class: ErrorClass,
-    /// What was asked is done all the same: only the answer is lost.
-    answer_only: bool,
-}
-
-#[derive(Default)]
-struct State {
-    objects: BTreeMap<String, Bytes>,
-    uploads: BTreeMap<String, Upload>,
-    next_upload: u64,
-    calls: Vec<Call>,
-    faults: Vec<Fault>,
-    room_bytes: Option<u64>,
-    offline: bool,
-    delay: Option<Duration>,
-    bytes_per_second: Option<u64>,
-    cut_streams_after: Option<u64>,
-    capabilities: Option<DestinationCapabilities>,
-    read_only: bool,
-    cold: BTreeMap<String, Availability>,
-    locks: BTreeMap<String, i64>,
-}
-
 /// A destination in memory. Clones share their objects, as two computers share one cloud.
 #[derive(Clone)]
 pub struct MemoryDestination {
@@ -122,67 +88,6 @@ impl MemoryDestination {
     #[must_use]
     pub fn with_part_bytes(&self, part_bytes: u64) -> Self {
         Self { part_bytes, ..self.clone() }
-    }
-    /// Makes the `n`-th call from now (1 = the next) fail with `class`, once.
-    pub fn fail_call(&self, n: u64, class: ErrorClass) {
-        self.add_fault(Fault { operation: None, left: n, every: None, class, answer_only: false });
-    }
-    /// Makes the `n`-th call of this operation from now (1 = the next) fail with `class`, once.
-    pub fn fail_operation(&self, operation: Operation, n: u64, class: ErrorClass) {
-        self.add_fault(Fault { operation: Some(operation), left: n, every: None, class, answer_only: false });
-    }
-    /// Makes every `n`-th call from now fail with `class`, until [`Self::clear_faults`].
-    pub fn fail_every(&self, n: u64, class: ErrorClass) {
-        self.add_fault(Fault { operation: None, left: n, every: Some(n), class, answer_only: false });
-    }
-    /// Makes the `n`-th call of this operation from now do what it is asked and then fail with `class` all the same, as
-    /// if the answer had been lost.
-    pub fn lose_answer(&self, operation: Operation, n: u64, class: ErrorClass) {
-        self.add_fault(Fault { operation: Some(operation), left: n, every: None, class, answer_only: true });
-    }
-    /// Takes away faults that have not come yet.
-    pub fn clear_faults(&self) {
-        self.state().faults.clear();
-    }
-    /// Gives it room for so many bytes in all; `None`: no limit.
-    pub fn set_room(&self, bytes: Option<u64>) {
-        self.state().room_bytes = bytes;
-    }
-    /// Makes every call fail as `Offline`, those under way too, or ends that.
-    pub fn set_offline(&self, offline: bool) {
-        self.state().offline = offline;
-    }
-    /// Makes every call take so long; `None`: at once.
-    pub fn set_delay(&self, delay: Option<Duration>) {
-        self.state().delay = delay;
-    }
-    /// Lets each call move so many bytes a second; `None`: no limit.
-    pub fn set_rate(&self, bytes_per_second: Option<u64>) {
-        self.state().bytes_per_second = bytes_per_second;
-    }
-    /// Makes every stream read from it break off after so many bytes; `None`: none does.
-    pub fn cut_streams_after(&self, bytes: Option<u64>) {
-        self.state().cut_streams_after = bytes;
-    }
-    /// Refuses everything but reading, or ends that.
-    pub fn set_read_only(&self, read_only: bool) {
-        self.state().read_only = read_only;
-    }
-    /// Locks an object until then, Unix seconds.
-    pub fn set_lock(&self, key: &str, until: i64) {
-        self.state().locks.insert(key.to_owned(), until);
-    }
-    /// Returns until when an object is locked.
-    pub fn lock_of(&self, key: &str) -> Option<i64> {
-        self.state().locks.get(key).copied()
-    }
-    /// Puts an object into a cold class, frozen or on its way out of it; `Ready` takes it out.
-    pub fn set_cold(&self, key: &str, state: Availability) {
-        self.state().cold.insert(key.to_owned(), state);
-    }
-    /// Makes it tell other capabilities than its own.
-    pub fn set_capabilities(&self, capabilities: DestinationCapabilities) {
-        self.state().capabilities = Some(capabilities);
     }
     /// Returns all calls so far.
     pub fn calls(&self) -> Vec<Call> {
@@ -215,10 +120,6 @@ impl MemoryDestination {
             Some(content) => state.objects.insert(key.to_owned(), content),
             None => state.objects.remove(key),
         };
-    }
-
-    fn add_fault(&self, fault: Fault) {
-        self.state().faults.push(fault);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -293,42 +194,6 @@ impl MemoryDestination {
     fn peek(&self, key: &Key) -> Result<Bytes> {
         let found = self.state().objects.get(key.as_str()).cloned();
         found.ok_or_else(|| Error::new(ErrorClass::Missing, format!("Cannot read {key} on memory: it is not there")))
-    }
-}
-
-impl State {
-    fn stands(&self, key: &Key) -> Availability {
-        self.cold.get(key.as_str()).copied().unwrap_or(Availability::Ready)
-    }
-
-    fn used_bytes(&self) -> u64 {
-        let parts = self.uploads.values().flat_map(|upload| upload.parts.values());
-        let parts: u64 = parts.map(|(_, content)| content.len() as u64).sum();
-        parts + self.objects.values().map(|object| object.len() as u64).sum::<u64>()
-    }
-
-    fn next_fault(&mut self, operation: Operation) -> Option<(ErrorClass, bool)> {
-        if self.offline {
-            return Some((ErrorClass::Offline, false));
-        }
-        use Operation as O;
-        if self.read_only && matches!(operation, O::Put | O::Delete | O::Begin | O::Part | O::Complete | O::Abort) {
-            return Some((ErrorClass::Refused, false));
-        }
-        let mut hit = None;
-        self.faults.retain_mut(|fault| {
-            if fault.operation.is_some_and(|of| of != operation) {
-                return true;
-            }
-            fault.left = fault.left.saturating_sub(1);
-            if fault.left > 0 || hit.is_some() {
-                return true;
-            }
-            hit = Some((fault.class, fault.answer_only));
-            fault.left = fault.every.unwrap_or(0);
-            fault.every.is_some()
-        });
-        hit
     }
 }
 
@@ -528,98 +393,5 @@ impl tokio::io::AsyncRead for Breaking {
         self.content.set_position((at + count) as u64);
         self.left = Some(left - count as u64);
         std::task::Poll::Ready(Ok(()))
-    }
-}
-
-/// An upload in parts into memory.
-struct MemoryUpload {
-    destination: MemoryDestination,
-    key: Key,
-    token: String,
-}
-
-impl MemoryUpload {
-    fn with<T>(&self, work: impl FnOnce(&mut Upload) -> T) -> Result<T> {
-        let mut state = self.destination.state();
-        match state.uploads.get_mut(&self.token) {
-            Some(upload) if upload.key == self.key.as_str() => Ok(work(upload)),
-            _ => Err(Error::new(ErrorClass::Missing, format!("The upload of {} on memory is no more", self.key))),
-        }
-    }
-
-    fn assemble(&self, parts: &[StoredPart], mode: WriteMode) -> Result<()> {
-        let stored = self.with(|upload| upload.parts.clone())?;
-        let broken = |why: &str| Error::new(ErrorClass::Corrupt, format!("Cannot write {} on memory: {why}", self.key));
-        let mut whole = Vec::new();
-        for (number, part) in (1..).zip(parts) {
-            let Some((offset, content)) = stored.get(&part.number) else { return Err(broken("a part is missing")) };
-            let fits = part.number == number && *offset == whole.len() as u64 && part.tag == tag(content);
-            // As S3 does: all but the last part have the size they were to have.
-            let full = content.len() as u64 == self.part_bytes(number) || number as usize == parts.len();
-            if !fits || !full {
-                return Err(broken("its parts do not fit together"));
-            }
-            whole.extend_from_slice(content);
-        }
-        self.destination.store(&self.key, whole.into(), mode)?;
-        self.destination.state().uploads.remove(&self.token);
-        Ok(())
-    }
-}
-
-/// What this store calls a part: something of its content.
-fn tag(content: &Bytes) -> String {
-    transfer::Sha256Sum::of(content)[..16].to_owned()
-}
-
-#[async_trait]
-impl PartUpload for MemoryUpload {
-    fn token(&self) -> String {
-        self.token.clone()
-    }
-
-    fn part_bytes(&self, _: u32) -> u64 {
-        self.destination.part_bytes
-    }
-
-    async fn stored(&self) -> Result<Vec<StoredPart>> {
-        let lost = self.destination.enter(Operation::Stored, self.key.as_str()).await?;
-        let parts = self.with(|upload| upload.parts.clone())?;
-        let parts = parts.into_iter().map(|(number, (offset, content))| StoredPart {
-            number,
-            offset,
-            size_bytes: content.len() as u64,
-            tag: tag(&content),
-        });
-        answer(lost, parts.collect())
-    }
-
-    async fn put_part(&self, number: u32, offset: u64, content: Bytes) -> Result<StoredPart> {
-        let lost = self.destination.enter(Operation::Part, self.key.as_str()).await?;
-        self.destination.travel(Direction::Up, content.len()).await?;
-        let part = StoredPart { number, offset, size_bytes: content.len() as u64, tag: tag(&content) };
-        {
-            let state = self.destination.state();
-            let used = state.used_bytes();
-            if state.room_bytes.is_some_and(|room| used + content.len() as u64 > room) {
-                return Err(Error::new(
-                    ErrorClass::Full,
-                    format!("Cannot write {} on memory: there is no room left", self.key),
-                ));
-            }
-        }
-        self.with(|upload| upload.parts.insert(number, (offset, content)))?;
-        answer(lost, part)
-    }
-
-    async fn complete(&self, parts: &[StoredPart], mode: WriteMode) -> Result<()> {
-        let lost = self.destination.enter(Operation::Complete, self.key.as_str()).await?;
-        answer(lost, self.assemble(parts, mode)?)
-    }
-
-    async fn abort(&self) -> Result<()> {
-        let lost = self.destination.enter(Operation::Abort, self.key.as_str()).await?;
-        self.destination.state().uploads.remove(&self.token);
-        answer(lost, ())
     }
 }
