@@ -277,6 +277,35 @@ async fn without_gnu_tools_the_host_itself_reads_and_writes() {
 }
 
 #[tokio::test]
+async fn a_new_folder_is_nobody_elses_while_files_are_written_into_it() {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (dir, root) = temp();
+    std::fs::create_dir_all(root.join("new")).unwrap();
+    std::fs::create_dir_all(root.join("there")).unwrap();
+    for name in ["new", "there"] {
+        std::fs::write(root.join(name).join("file"), b"content").unwrap();
+        std::fs::set_permissions(root.join(name), std::fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    let (_, backup, _) = collect(&TestHost::default(), &item(&root, &[]), &Backup::default()).await;
+    let to = dir.path().join("to");
+    std::fs::create_dir_all(to.join("there")).unwrap();
+    std::fs::set_permissions(to.join("there"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let at_write: Arc<dyn Fn(&Path) + Send + Sync> = Arc::new({
+        let seen = seen.clone();
+        move |path: &Path| {
+            let folder = path.parent().unwrap();
+            seen.lock().unwrap().push((folder.file_name().unwrap().to_owned(), mode(folder)));
+        }
+    });
+    let host = TestHost { files_only: true, at_write: Some(at_write), ..TestHost::default() };
+    restore(&host, &item(&root, &[]), &backup, &options(RestoreMode::Merge, &root, Some(&to))).await.1.unwrap();
+    let want = vec![(std::ffi::OsString::from("new"), 0o700), (std::ffi::OsString::from("there"), 0o755)];
+    assert_eq!(*seen.lock().unwrap(), want);
+    assert_eq!(mode(&to.join("new")), 0o555);
+}
+
+#[tokio::test]
 async fn nothing_there_is_an_error_not_an_empty_backup() {
     let host = TestHost::default();
     let item = item(Path::new("/does/not/exist"), &[]);

@@ -27,6 +27,8 @@ pub struct TestHost {
     pub tar_rate: Option<u64>,
     /// Is called once, when so many bytes of tar's standard output were read.
     pub at_byte: Option<(u64, Hook)>,
+    /// Is called with each file that is written, before it is there.
+    pub at_write: Option<std::sync::Arc<dyn Fn(&std::path::Path) + Send + Sync>>,
     /// Put in front of PATH.
     pub path: Option<std::path::PathBuf>,
     /// Standard input is a socket, as some SSH servers make it: it cannot be opened by its name.
@@ -148,6 +150,9 @@ impl Host for TestHost {
         let failed = |error| Error::io(format!("Cannot write {path}"), error);
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes).await.map_err(failed)?;
+        if let Some(at_write) = &self.at_write {
+            at_write(&real(path));
+        }
         std::fs::write(real(path), &bytes).map_err(failed)?;
         std::fs::set_permissions(real(path), std::fs::Permissions::from_mode(mode)).map_err(failed)?;
         Ok(bytes.len() as u64)

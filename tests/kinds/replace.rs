@@ -88,7 +88,9 @@ async fn mariadb_stays_as_it_was_until_the_new_one_is_whole() {
     server
         .sql(
             "use shop; create table bill (id int primary key, customer int, foreign key (customer) references customer (id)); \
-             insert into bill values (1, 1); create view poor as select twice(id) as t from rich; create sequence number",
+             insert into bill values (1, 1); create view poor as select twice(id) as t from rich; \
+             create sequence number; \
+             create trigger shop.named after insert on shop.bill for each row set @billed = 1",
         )
         .unwrap();
     let host = TestHost::default();
@@ -123,6 +125,17 @@ async fn mariadb_stays_as_it_was_until_the_new_one_is_whole() {
     let (_, _, recorder) = restore(&host, &item, &backup, REPLACE, None).await;
     assert!(recorder.by_subject()["database shop"].1.contains("shop_backstay_new is in the way"));
     server.sql("create table shop_backstay_new.backstay_restoring (a int)").unwrap();
+    server.sql("create database shop_backstay_old; create table shop_backstay_old.backstay_kept (a int)").unwrap();
+    let (_, _, recorder) = restore(&host, &item, &backup, REPLACE, None).await;
+    let reason = &recorder.by_subject()["database shop"].1;
+    assert!(reason.contains("shop_backstay_old") && reason.contains("must not be dropped before"), "{reason}");
+    server.sql("drop database shop_backstay_old").unwrap();
+    server
+        .sql(
+            "create procedure shop.greet() select 1; create user clerk@localhost; \
+             grant execute on procedure shop.greet to clerk@localhost with grant option",
+        )
+        .unwrap();
     let (_, report, recorder) = restore(&host, &item, &backup, REPLACE, None).await;
     assert_eq!((report.unwrap().files, recorder.by_subject()), (1, Default::default()));
     assert_eq!(server.fingerprint("shop").unwrap(), before);
@@ -130,6 +143,9 @@ async fn mariadb_stays_as_it_was_until_the_new_one_is_whole() {
     assert!(server.sql("delete from shop.customer where id = 1").is_err(), "the foreign key came along");
     assert_eq!(server.sql("select t from shop.poor").unwrap().trim(), "2");
     assert_eq!(server.sql("call shop.greet('you')").unwrap().trim(), "Hello you 🌊");
+    let rights =
+        "select proc_priv from mysql.procs_priv where db = 'shop' and user = 'clerk' and routine_name = 'greet'";
+    assert_eq!(server.sql(rights).unwrap().trim(), "Execute,Grant");
 
     // One that was not there and could not be loaded is not there afterwards.
     server.sql("drop database shop").unwrap();
@@ -161,6 +177,25 @@ async fn mariadb_goes_back_when_the_exchange_fails_and_what_others_refer_to_is_r
     assert_eq!(server.fingerprint("shop").unwrap(), now);
     assert_eq!(mysql_names(&server).trim(), "shop");
 
+    // A view that works no more cannot be made again: then it is not as it was.
+    server.sql("use shop; create table base (a int); create view dead as select a from base; drop table base").unwrap();
+    let (_, _, recorder) = restore(&host, &item, &bad, REPLACE, None).await;
+    let reason = &recorder.by_subject()["database shop"].1;
+    assert!(reason.contains("are gone: dead") && !reason.contains("is as it was"), "{reason}");
+    assert_eq!(server.fingerprint("shop").unwrap(), now);
+
+    // What somebody made under our name meanwhile stays.
+    let mut meddling = backup.clone();
+    let (_, bytes) = meddling.entries.values_mut().find(|(e, _)| e.path.as_bytes().ends_with(b"shop.sql")).unwrap();
+    let at = bytes.windows(end.len()).rposition(|window| window == end).unwrap();
+    let made = b"\nCREATE DATABASE shop_backstay_old; CREATE TABLE shop_backstay_old.mine (a int);\n";
+    *bytes = Arc::new([&bytes[..at], made, &bytes[at..]].concat());
+    let (_, report, _) = restore(&host, &item, &meddling, REPLACE, None).await;
+    assert!(report.is_err());
+    assert_eq!(server.fingerprint("shop").unwrap(), now);
+    server.sql("drop table shop_backstay_old.mine; drop database shop_backstay_old").unwrap();
+    assert_eq!(mysql_names(&server).trim(), "shop");
+
     server
         .sql("create database other; create table other.t (c int, foreign key (c) references shop.customer (id))")
         .unwrap();
@@ -168,6 +203,92 @@ async fn mariadb_goes_back_when_the_exchange_fails_and_what_others_refer_to_is_r
     assert!(report.is_err());
     assert!(recorder.by_subject()["database shop"].1.contains("refer to it: other.t"), "{:?}", recorder.by_subject());
     assert_eq!(server.fingerprint("shop").unwrap(), now);
+}
+
+/// Restores by a plan that was made before `between`.
+async fn restore_after(
+    item: &ItemInput,
+    backup: &Backup,
+    mode: RestoreMode,
+    between: impl FnOnce(),
+) -> (Result<()>, Arc<Recorder>) {
+    let (ctx, recorder) = Recorder::context();
+    let (host, kind) = (TestHost::default(), kind(&item.item.kind));
+    let options = RestoreOptions { mode, to: None, strip: RawPath::root(), only: Vec::new() };
+    let plan = kind.plan_restore(&ctx, &host, item, &backup.listing(), &options).await.unwrap();
+    between();
+    let report = kind.restore(&ctx, &host, item, &mut backup.source(), &plan, &options).await;
+    (report.map(drop), recorder)
+}
+
+#[tokio::test]
+async fn a_database_that_appeared_since_the_plan_stays() {
+    const MODES: [RestoreMode; 3] = [RestoreMode::Missing, RestoreMode::Newer, RestoreMode::Replace];
+    if let Some(server) = MariaDb::start().unwrap() {
+        server.load_fixture("shop").unwrap();
+        let item = mysql(&server, &["shop"], OWNER_PASSWORD);
+        let (report, backup, _) = collect(&TestHost::default(), &item).await;
+        report.unwrap();
+        for mode in MODES {
+            server.sql("drop database shop").unwrap();
+            let appear = || drop(server.sql("create database shop; create table shop.mine (a int)").unwrap());
+            let (report, recorder) = restore_after(&item, &backup, mode, appear).await;
+            assert!(report.is_err());
+            assert!(recorder.by_subject()["database shop"].1.contains("and is now"), "{:?}", recorder.by_subject());
+            assert_eq!(server.sql("show tables from shop").unwrap().trim(), "mine");
+            assert_eq!(mysql_names(&server).trim(), "shop");
+        }
+    }
+    if let Some(server) = Postgres::start().unwrap() {
+        server.load_fixture("shop").unwrap();
+        let item = postgres(&server, &["shop"], "custom", "postgres", OWNER_PASSWORD);
+        let (report, backup, _) = collect(&TestHost::default(), &item).await;
+        report.unwrap();
+        // One that nobody may log in to is not seen by the plan.
+        let hidden = ["create database shop", "create database shop allow_connections false"];
+        for (mode, appear) in MODES.into_iter().flat_map(|mode| hidden.map(|appear| (mode, appear))) {
+            server.sql("postgres", "drop database shop").unwrap();
+            let appear = || drop(server.sql("postgres", appear).unwrap());
+            let (_, recorder) = restore_after(&item, &backup, mode, appear).await;
+            assert!(recorder.by_subject()["database shop"].1.contains("and is now"), "{:?}", recorder.by_subject());
+            assert_eq!(postgres_names(&server).trim(), "shop");
+            server.sql("postgres", "alter database shop allow_connections true").unwrap();
+            assert!(server.sql("shop", "select 1 from note").is_err(), "it is the empty one");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_began_is_waited_for_by_who_ends_the_run() {
+    let Some(server) = MariaDb::start().unwrap() else { return };
+    server.load_fixture("shop").unwrap();
+    let item = mysql(&server, &["shop"], OWNER_PASSWORD);
+    let before = server.fingerprint("shop").unwrap();
+    let (report, backup, _) = collect(&TestHost::default(), &item).await;
+    report.unwrap();
+    server.sql("use shop; update customer set name = 'newer'; create table later (a int)").unwrap();
+    let (ctx, _) = Recorder::context();
+    let task = tokio::spawn({
+        let ctx = ctx.clone();
+        async move {
+            let (host, kind) = (TestHost::default(), kind("mysql"));
+            let options = RestoreOptions { mode: REPLACE, to: None, strip: RawPath::root(), only: Vec::new() };
+            let plan = kind.plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
+            kind.restore(&ctx, &host, &item, &mut backup.source(), &plan, &options).await.map(drop)
+        }
+    });
+    while ctx.unbroken.is_empty() {
+        assert!(!task.is_finished(), "the exchange was not held");
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    // As a run is ended from outside.
+    ctx.cancel.cancel();
+    ctx.unbroken.close();
+    ctx.unbroken.wait().await;
+    task.abort();
+    let _ = task.await;
+    assert_eq!(server.fingerprint("shop").unwrap(), before);
+    assert_eq!(mysql_names(&server).trim(), "shop");
 }
 
 fn postgres_names(server: &Postgres) -> String {

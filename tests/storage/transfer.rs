@@ -22,7 +22,6 @@ use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 pub const CLASSES: [ErrorClass; 8] = [
     ErrorClass::Offline,
@@ -67,7 +66,7 @@ impl Progress for Watch {
 pub fn watched() -> (RunContext, Arc<Watch>) {
     let watch = Arc::new(Watch::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    (RunContext { cancel: CancellationToken::new(), progress: Arc::<Watch>::clone(&watch), clock }, watch)
+    (RunContext { progress: Arc::<Watch>::clone(&watch), clock, ..RunContext::silent() }, watch)
 }
 
 /// Content at a source of its own.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How often a silent command shows a sign of life: well within the shortest stall limit, a minute.
 const SIGN_EVERY: Duration = Duration::from_secs(15);
@@ -71,12 +72,19 @@ pub struct RunContext {
     pub progress: Arc<dyn Progress>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// What is at work that must not be cut half way. Who ends a run from outside waits for it first.
+    pub unbroken: TaskTracker,
 }
 
 impl RunContext {
     /// A context nobody watches and nobody cancels.
     pub fn silent() -> Self {
-        Self { cancel: CancellationToken::new(), progress: Arc::new(SilentProgress), clock: Arc::new(SystemClock) }
+        Self {
+            cancel: CancellationToken::new(),
+            progress: Arc::new(SilentProgress),
+            clock: Arc::new(SystemClock),
+            unbroken: TaskTracker::new(),
+        }
     }
     /// Returns an error once the run was cancelled.
     pub fn check(&self) -> Result<()> {
@@ -111,5 +119,34 @@ impl RunContext {
                 self.progress.alive();
             }
         }
+    }
+    /// Awaits commands that would leave what they change neither old nor new when they were cut half way, with signs of
+    /// life as [`Self::while_it_runs`]. A cancel does not end them, and who ends the run from outside waits for them.
+    pub async fn unbroken<T>(&self, work: impl Future<Output = T>) -> T {
+        self.unbroken.track_future(self.while_it_runs(work)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn unbroken_work_is_waited_for() {
+        let ctx = RunContext::silent();
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let work = tokio::spawn({
+            let ctx = ctx.clone();
+            async move { ctx.unbroken(ended).await }
+        });
+        while ctx.unbroken.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        ctx.unbroken.close();
+        let waiting = tokio::time::timeout(Duration::from_millis(20), ctx.unbroken.wait());
+        assert!(waiting.await.is_err());
+        drop(end);
+        ctx.unbroken.wait().await;
+        assert!(work.await.is_ok());
     }
 }

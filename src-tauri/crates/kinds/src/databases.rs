@@ -116,3 +116,20 @@ pub(crate) fn reason(error: &Error) -> String {
         _ => error.message.clone(),
     }
 }
+
+/// Returns an error as a problem's reason, with what to do next where the error knows it.
+pub(crate) fn advice(error: &Error) -> String {
+    match error.hint.as_deref().filter(|hint| *hint != crate::dump::DETAILS) {
+        Some(hint) => format!("{}. {hint}", reason(error)),
+        None => reason(error),
+    }
+}
+
+/// Makes the error of a database that is there, though it was not when what is to happen was looked at.
+pub(crate) fn appeared(host: &dyn Host, name: &str) -> Error {
+    let why = format!(
+        "Cannot restore database {name} on {}: it was not to be seen there when the restore was planned, and is now",
+        host.label()
+    );
+    Error::new(ErrorClass::Exists, why).hint("Look at what is in it, then plan the restore anew.")
+}

@@ -175,6 +175,27 @@ impl Dump {
     }
 }
 
+/// The hint where a tool's words are all there is.
+pub(crate) const DETAILS: &str = "The details show what the tool said.";
+
+/// Tells whether the way to the database server was lost, so that nobody knows what it did of its last command.
+pub(crate) fn is_lost(error: &Error) -> bool {
+    let words = [
+        "Lost connection",
+        "server has gone away",
+        "Can't connect",
+        "could not connect",
+        "connection to server",
+        "closed the connection",
+        "terminating connection",
+        "could not receive data from server",
+        "connection has been closed",
+        "no connection to the server",
+    ];
+    let said = error.detail.as_deref().unwrap_or_default();
+    matches!(error.class, ErrorClass::Offline | ErrorClass::TimedOut) || words.iter().any(|word| said.contains(word))
+}
+
 /// Makes the error of a database tool that failed, in the class its words tell, with the first of them.
 pub(crate) fn tool_error(tried: &str, tool: &str, status: &str, said: &str) -> Error {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
@@ -203,7 +224,7 @@ pub(crate) fn tool_error(tried: &str, tool: &str, status: &str, said: &str) -> E
     } else if has(&["No space left", "disk is full", "database or disk is full"]) {
         (ErrorClass::Full, "Make room there, then try again.")
     } else {
-        (ErrorClass::Internal, "The details show what the tool said.")
+        (ErrorClass::Internal, DETAILS)
     };
     let words = first_line(said).map(|line| format!(": {line}")).unwrap_or_default();
     Error::new(class, format!("{tried}: {tool} ended with {status}{words}")).hint(hint).detail(said)
@@ -277,6 +298,19 @@ mod tests {
             assert_eq!(database_name(&file).unwrap(), name);
         }
         assert_eq!(database_name("bad%f"), None);
+    }
+
+    #[test]
+    fn a_lost_server_is_known_by_the_tools_words() {
+        for (said, lost) in [
+            ("ERROR 2013 (HY000) at line 2: Lost connection to server during query", true),
+            ("ERROR 2006 (HY000) at line 1: MySQL server has gone away", true),
+            ("server closed the connection unexpectedly\n\tThis probably means", true),
+            ("FATAL:  terminating connection due to administrator command", true),
+            ("ERROR 1146 (42S02) at line 3: Table 'a.b' doesn't exist", false),
+        ] {
+            assert_eq!(is_lost(&tool_error("Cannot try", "tool", "exit status 1", said)), lost, "{said}");
+        }
     }
 
     #[test]

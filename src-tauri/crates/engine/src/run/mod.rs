@@ -37,6 +37,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// At most so many runs work at once; the others wait. More would only fight for the same link and disk.
 const AT_ONCE: usize = 3;
@@ -48,6 +49,8 @@ const FLUSH_TICKS: u32 = 4;
 const ROW_TICKS: u32 = 16;
 /// A cancelled run that does not end by itself is ended from outside after this.
 const CANCEL_GRACE: Duration = Duration::from_secs(20);
+/// Work that must not be cut is waited for so long: each of its commands gives up a lock after a minute.
+const UNBROKEN_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// The runs of this process.
 pub(crate) struct Registry {
@@ -201,13 +204,18 @@ impl Inner {
             self.store.update_run(&row)?;
         }
         self.emit_run(live);
-        let ctx =
-            RunContext { cancel: live.cancel.clone(), progress: live.progress.clone(), clock: self.clock.clone() };
+        let ctx = RunContext {
+            cancel: live.cancel.clone(),
+            progress: live.progress.clone(),
+            clock: self.clock.clone(),
+            ..RunContext::silent()
+        };
         let id = locked(&live.row).id.clone();
+        let unbroken = ctx.unbroken.clone();
         let mut task = tokio::spawn(work(Job { id, inner: self.clone(), ctx, progress: live.progress.clone() }));
         let ended = tokio::select! {
             ended = &mut task => ended,
-            () = async { live.cancel.cancelled().await; tokio::time::sleep(CANCEL_GRACE).await } => {
+            () = had_its_time(&live.cancel, &unbroken) => {
                 task.abort();
                 let _ = task.await;
                 return Err(Error::cancelled());
@@ -398,6 +406,18 @@ impl Inner {
             self.emit(Event::Run { run: self.run_row(&run) });
         }
         Ok(())
+    }
+}
+
+/// Ends when a cancelled run has had its time, and nothing of it is at work that must not be cut.
+async fn had_its_time(cancel: &CancellationToken, unbroken: &TaskTracker) {
+    cancel.cancelled().await;
+    tokio::time::sleep(CANCEL_GRACE).await;
+    if !unbroken.is_empty() {
+        unbroken.close();
+        let _ = tokio::time::timeout(UNBROKEN_LIMIT, unbroken.wait()).await;
+        // What it did is yet to be told.
+        tokio::time::sleep(CANCEL_GRACE).await;
     }
 }
 

@@ -1,9 +1,11 @@
 //! Kind "mysql": databases of MySQL and MariaDB, through mysqldump.
 
 mod client;
+mod holding;
 mod rename;
 mod restore;
 mod swap;
+mod trigger;
 
 use crate::dump::{self, Dump, Whole};
 use crate::problems::Problems;

@@ -9,7 +9,7 @@ use crate::load::Load;
 use crate::problems::Problems;
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::host::Host;
-use backstay_core::kind::{ItemInput, RestoreMode, RestoreOptions, RestorePlan, RestoreReport};
+use backstay_core::kind::{ChangeKind, ItemInput, RestoreMode, RestoreOptions, RestorePlan, RestoreReport};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, Result, RunContext};
 use tokio::io::AsyncReadExt;
@@ -47,22 +47,23 @@ pub(super) async fn restore(
     let mut report = RestoreReport { kept: plan.kept, ..RestoreReport::default() };
     while let Some(entry) = ctx.or_cancel(source.next()).await? {
         ctx.check()?;
-        let Some(target) = wanted.get(&entry.path).and_then(|_| Target::of(&entry.path, ".sql", options)) else {
+        let Some((kind, target)) = wanted.get(&entry.path).zip(Target::of(&entry.path, ".sql", options)) else {
             continue;
         };
         let subject = format!("database {}", target.name);
         ctx.progress.current(&subject);
-        match database(ctx, &client, &target, options.mode, source.content()).await {
-            Ok((bytes, left)) => {
-                if let Some(left) = left {
-                    problems.report(ProblemKind::Database, subject, left);
+        let is_new = *kind == ChangeKind::Create;
+        match database(ctx, &client, &target, is_new, options.mode, source.content()).await {
+            Ok((bytes, notes)) => {
+                for note in notes {
+                    problems.report(ProblemKind::Database, subject.clone(), note);
                 }
                 report.files += 1;
                 report.bytes += bytes;
                 ctx.progress.advance(1, 0);
             }
             Err(error) if error.class.ends_the_run() => return Err(error),
-            Err(error) => problems.report(ProblemKind::Database, subject, common::reason(&error)),
+            Err(error) => problems.report(ProblemKind::Database, subject, common::advice(&error)),
         }
     }
     common::finish(host, &wanted, report)
@@ -70,45 +71,68 @@ pub(super) async fn restore(
 
 /// Brings one database back. One that is to be replaced stays as it is until the new one is whole beside it; one that was
 /// not there before is not there afterwards either when it could not be loaded. Returns the bytes loaded, and what is to be
-/// said when something of ours was left behind.
+/// said though it worked.
 async fn database(
     ctx: &RunContext,
     client: &Client<'_>,
     target: &Target,
+    is_new: bool,
     mode: RestoreMode,
     content: ByteStream,
-) -> Result<(u64, Option<String>)> {
+) -> Result<(u64, Vec<String>)> {
     let name = target.name.as_str();
     let there = ctx.or_cancel(databases(client)).await?.iter().any(|database| database.name == name);
+    if there && is_new {
+        // Nobody was told that anything happens to it.
+        return Err(common::appeared(client.host, name));
+    }
     if !there {
-        let loaded = ctx.or_cancel(load(ctx, client, target, content, None)).await;
-        if loaded.is_err() {
-            let _ = client.query(&format!("drop database if exists {}", quoted(name))).await;
-        }
-        return loaded.map(|bytes| (bytes, None));
+        return match ctx.or_cancel(load(ctx, client, target, content, Make::New)).await {
+            Ok(bytes) => Ok((bytes, Vec::new())),
+            // Made by somebody in this moment: not ours to drop.
+            Err(error) if is_there_already(&error) => Err(common::appeared(client.host, name)),
+            Err(error) => {
+                let _ = client.query(&format!("drop database if exists {}", quoted(name))).await;
+                Err(error)
+            }
+        };
     }
     if mode != RestoreMode::Replace {
-        return ctx.or_cancel(load(ctx, client, target, content, None)).await.map(|bytes| (bytes, None));
+        let loaded = ctx.or_cancel(load(ctx, client, target, content, Make::Nothing)).await;
+        return loaded.map(|bytes| (bytes, Vec::new()));
     }
     let swap = ctx.or_cancel(Swap::prepare(client, name)).await?;
     let beside = Target { original: target.original.clone(), name: swap.temporary.clone() };
-    let whole = match ctx.or_cancel(load(ctx, client, &beside, content, Some(swap::MARK))).await {
-        Ok(bytes) => swap.take_the_place().await.map(|left| (bytes, left)),
-        Err(error) => Err(error),
-    };
-    match whole {
-        Ok(done) => Ok(done),
-        Err(error) => Err(swap.give_up(error).await),
+    match ctx.or_cancel(load(ctx, client, &beside, content, Make::Marked)).await {
+        Ok(bytes) => ctx.unbroken(swap.take_the_place()).await.map(|notes| (bytes, notes)),
+        Err(error) if is_there_already(&error) => Err(error),
+        Err(error) => Err(swap.give_up(swap.way_out(error), true).await),
     }
 }
 
-/// Loads one dump. Its head names the database; another target gets other names there. `mark` is a table to be made first.
+/// Tells whether a database could not be made because it is there already (1007).
+fn is_there_already(error: &Error) -> bool {
+    error.detail.as_deref().is_some_and(|said| said.contains("ERROR 1007 "))
+}
+
+/// Whether the database is to be made.
+#[derive(Clone, Copy, PartialEq)]
+enum Make {
+    /// It is there.
+    Nothing,
+    /// It must not be there yet.
+    New,
+    /// As `New`, and it gets a mark, by which it is known as ours.
+    Marked,
+}
+
+/// Loads one dump. Its head names the database; another target gets other names there.
 async fn load(
     ctx: &RunContext,
     client: &Client<'_>,
     target: &Target,
     mut content: ByteStream,
-    mark: Option<&str>,
+    make: Make,
 ) -> Result<u64> {
     if target.name != target.original {
         content = super::rename::renamed(content, &target.original, &target.name);
@@ -116,7 +140,7 @@ async fn load(
     let mut edges = Edges::default();
     let head = read_head(&mut content, &mut edges).await?;
     let mut before = client.options.clone();
-    before.extend(rewrite_head(&head, target, client.tools.knows_sandbox(), mark));
+    before.extend(rewrite_head(&head, target, client.tools.knows_sandbox(), make));
     let tool = tool_name(&client.tools.client);
     let subject = format!("database {}", target.name);
     let load = Load { subject: &subject, tool: &tool, before, whole: WHOLE };
@@ -141,9 +165,9 @@ async fn read_head(content: &mut ByteStream, edges: &mut Edges) -> Result<Vec<u8
     Ok(head)
 }
 
-/// Takes out the sandbox line where the client does not know it, names the target where it is another one, and has the
-/// table `mark` made there.
-fn rewrite_head(head: &[u8], target: &Target, knows_sandbox: bool, mark: Option<&str>) -> Vec<u8> {
+/// Takes out the sandbox line where the client does not know it, names the target where it is another one, and has it
+/// made as told.
+fn rewrite_head(head: &[u8], target: &Target, knows_sandbox: bool, make: Make) -> Vec<u8> {
     let mut out = Vec::with_capacity(head.len() + 100);
     let mut named = false;
     let (from, to) = (quoted(&target.original), quoted(&target.name));
@@ -155,13 +179,18 @@ fn rewrite_head(head: &[u8], target: &Target, knows_sandbox: bool, mark: Option<
         let names = !named && (line.starts_with(b"CREATE DATABASE ") || line.starts_with(b"USE "));
         let uses = !named && line.starts_with(b"USE ");
         named |= uses;
-        if names && from != to {
-            out.extend(String::from_utf8_lossy(line).replacen(&from, &to, 1).into_bytes());
+        if names {
+            let mut line = String::from_utf8_lossy(line).into_owned();
+            if make != Make::Nothing && !uses {
+                // One that is there by now is somebody else's, and must be an error.
+                line = line.replacen("/*!32312 IF NOT EXISTS*/ ", "", 1);
+            }
+            out.extend(line.replacen(&from, &to, 1).into_bytes());
         } else {
             out.extend_from_slice(line);
         }
-        if let Some(mark) = mark.filter(|_| uses) {
-            out.extend(format!("CREATE TABLE {mark} (a int primary key);\n").into_bytes());
+        if uses && make == Make::Marked {
+            out.extend(format!("CREATE TABLE {} (a int primary key);\n", swap::MARK).into_bytes());
         }
     }
     out
@@ -175,11 +204,17 @@ mod tests {
     fn the_head_names_the_target() {
         let head = b"/*M!999999\\- enable the sandbox mode */ \n-- x\nCREATE DATABASE /*!32312 IF NOT EXISTS*/ `a``b` /*!40100 DEFAULT */;\n\nUSE `a``b`;\nUSE `a``b`;\n";
         let target = Target { original: "a`b".into(), name: "c".into() };
-        let text = String::from_utf8(rewrite_head(head, &target, false, None)).unwrap_or_default();
+        let text = String::from_utf8(rewrite_head(head, &target, false, Make::Nothing)).unwrap_or_default();
         assert_eq!(
             text,
             "-- x\nCREATE DATABASE /*!32312 IF NOT EXISTS*/ `c` /*!40100 DEFAULT */;\n\nUSE `c`;\nUSE `a``b`;\n"
         );
-        assert!(rewrite_head(head, &target, true, None).starts_with(b"/*M!999999"));
+        assert!(rewrite_head(head, &target, true, Make::Nothing).starts_with(b"/*M!999999"));
+        let text = String::from_utf8(rewrite_head(head, &target, false, Make::Marked)).unwrap_or_default();
+        assert_eq!(
+            text,
+            "-- x\nCREATE DATABASE `c` /*!40100 DEFAULT */;\n\nUSE `c`;\n\
+             CREATE TABLE backstay_restoring (a int primary key);\nUSE `a``b`;\n"
+        );
     }
 }

@@ -6,40 +6,31 @@
 //! goes back.
 
 use super::client::{Client, quoted};
-use super::rename::renamed;
+use super::holding::Holding;
 use super::tool_name;
 use crate::databases as common;
-use crate::dump::tool_error;
-use backstay_core::entry::ByteStream;
-use backstay_core::host::{Command, run};
+use crate::dump::{is_lost, tool_error};
+use backstay_core::host::{Output, run};
 use backstay_core::{Error, ErrorClass, Result};
-use std::io::Cursor;
-use tokio::io::AsyncReadExt;
 
 /// The table by which a database that a restore left behind is known as ours. A restore makes it first of all.
 pub(super) const MARK: &str = "backstay_restoring";
 /// The table in which the old views, triggers, routines and events are kept.
-const KEPT: &str = "backstay_kept";
+pub(super) const KEPT: &str = "backstay_kept";
 /// Hex digits double it, and a server takes 16 MiB in one statement at least.
 const KEPT_PIECE: usize = 1 << 20;
+/// What stays in use for a minute ends a command. The server's own limit is a day or a year, and half an exchange must
+/// not wait that long.
+const PATIENCE: &str = "set lock_wait_timeout = 60;";
 
 /// A database that is loaded beside the one it replaces.
 pub(super) struct Swap<'a> {
-    client: &'a Client<'a>,
-    name: &'a str,
+    pub client: &'a Client<'a>,
+    pub name: &'a str,
     /// What it is called until then.
     pub temporary: String,
     /// Where the old one is kept meanwhile.
     aside: String,
-}
-
-/// What a database holds beside rows.
-struct Holding {
-    tables: Vec<String>,
-    /// Its views, triggers, routines and events as SQL.
-    code: Vec<u8>,
-    /// "character set x collate y".
-    charset: String,
 }
 
 impl<'a> Swap<'a> {
@@ -60,6 +51,16 @@ impl<'a> Swap<'a> {
                 swap.drop_database(left).await?;
                 continue;
             }
+            if left == &swap.aside && swap.tables(left).await?.iter().any(|table| table == KEPT) {
+                let why = format!(
+                    "the database {left} is there; it holds what {name} held before a restore that was cut short: its \
+                     tables, or its views, triggers and routines (in the table {KEPT}); it must not be dropped before \
+                     {name} was looked at"
+                );
+                let hint =
+                    format!("Look whether {name} is whole. What it lacks is in {left}; drop that only afterwards.");
+                return refuse(ErrorClass::Exists, why, hint);
+            }
             let hint = format!("Look whether anything in {left} is needed, then drop it.");
             return refuse(ErrorClass::Exists, format!("the database {left} is in the way"), hint);
         }
@@ -78,44 +79,103 @@ impl<'a> Swap<'a> {
     }
 
     /// Puts what was loaded in the place it is for. On an error what was there before is there again, unless it says so.
-    /// Returns what is to be said when something of ours could not be dropped.
-    pub(super) async fn take_the_place(&self) -> Result<Option<String>> {
-        let new = self.holding(&self.temporary, self.name).await?;
-        let old = self.holding(self.name, self.name).await?;
-        let exchanged = match self.keep(&old).await {
-            Ok(()) => match self.exchange(&new, &old).await {
-                Err(error) => Err((self.put_back(&new, &old).await, error)),
-                Ok(()) => Ok(()),
-            },
-            Err(error) => Err((Ok(()), error)),
+    /// Returns what is to be said though it worked. Not to be cut: half of it is neither the old database nor the new.
+    pub(super) async fn take_the_place(&self) -> Result<Vec<String>> {
+        let (new, old) = match self.both_kept().await {
+            Ok(both) => both,
+            Err(error) => return Err(self.give_up(error, true).await),
         };
-        match exchanged {
-            Err((Err(second), mut error)) => {
-                error.message.push_str(&format!("; it could not be put back ({})", second.message));
-                let hint = format!(
-                    "The tables that were there before are in {}, their views, triggers and routines in its table {KEPT}.",
-                    self.aside
-                );
-                Err(error.hint(hint))
-            }
-            Err((Ok(()), error)) => {
-                let _ = self.drop_database(&self.aside).await;
-                Err(error)
-            }
-            Ok(()) => {
-                let mut left = Vec::new();
-                for name in [&self.temporary, &self.aside] {
-                    left.extend(self.drop_database(name).await.err().map(|error| (name, common::reason(&error))));
-                }
-                Ok(left.pop().map(|(name, why)| format!("It is replaced, but {name} could not be dropped: {why}")))
+        if let Err(error) = self.exchange(&new, &old).await {
+            let (error, as_it_was) = self.go_back(self.way_out(error), &new, &old).await;
+            return Err(self.give_up(error, as_it_was).await);
+        }
+        let mut notes: Vec<String> = self.give_rights(&old).await.into_iter().collect();
+        if !new.broken.is_empty() {
+            notes.push(format!(
+                "these views of the backup work no more here, and are left out: {}",
+                new.broken.join(", ")
+            ));
+        }
+        for name in [&self.temporary, &self.aside] {
+            if let Err(error) = self.drop_database(name).await {
+                notes.push(format!("{name} could not be dropped: {}", common::reason(&error)));
             }
         }
+        Ok(notes.into_iter().map(|note| format!("It is replaced, but {note}")).collect())
+    }
+
+    /// Looks what both databases hold, and keeps the old one's code. The one that is replaced is not touched.
+    async fn both_kept(&self) -> Result<(Holding, Holding)> {
+        let (new, old) = (self.holding(&self.temporary).await?, self.holding(self.name).await?);
+        // One that is there already is somebody else's, and is not dropped.
+        let sql = format!("create database {} {}", quoted(&self.aside), old.charset);
+        self.client.query(&sql).await?;
+        if let Err(error) = self.keep(&old).await {
+            if self.others_beside_kept(&self.aside).await.is_ok_and(|others| others.is_empty()) {
+                let _ = self.drop_database(&self.aside).await;
+            }
+            return Err(error);
+        }
+        Ok((new, old))
+    }
+
+    /// Goes back after the exchange failed, and says in the error what is not as it was; true when all is.
+    async fn go_back(&self, mut error: Error, new: &Holding, old: &Holding) -> (Error, bool) {
+        let (name, aside) = (self.name, &self.aside);
+        let back = match self.put_back(new, old).await {
+            // The old tables may be in there still: then it must stay.
+            Ok(()) => match self.others_beside_kept(aside).await {
+                Ok(others) if others.is_empty() => Ok(()),
+                Ok(others) => Err(format!("{aside} holds {}", others.join(", "))),
+                Err(second) => Err(common::reason(&second)),
+            },
+            Err(second) => Err(common::reason(&second)),
+        };
+        if let Err(why) = back {
+            error.message.push_str(&format!(
+                "; it could not be put back ({why}): tables that were there before are in {aside}, views, triggers and \
+                 routines in its table {KEPT}; it must not be dropped before {name} was looked at"
+            ));
+            let hint = format!("What {name} lacks now is in {aside}: move it back, then drop {aside}.");
+            return (error.hint(hint), false);
+        }
+        let mut as_it_was = true;
+        if !old.broken.is_empty() {
+            as_it_was = false;
+            let views = old.broken.join(", ");
+            error.message.push_str(&format!("; these views, which worked no more, are gone: {views}"));
+        }
+        if let Some(note) = self.give_rights(old).await {
+            as_it_was = false;
+            error.message.push_str(&format!("; {note}"));
+        }
+        if is_lost(&error) {
+            // The command whose connection was lost may still be at work there: what is kept stays.
+            error.message.push_str(&format!("; {aside} must not be dropped before {name} was looked at"));
+        } else if let Err(second) = self.drop_database(aside).await {
+            error.message.push_str(&format!("; {aside} could not be dropped ({})", common::reason(&second)));
+        }
+        (error, as_it_was)
+    }
+
+    /// Says how it can be restored all the same, where a dump fails only because it is loaded beside the original: what
+    /// is in it may name the original, or be allowed there alone.
+    pub(super) fn way_out(&self, error: Error) -> Error {
+        let said = error.detail.as_deref().unwrap_or_default();
+        if !["ERROR 1435 ", "ERROR 1146 ", "ERROR 1054 ", "ERROR 1044 "].iter().any(|code| said.contains(code)) {
+            return error;
+        }
+        let name = self.name;
+        error.hint(format!(
+            "Something in it may work only under the name {name}. Back {name} up, drop it by hand, then restore it as \
+             a new one."
+        ))
     }
 
     /// Drops what was loaded so far, and says in the error what is there.
-    pub(super) async fn give_up(&self, mut error: Error) -> Error {
+    pub(super) async fn give_up(&self, mut error: Error, as_it_was: bool) -> Error {
         // When the connection was lost, the exchange may have happened all the same.
-        if error.class != ErrorClass::Offline && !error.message.contains("could not be put back") {
+        if as_it_was && !is_lost(&error) {
             error.message.push_str(&format!("; the database {} is as it was", self.name));
         }
         if self.drop_database(&self.temporary).await.is_err() {
@@ -127,87 +187,30 @@ impl<'a> Swap<'a> {
     }
 
     async fn drop_database(&self, name: &str) -> Result<()> {
-        self.client.query(&format!("drop database if exists {}", quoted(name))).await.map(drop)
-    }
-
-    async fn tables(&self, database: &str) -> Result<Vec<String>> {
-        let sql = format!(
-            "select table_name from information_schema.tables where table_schema = {} and table_type <> 'VIEW' order by 1",
-            literal(database)
-        );
-        Ok(self.client.query(&sql).await?.into_iter().flatten().collect())
-    }
-
-    /// Looks what a database holds, its code written for the database `for_name`.
-    async fn holding(&self, database: &str, for_name: &str) -> Result<Holding> {
-        let tables = self.tables(database).await?.into_iter().filter(|table| table != MARK).collect();
-        let sql = format!(
-            "select concat('character set ', default_character_set_name, ' collate ', default_collation_name) \
-             from information_schema.schemata where schema_name = {}",
-            literal(database)
-        );
-        let charset = self.client.query(&sql).await?.into_iter().flatten().next().unwrap_or_default();
-        let sql = format!(
-            "select table_name from information_schema.views where table_schema = {} order by 1",
-            literal(database)
-        );
-        let views: Vec<String> = self.client.query(&sql).await?.into_iter().flatten().collect();
-        let mut code = self.dump(self.client.dump_code(database, &views)).await?;
-        if !views.is_empty() {
-            // Views may call functions: they come last.
-            match self.dump(self.client.dump_views(database, &views)).await {
-                Err(error) if is_broken_view(&error) => code.extend(self.whole_views(database, &views).await?),
-                dumped => code.extend(dumped?),
-            }
-        }
-        if database != for_name {
-            let content: ByteStream = Box::new(Cursor::new(code));
-            code = Vec::new();
-            let mut renaming = renamed(content, database, for_name);
-            renaming.read_to_end(&mut code).await.map_err(|e| Error::io("Cannot rename a database's code", e))?;
-        }
-        Ok(Holding { tables, code, charset })
-    }
-
-    /// Dumps the views one by one. One whose tables are gone works no more, and nothing can make it again: it is passed over.
-    async fn whole_views(&self, database: &str, views: &[String]) -> Result<Vec<u8>> {
-        let mut code = Vec::new();
-        for view in views {
-            match self.dump(self.client.dump_views(database, std::slice::from_ref(view))).await {
-                Err(error) if is_broken_view(&error) => {}
-                dumped => code.extend(dumped?),
-            }
-        }
-        Ok(code)
-    }
-
-    async fn dump(&self, command: Command) -> Result<Vec<u8>> {
-        let output = run(self.client.host, command, &self.client.options).await?;
-        if !output.status.success() || !output.text().contains("-- Dump completed") {
-            return Err(self.failed(&self.client.tools.dump, &output.status.to_string(), &output.stderr));
-        }
-        let sandbox = output.stdout.starts_with(b"/*M!999999");
-        let skip = if sandbox { output.stdout.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1) } else { 0 };
-        Ok(output.stdout[skip..].to_vec())
+        self.client.query(&format!("{PATIENCE} drop database if exists {}", quoted(name))).await.map(drop)
     }
 
     async fn sql(&self, database: &str, sql: &[u8]) -> Result<()> {
-        let command = self.client.load().arg(format!("--database={database}"));
-        let output = run(self.client.host, command, &[&self.client.options, sql].concat()).await?;
+        let output = self.run_sql(database, &[], sql).await?;
         if output.status.success() {
             return Ok(());
         }
         Err(self.failed(&self.client.tools.client, &output.status.to_string(), &output.stderr))
     }
 
-    fn failed(&self, tool: &str, status: &str, said: &str) -> Error {
+    pub(super) async fn run_sql(&self, database: &str, options: &[&str], sql: &[u8]) -> Result<Output> {
+        let command = self.client.load().args(options).arg(format!("--database={database}"));
+        let patience = format!("{PATIENCE}\n");
+        run(self.client.host, command, &[self.client.options.as_slice(), patience.as_bytes(), sql].concat()).await
+    }
+
+    pub(super) fn failed(&self, tool: &str, status: &str, said: &str) -> Error {
         let tried = format!("Cannot replace database {} on {}", self.name, self.client.host.label());
         tool_error(&tried, &tool_name(tool), status, said)
     }
 
-    /// Makes the database the old tables go to, with the old code in it: a kill in between must not lose it.
+    /// Writes the old code into the database the old tables go to: a kill in between must not lose it.
     async fn keep(&self, old: &Holding) -> Result<()> {
-        self.client.query(&format!("create database {} {}", quoted(&self.aside), old.charset)).await?;
         let mut sql = format!("create table {KEPT} (part int primary key, code longblob);\n");
         for (part, piece) in old.code.chunks(KEPT_PIECE).enumerate() {
             let hex: String = piece.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -247,41 +250,12 @@ impl<'a> Swap<'a> {
         if all.is_empty() {
             return Ok(());
         }
-        let sql = format!("set lock_wait_timeout = 60; rename table {};", all.join(", "));
+        let sql = format!("rename table {};", all.join(", "));
         self.sql(self.name, sql.as_bytes()).await
     }
-
-    /// Writes the SQL that drops a database's triggers, and, unless only these are to go, its routines, events and views.
-    async fn drops(&self, database: &str, only_triggers: bool) -> Result<String> {
-        let name = literal(database);
-        let mut lists = vec![format!(
-            "select 'trigger', trigger_name from information_schema.triggers where trigger_schema = {name}"
-        )];
-        if !only_triggers {
-            lists.push(format!(
-                "select routine_type, routine_name from information_schema.routines where routine_schema = {name}"
-            ));
-            lists
-                .push(format!("select 'event', event_name from information_schema.events where event_schema = {name}"));
-            lists.push(format!("select 'view', table_name from information_schema.views where table_schema = {name}"));
-        }
-        let mut sql = String::new();
-        for list in lists {
-            for row in self.client.query(&list).await? {
-                if let [what, which] = row.as_slice() {
-                    sql.push_str(&format!("drop {what} if exists {}.{};\n", quoted(database), quoted(which)));
-                }
-            }
-        }
-        Ok(sql)
-    }
 }
 
-/// Tells whether a dump failed at a view that refers to what is not there (1356).
-fn is_broken_view(error: &Error) -> bool {
-    error.detail.as_deref().is_some_and(|said| said.contains("(1356)"))
-}
-
-fn literal(text: &str) -> String {
+/// Quotes a text for SQL.
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

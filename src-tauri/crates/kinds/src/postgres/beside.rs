@@ -3,6 +3,7 @@
 use super::client::{Client, literal, quoted};
 use super::restore::Made;
 use crate::databases as common;
+use crate::dump::is_lost;
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 
 /// The comment by which a database that a restore left behind is known as ours.
@@ -48,17 +49,22 @@ const CARRY: &str = "do $backstay$ declare old oid := (select oid from pg_databa
     end loop; end $backstay$; ";
 
 impl<'a> Beside<'a> {
-    /// Makes an empty database as the backup tells, or as the one it is to replace.
+    /// Makes an empty database as the backup tells, or as the one it is to replace. One that is there and that nobody
+    /// said is to be replaced is an error.
     pub(super) async fn make(
         ctx: &'a RunContext,
         client: &'a Client<'a>,
         name: &'a str,
         made: Option<&Made>,
+        may_replace: bool,
     ) -> Result<Self> {
         let temporary = common::beside(name, "new");
         let beside = Self { ctx, client, name, temporary, aside: common::beside(name, "old"), replaces: false };
         beside.clear_leftovers().await?;
         let old = client.query("template1", &format!("{OLD}{}", literal(name)), 5).await?.into_iter().next();
+        if old.is_some() && !may_replace {
+            return Err(common::appeared(client.host, name));
+        }
         let beside = Self { replaces: old.is_some(), ..beside };
         let mut old = old.unwrap_or_default().into_iter();
         let mut next = || old.next().unwrap_or_default();
@@ -131,7 +137,10 @@ impl<'a> Beside<'a> {
             tries += 1;
             let in_use = error.detail.as_deref().is_some_and(|said| said.contains("being accessed by other users"));
             if !in_use || tries == TRIES {
-                return Err(error);
+                let is_there = error.detail.as_deref().is_some_and(|said| said.contains("already exists"));
+                // Made by somebody while ours was loaded.
+                let appeared = is_there && !self.replaces;
+                return Err(if appeared { common::appeared(self.client.host, self.name) } else { error });
             }
         }
         if !self.replaces {
@@ -151,7 +160,7 @@ impl<'a> Beside<'a> {
     pub(super) async fn give_up(&self, mut error: Error) -> Error {
         let dropped = self.drop_database(&self.temporary).await;
         // When the connection was lost, the exchange may have happened all the same.
-        if self.replaces && error.class != ErrorClass::Offline {
+        if self.replaces && !is_lost(&error) {
             error.message.push_str(&format!("; the database {} is as it was", self.name));
         }
         if dropped.is_err() {

@@ -120,7 +120,7 @@ pub(super) async fn restore(
                 ctx.progress.advance(1, 0);
             }
             Err(error) if error.class.ends_the_run() => return Err(error),
-            Err(error) => problems.report(ProblemKind::Database, subject, common::reason(&error)),
+            Err(error) => problems.report(ProblemKind::Database, subject, common::advice(&error)),
         }
     }
     common::finish(host, &wanted, report)
@@ -148,7 +148,9 @@ impl Loading<'_> {
         if self.exists && self.mode != RestoreMode::Replace {
             return self.load(entry, name, name, source).await;
         }
-        let beside = Beside::make(self.ctx, self.client, name, made).await?;
+        // Only what the plan saw there, and said is replaced, may go.
+        let may_replace = self.exists && self.mode == RestoreMode::Replace;
+        let beside = Beside::make(self.ctx, self.client, name, made, may_replace).await?;
         let whole = match self.load(entry, name, &beside.temporary, source).await {
             Ok(bytes) => beside.take_the_place().await.map(|left| (bytes, left)),
             Err(error) => Err(error),

@@ -96,7 +96,7 @@ impl Restorer<'_> {
     /// Makes a folder or file; false when that is a problem.
     async fn make(&mut self, entry: &Entry, target: &RawPath, source: &mut dyn EntrySource) -> Result<bool> {
         let made = match entry.kind {
-            EntryType::Dir => self.host.make_dir(target).await,
+            EntryType::Dir => self.make_folder(target).await,
             EntryType::File => {
                 if let Some(folder) = target.parent() {
                     self.host.make_dir(&folder).await?;
@@ -120,6 +120,24 @@ impl Restorer<'_> {
             self.written.push((entry.clone(), target.clone()));
         }
         Ok(done)
+    }
+
+    /// Makes a folder. A new one is nobody else's until it has all that is its own; ours it must be whatever its mode
+    /// says, since its files are yet to come.
+    async fn make_folder(&self, target: &RawPath) -> Result<()> {
+        let is_new = match self.host.stat(target).await {
+            Ok(_) => false,
+            Err(error) if error.class.ends_the_run() => return Err(error),
+            Err(error) => error.class == ErrorClass::Missing,
+        };
+        self.host.make_dir(target).await?;
+        if is_new {
+            // Its owner as it is for now: what was given away early, others could change while we write into it.
+            let closed = Entry { mode: 0o700, ..self.host.stat(target).await? };
+            // What cannot be set is named at the end, when all of it is set.
+            self.host.set_attributes(&[closed]).await?;
+        }
+        Ok(())
     }
 
     fn is_done(&mut self, made: Result<()>, target: &RawPath) -> Result<bool> {
