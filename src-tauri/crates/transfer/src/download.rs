@@ -105,13 +105,19 @@ impl Job<'_> {
         let mut hashing = JoinSet::new();
         hashing.spawn(async move { follow(&landing, whole_seen, size).await });
         let (landing, grown) = (Arc::clone(&self.landing), whole.subscribe());
-        // Ends with this call, whichever way it ends.
         let mut flushing = JoinSet::new();
         flushing.spawn(async move { flush(&landing, grown).await });
-        match self.destination.capabilities().parallel_ranges {
-            0 | 1 => self.in_one_stream(map, &whole).await?,
-            at_once => self.by_segments(map, usize::from(at_once), &whole).await?,
+        let fetched = match self.destination.capabilities().parallel_ranges {
+            0 | 1 => self.in_one_stream(map, &whole).await,
+            at_once => self.by_segments(map, usize::from(at_once), &whole).await,
+        };
+        drop(whole);
+        // The disk tells of what it lost once only: nobody would hear of it again, and the map says that it lies there.
+        if let Some(Ok(Err(error))) = flushing.join_next().await {
+            self.landing.clear().await?;
+            return Err(error);
         }
+        fetched?;
         let hashed = async { hashing.join_next().await.transpose() };
         let sum = tokio::select! {
             biased;
@@ -193,15 +199,14 @@ impl Job<'_> {
 }
 
 /// Has the disk write what lies there without a gap, as it grows: else all of it would be left for the end, while nothing
-/// else happens. Errors show at the end, where all of it is made durable.
-async fn flush(landing: &Landing, mut whole: watch::Receiver<u64>) {
+/// else happens.
+async fn flush(landing: &Landing, mut whole: watch::Receiver<u64>) -> Result<()> {
     let mut flushed = *whole.borrow_and_update();
     while let Ok(ready) = whole.wait_for(|ready| *ready >= flushed + FLUSH_EVERY).await.map(|ready| *ready) {
-        if landing.work(|file| file.sync_data()).await.is_err() {
-            return;
-        }
+        landing.work(|file| file.sync_data()).await?;
         flushed = ready;
     }
+    Ok(())
 }
 
 /// Hashes what lies there without a gap, as it grows, up to `size`.

@@ -96,7 +96,12 @@ impl Inner {
         login: &mut HostSecrets,
     ) -> Result<()> {
         let place = Place::Sftp(SftpPlace { via: SftpVia::Own(ssh.clone()), path: String::new() });
-        let stored = self.stored_destination_login(&DestinationId::from(id), &place).await?;
+        let typed = DestinationLogin {
+            secret: login.password.clone(),
+            key_passphrase: login.key_passphrase.clone(),
+            jumps: login.jumps.clone(),
+        };
+        let stored = self.stored_destination_login(&DestinationId::from(id), &place, &typed).await?;
         login.password = login.password.take().or(stored.secret);
         login.key_passphrase = login.key_passphrase.take().or(stored.key_passphrase);
         login.jumps = jumps::over(std::mem::take(&mut login.jumps), stored.jumps);

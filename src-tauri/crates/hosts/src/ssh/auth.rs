@@ -175,7 +175,8 @@ impl Login<'_> {
                     return self.unless_lost(handle, refused).await;
                 }
                 KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
-                    if let Some(other) = prompts.iter().find(|p| p.echo || asks_for_a_code(&p.prompt)) {
+                    let is_other = |prompt: &str| asks_for_a_code(&prompt.replace(self.user, ""));
+                    if let Some(other) = prompts.iter().find(|p| p.echo || is_other(&p.prompt)) {
                         return Err(self.unanswerable(&other.prompt));
                     }
                     let answers = prompts.iter().map(|_| password.to_owned()).collect();
@@ -327,9 +328,15 @@ impl Login<'_> {
 
 /// Tells whether a hidden question is for something else than the password, by the words that PAM's modules use.
 fn asks_for_a_code(prompt: &str) -> bool {
-    let prompt = prompt.to_lowercase();
-    // "One-time password (OATH) for `ada':", "Verification code:", "Duo passcode:", "Token:"
-    ["one-time", "one time", "otp", "code", "token", "oath"].iter().any(|word| prompt.contains(word))
+    // What names a host says nothing of the question: "(ada@code.example.org) Password:".
+    let words = prompt.to_lowercase();
+    let words: Vec<&str> = words.split_whitespace().filter(|word| !word.contains('@')).collect();
+    let is = |word: &&str| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        matches!(word, "one-time" | "otp" | "totp" | "hotp" | "code" | "passcode" | "token" | "oath")
+    };
+    // "One-time password (OATH) for `ada':", "Verification code:", "Duo passcode:", "Enter one time password:"
+    words.iter().any(is) || words.windows(2).any(|two| two == ["one", "time"])
 }
 
 /// Reads the certificate `ssh` would use with this key: `KEY-cert.pub`.
@@ -353,10 +360,22 @@ mod tests {
 
     #[test]
     fn a_password_is_told_from_a_code() {
-        for password in ["Password: ", "ada@web's password:", "Passwort:", "(ada@10.0.0.5) Password: "] {
+        for password in [
+            "Password: ",
+            "ada@web's password:",
+            "Passwort:",
+            "(ada@10.0.0.5) Password: ",
+            "Password for ada@code.example.org: ",
+        ] {
             assert!(!asks_for_a_code(password), "{password}");
         }
-        for code in ["Verification code: ", "One-time password (OATH) for `ada': ", "Duo passcode: ", "TOTP: "] {
+        for code in [
+            "Verification code: ",
+            "One-time password (OATH) for `ada': ",
+            "Duo passcode: ",
+            "TOTP: ",
+            "Enter one time password:",
+        ] {
             assert!(asks_for_a_code(code), "{code}");
         }
     }
