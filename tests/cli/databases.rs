@@ -212,7 +212,7 @@ fn the_passphrase_is_not_handed_on_to_commands_of_this_computer() {
 fn databases_come_back_to_another_server_by_another_log_in() {
     let Some(lab) = Lab::start() else { return };
     let (Some(mysql), Some(postgres)) = (MariaDb::start().unwrap(), Postgres::start().unwrap()) else { return };
-    mysql.sql("alter user root@localhost identified by 'another one'").unwrap();
+    mysql.sql("create user other@localhost identified by 'another one'; grant all on *.* to other@localhost").unwrap();
     lab.add_root();
     lab.add_plan("all", &lab.items()[1..3], &[("mysql", OWNER_PASSWORD), ("postgres", OWNER_PASSWORD)]);
     let before = lab.fingerprints("shop");
@@ -220,7 +220,7 @@ fn databases_come_back_to_another_server_by_another_log_in() {
     // The plan's log-in does not open what is there; once the plan is gone, nobody knows it any more.
     lab.home.json(&["plan", "remove", "all"]);
     let to = ["restore", &backup, "--to", "This computer", "--yes"];
-    let there = format!("mysql:user=root,socket={}", text(&mysql.socket()));
+    let there = format!("mysql:user=other,socket={}", text(&mysql.socket()));
     let also = format!("postgres:user=postgres,host=127.0.0.1,port={}", postgres.port);
     let logins = ["--database-login", &there, "--database-login", &also];
     let passwords = ["--database-password-stdin", "mysql", "--database-password-stdin", "postgres"];

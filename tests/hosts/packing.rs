@@ -32,8 +32,8 @@ async fn a_slow_line_packs_both_ways() {
     let (proxy, connection, secrets) = behind(&server, Some(4_000_000), SudoRight::None).await;
     let host = connect(connection, secrets).await.unwrap();
     assert_eq!(length_of(host.as_ref(), print().packable()).await, LENGTH);
-    // A megabyte of noise to measure the line, and little more.
-    assert!(proxy.passed_bytes() < 3_000_000, "{}", proxy.passed_bytes());
+    // Some noise to measure the line, and little more.
+    assert!(proxy.passed_bytes() < 2_000_000, "{}", proxy.passed_bytes());
     let sent = vec![b'x'; 6_000_000];
     let counted = run(host.as_ref(), Command::new("wc").arg("-c").packable(), &sent).await.unwrap();
     assert_eq!(counted.text().trim(), "6000000");

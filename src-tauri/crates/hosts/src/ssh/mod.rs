@@ -284,7 +284,7 @@ impl Host for Ssh {
         let lowered = crate::argv::lower(&command)?;
         let line = crate::argv::shell_line(&lowered.argv)?;
         let tried = format!("run {program}");
-        let packed = if command.packable { self.packed_channel().await } else { None };
+        let packed = if command.packable { self.packed_channel().await? } else { None };
         let (line, marker) = match account {
             Account::NoisyShell(marker) => (marker.command(&line), Some(marker)),
             _ => (line, None),

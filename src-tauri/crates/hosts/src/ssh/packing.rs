@@ -3,6 +3,7 @@
 use super::link::{self, Link};
 use super::{CHANNEL_LIMIT, Ssh};
 use crate::ConnectOptions;
+use backstay_core::Result;
 use backstay_core::host::Process;
 use russh::{Channel, client::Msg};
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use tokio::sync::{Mutex, OnceCell};
 /// Below this rate (bytes a second) sshd, which packs at zlib's level 6 on one core, is faster than the line.
 const PACKING_PAYS: f64 = 8e6;
 /// What the rate is taken from: noise, which nothing on the way can pack. Half of it passes before the clock starts, since a
-/// long line is slow to get going.
-const MEASURE: &[u8] = b"head -c 1000000 /dev/urandom";
-const MEASURED_BYTES: usize = 1_000_000;
+/// long line is slow to get going. It is little, for lines that need seconds for it.
+const MEASURE: &[u8] = b"head -c 262144 /dev/urandom";
+const MEASURED_BYTES: usize = 262_144;
 
 /// The connection that packs, and whether it is of use.
 #[derive(Default)]
@@ -27,11 +28,16 @@ pub struct Packing {
 }
 
 impl Ssh {
-    /// Opens a channel on the connection that packs; `None` where packing does not pay or cannot be had.
-    pub(super) async fn packed_channel(&self) -> Option<(Channel<Msg>, Arc<Link>)> {
-        if !*self.packing.pays.get_or_init(|| self.packing_pays()).await {
-            return None;
+    /// Opens a channel on the connection that packs; `None` where packing does not pay or cannot be had. A connection that
+    /// is lost while the line is measured is an error, as it would be a moment later.
+    pub(super) async fn packed_channel(&self) -> Result<Option<(Channel<Msg>, Arc<Link>)>> {
+        if *self.packing.pays.get_or_try_init(|| self.packing_pays()).await? {
+            return Ok(self.channel_that_packs().await);
         }
+        Ok(None)
+    }
+
+    async fn channel_that_packs(&self) -> Option<(Channel<Msg>, Arc<Link>)> {
         let mut place = self.packing.link.lock().await;
         let open = place.take().filter(|link| !link.handle.is_closed());
         let link = match open {
@@ -53,16 +59,20 @@ impl Ssh {
         Some((channel, link))
     }
 
-    async fn packing_pays(&self) -> bool {
-        let Ok(process) = self.start_line(MEASURE, "measure the line".into()).await else { return false };
-        let rate = rate_of(process).await;
+    async fn packing_pays(&self) -> Result<bool> {
+        let mut process = self.start_line(MEASURE, "measure the line".into()).await?;
+        let rate = rate_of(&mut process).await;
         tracing::debug!(?rate, "bytes a second of the line");
-        rate.is_some_and(|rate| rate < PACKING_PAYS)
+        match rate {
+            Some(rate) => Ok(rate < PACKING_PAYS),
+            // Without `head` or the noise it is not known; without the line nothing is.
+            None => process.control.wait().await.map(|_| false),
+        }
     }
 }
 
 /// Returns the rate at which the second half of the noise came; `None` where it did not come whole.
-async fn rate_of(mut process: Process) -> Option<f64> {
+async fn rate_of(process: &mut Process) -> Option<f64> {
     let mut buffer = vec![0; 64 << 10];
     let (mut read, mut half) = (0, None);
     while read < MEASURED_BYTES {

@@ -192,8 +192,6 @@ fn is_broken_view(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn rights_on_routines_are_written_as_grants() {
         let grant = |row: [&str; 5]| super::grant("a`b", &row.map(str::to_owned)).unwrap_or_default();
