@@ -192,7 +192,7 @@ async fn damage_found_in_a_share_tells_which_archive_to_write_anew() {
             one.memory.tamper(&one.key, Some(bad.into()));
             let check = open(&one.memory).check(&RunContext::silent(), 99).await.unwrap();
             assert!(!check.faults.is_empty(), "{format:?}");
-            assert_eq!(check.damaged, [one.key.clone()], "{format:?}: {:?}", check.faults);
+            assert_eq!(check.damaged, std::slice::from_ref(&one.key), "{format:?}: {:?}", check.faults);
         }
     }
 }

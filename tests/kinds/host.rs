@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Something to do in the middle of a stream.
 pub type Hook = std::sync::Arc<dyn Fn() + Send + Sync>;
+/// What is called with a path.
+pub type PathHook = std::sync::Arc<dyn Fn(&std::path::Path) + Send + Sync>;
 
 /// This computer. Fields order faults.
 #[derive(Default)]
@@ -28,7 +30,7 @@ pub struct TestHost {
     /// Is called once, when so many bytes of tar's standard output were read.
     pub at_byte: Option<(u64, Hook)>,
     /// Is called with each file that is written, before it is there.
-    pub at_write: Option<std::sync::Arc<dyn Fn(&std::path::Path) + Send + Sync>>,
+    pub at_write: Option<PathHook>,
     /// Put in front of PATH.
     pub path: Option<std::path::PathBuf>,
     /// Standard input is a socket, as some SSH servers make it: it cannot be opened by its name.
