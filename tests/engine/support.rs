@@ -245,6 +245,8 @@ pub struct TestParts {
     pub network: AtomicBool,
     pub buckets: Arc<Buckets>,
     pub computer: Mutex<String>,
+    /// How long a minute is here.
+    pub minute: Mutex<Duration>,
 }
 
 #[async_trait]
@@ -256,7 +258,7 @@ impl Parts for TestParts {
         self.clock.clone()
     }
     fn minute(&self) -> Duration {
-        Duration::from_millis(700)
+        *self.minute.lock().unwrap()
     }
     fn secrets(&self) -> Arc<dyn SecretStore> {
         self.secrets.clone()
@@ -450,6 +452,7 @@ impl World {
             probes: Mutex::default(),
             network: AtomicBool::new(false),
             buckets,
+            minute: Mutex::new(Duration::from_millis(700)),
             computer: Mutex::new(computer.into()),
         });
         let engine = Backstay::open(dir.path().join("home"), parts.clone()).await.unwrap();

@@ -45,7 +45,7 @@ async fn a_slow_line_packs_both_ways() {
     // A lost connection is opened anew; the plain one once it is needed again.
     proxy.cut_now();
     assert_eq!(length_of(host.as_ref(), print().packable()).await, LENGTH);
-    assert_eq!(proxy.connections(), 3);
+    assert!(proxy.connections() >= 3, "{}", proxy.connections());
 }
 
 #[tokio::test]

@@ -210,14 +210,16 @@ async fn waiting_for_a_cold_store_is_no_silence() {
     two.b.1.set_cold(&key, Availability::Frozen);
     // The store takes its time to answer, beside the minute between two looks.
     two.a.1.set_delay(Some(Duration::from_millis(250)));
+    // Long enough that a busy machine is not taken for silence.
+    *two.world.parts.minute.lock().unwrap() = Duration::from_secs(3);
     let mut settings = two.world.engine.settings().await.unwrap();
     settings.stall_minutes = 1;
     two.world.engine.save_settings(settings).await.unwrap();
     let mut events = two.world.engine.subscribe();
     let run = two.start_download(&backup, "as_is").await;
     until_it_waits(&mut events).await;
-    // Some of the minutes of these tests.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // More than one of these minutes.
+    tokio::time::sleep(Duration::from_secs(4)).await;
     two.a.1.set_cold(&key, Availability::Ready);
     let run = two.world.end(&run).await;
     assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
