@@ -191,18 +191,18 @@ function makeDestinations(): T.DestinationRow[] {
 }
 
 /** The stored drafts of the made-up destinations, as `destination` gives them: without secrets. */
-function makeDestinationDrafts(rows: T.DestinationRow[]): Map<string, T.DestinationDraft> {
+function makeDestinationDrafts(rows: T.DestinationRow[], rekeyed: boolean): Map<string, T.DestinationDraft> {
   const blank = destinationDraft({});
   return new Map(rows.map((d) => [d.id, destinationDraft({
     id: d.id, name: d.name, kind: d.kind, use_for: d.vault ? 'vault' : 'none', bandwidth: d.bandwidth, path: d.kind === 'local' ? d.place : '',
     s3: d.kind === 's3'
       ? { ...blank.s3, provider: d.id === 'd3' ? 'b2' : 'wasabi', region: d.id === 'd3' ? 'eu-central-003' : 'eu-central-1', bucket: d.id === 'd3' ? 'acme-backups' : 'acme-archives', prefix: d.id === 'd3' ? 'backstay' : '', access_key: '0031f2c9a7be5d40000000001', path_style: false, checksums: false }
       : blank.s3,
-    sftp: d.kind === 'sftp' ? { server: null, path: 'backups', ssh: serverDraft({ name: 'storage box', host: 'u1234.storagebox.example', port: 23, user: 'u1234', auth: 'password', fingerprint: FINGERPRINT }) } : blank.sftp,
+    sftp: d.kind === 'sftp' ? { server: null, path: 'backups', ssh: serverDraft({ name: 'storage box', host: 'u1234.storagebox.example', port: 23, user: 'u1234', auth: 'password', fingerprint: rekeyed ? FINGERPRINT_OLD : FINGERPRINT }) } : blank.sftp,
   })]));
 }
 
-/** Makes the world of a scene: "" (a year of use), "empty" (just installed), "locked", "keyring_closed", "not_set_up", "broken" (every read fails). */
+/** Makes the world of a scene: "" (a year of use), "empty" (just installed), "locked", "keyring_closed", "not_set_up", "broken" (every read fails), "rekeyed" (mail and the storage box show another host key than the pinned one). */
 export function makeWorld(scene: string, now: number): World {
   const empty = scene === 'empty';
   const plans: T.PlanRow[] = empty ? [] : PLANS.map(([id, name, server, what, kinds, destinations, state, state_text, ago]) => ({
@@ -221,7 +221,7 @@ export function makeWorld(scene: string, now: number): World {
     id: s.id, name: s.name, local: s.local, host: s.local ? '' : s.address.replace(/^.*@|:.*$/g, ''), user: s.address.split('@')[0] ?? 'root',
     auth: s.id === 's5' ? 'key' : 'agent', key_file: s.id === 's5' ? '/home/anna/.ssh/id_ed25519' : null, sudo: s.id === 's5' ? 'without_password' : 'none',
     jumps: s.id === 's6' ? [{ host: 'bastion.example.org', port: 22, user: 'anna', auth: 'agent', key_file: null, key_passphrase: null, password: null, fingerprint: FINGERPRINT_JUMP }] : [],
-    fingerprint: s.local ? null : FINGERPRINT,
+    fingerprint: s.local ? null : scene === 'rekeyed' && s.id === 's6' ? FINGERPRINT_OLD : FINGERPRINT,
   })]));
   return {
     now, scene, settings: { theme: 'system', notify: 'problems', stall_minutes: 10, stale_days: 2 },
@@ -232,7 +232,7 @@ export function makeWorld(scene: string, now: number): World {
       : scene === 'not_set_up'
         ? { backend: 'none', state: 'not_set_up', reason: 'no Secret Service on the session bus', file: '/home/anna/.local/share/backstay/secrets', keyring_used: false }
         : { backend: 'keyring', state: 'ready', reason: null, file: null, keyring_used: true },
-    servers, drafts, destinations, destinationDrafts: makeDestinationDrafts(destinations), limits: UNLIMITED, plans,
+    servers, drafts, destinations, destinationDrafts: makeDestinationDrafts(destinations, scene === 'rekeyed'), limits: UNLIMITED, plans,
     planDrafts: new Map(plans.map((p) => [p.id, {
       id: p.id, name: p.name, server: p.server,
       items: [
@@ -248,4 +248,6 @@ export function makeWorld(scene: string, now: number): World {
 }
 
 export const FINGERPRINT = 'SHA256:3rKkHcPqpFyWm1QxSd0LTbJQ2n8u0pXvXyYf1i8wE4c';
+/** A key that was pinned before the server was set up anew. */
+export const FINGERPRINT_OLD = 'SHA256:cTbJQ2n8u0pXvXyYf1i8wE43rKkHcPqpFyWm1QxSd0L';
 export const FINGERPRINT_JUMP = 'SHA256:pXvXyYf1i8wE4cTbJQ2n8u03rKkHcPqpFyWm1QxSd0L';

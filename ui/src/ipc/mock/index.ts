@@ -24,7 +24,7 @@ export function mockTransport(query: URLSearchParams): Transport {
   world.emit = (event) => listeners.forEach((listener) => listener(event));
   const theme = query.get('theme');
   if (theme) world.settings = { ...world.settings, theme };
-  if (world.runs.some((run) => run.id === 'live1')) drive(world, 'live1', 34);
+  if (world.runs.some((run) => run.id === 'live1')) drive(world, 'live1', 34, query.has('still'));
   return {
     async call<T>(command: string, args: Record<string, unknown>): Promise<T> {
       await new Promise((resolve) => setTimeout(resolve, SLOW[command] ?? 5));

@@ -1,6 +1,6 @@
 import { ipcError } from '../transport';
 import type * as T from '../generated/bindings';
-import { FINGERPRINT, GIB, MIB, VAULT, serverDraft, type World } from './data';
+import { FINGERPRINT, FINGERPRINT_OLD, GIB, MIB, VAULT, serverDraft, type World } from './data';
 import { PROVIDERS } from './providers';
 import { begin } from './runs';
 import { kit } from './stores';
@@ -56,6 +56,9 @@ function remoteSteps(draft: T.DestinationDraft, found: string): T.TestStep[] {
       step('Reach the server', 'ok', 'Answered in 21 ms'),
       step('Check its certificate', 'failed', 'No authority vouches for it. Subject CN=ftp.selfsigned.example, valid from 1 Feb 2026 to 1 Feb 2028', 'Compare its fingerprint with what the server’s owner tells you, then accept it.'),
     ];
+  }
+  if (draft.sftp.ssh?.fingerprint === FINGERPRINT_OLD) {
+    return [step('Reach the server', 'ok', 'Answered in 21 ms'), step('Check its host key', 'failed', `The host key of ${draft.sftp.ssh.host}:${draft.sftp.ssh.port} has changed`, 'Somebody may be listening in, or the server was set up anew. Nothing was sent.')];
   }
   return [
     step('Reach the server', 'ok', 'Answered in 21 ms'), step(draft.kind === 'ftp' ? 'Check its certificate' : 'Check its host key', draft.ftp.tls === 'none' && draft.kind === 'ftp' ? 'skipped' : 'ok', ''),

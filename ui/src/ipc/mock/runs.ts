@@ -45,8 +45,8 @@ function progressAt(w: World, run: T.RunRow, tick: number): T.ProgressView {
   };
 }
 
-/** Lets a run go on until it is done or cancelled. `from` is where it stands at first, 0 to 80. */
-export function drive(w: World, id: string, from = 0): void {
+/** Lets a run go on until it is done or cancelled. `from` is where it stands at first, 0 to 80; `still`: there it stays. */
+export function drive(w: World, id: string, from = 0, still = false): void {
   let tick = from;
   const timer = setInterval(() => {
     const run = w.runs.find((r) => r.id === id);
@@ -63,6 +63,7 @@ export function drive(w: World, id: string, from = 0): void {
     if (run.state === 'waiting') put(w, { ...run, state: 'running', started: Date.now(), progress });
     w.runs = w.runs.map((r) => (r.id === id ? { ...r, progress } : r));
     w.emit({ type: 'progress', progress });
+    if (still) clearInterval(timer);
   }, TICK_MS);
 }
 

@@ -48,10 +48,10 @@ export const servers = {
   ],
   probe_host_key: (_w: World, { draft }: { draft: T.ServerDraft }): T.HostKeyReport => {
     if (draft.host.startsWith('down')) throw ipcError('offline', `Cannot connect to ${draft.host}:${draft.port}: connection refused`, 'Check the address, and that sshd listens on this port.', 'Connection refused (os error 111)');
-    const changed = draft.host.startsWith('changed');
+    const changed = draft.host.startsWith('changed') || (draft.fingerprint !== null && draft.fingerprint !== FINGERPRINT);
     const jumps = draft.jumps.map((jump): T.HostKeyView => ({ host: `${jump.host}:${jump.port}`, algorithm: 'ssh-ed25519', fingerprint: FINGERPRINT_JUMP, state: jump.fingerprint === FINGERPRINT_JUMP ? 'pinned' : 'unknown', expected: null }));
     if (jumps.some((jump) => jump.state === 'unknown')) return { keys: jumps };
-    return { keys: [...jumps, { host: `${draft.host}:${draft.port}`, algorithm: 'ssh-ed25519', fingerprint: FINGERPRINT, state: draft.fingerprint === FINGERPRINT ? 'pinned' : changed ? 'changed' : 'unknown', expected: changed ? 'SHA256:ccccccccccccccccccccccccccccccccccccccccccc' : null }] };
+    return { keys: [...jumps, { host: `${draft.host}:${draft.port}`, algorithm: 'ssh-ed25519', fingerprint: FINGERPRINT, state: draft.fingerprint === FINGERPRINT ? 'pinned' : changed ? 'changed' : 'unknown', expected: changed ? (draft.fingerprint ?? 'SHA256:ccccccccccccccccccccccccccccccccccccccccccc') : null }] };
   },
   test_server: (_w: World, { draft }: { draft: T.ServerDraft }): T.ConnectionTest => {
     const noSudo = draft.sudo !== 'none' && draft.host.startsWith('nosudo');
