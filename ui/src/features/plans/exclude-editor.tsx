@@ -48,7 +48,6 @@ export function ExcludeEditor({ excludes, onChange }: { excludes: string[]; onCh
           aria-label="Leave out a path or pattern"
           placeholder="*.log, node_modules, /srv/www/cache"
           description={typed.trim() !== '' && problem === null ? `Leaves out: ${excludeMeaning(typed.trim())}` : undefined}
-          inputWrapperOrder={['label', 'input', 'description', 'error']}
           value={typed}
           error={problem}
           onChange={(event) => {

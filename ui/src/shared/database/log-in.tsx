@@ -23,14 +23,12 @@ export function DatabaseLogIn({ kind, value, password, passwordHint, onChange, o
       <TextInput
         label="User"
         description={byDefault}
-        inputWrapperOrder={['label', 'input', 'description', 'error']}
         value={value.user}
         onChange={(event) => onChange({ user: event.currentTarget.value })}
       />
       <PasswordInput
         label="Password"
         description={passwordHint}
-        inputWrapperOrder={['label', 'input', 'description', 'error']}
         value={password}
         onChange={(event) => onPassword(event.currentTarget.value)}
       />

@@ -37,6 +37,8 @@ export const theme = createTheme({
       }),
     }),
     Input: Input.extend(input),
+    // Hints below, so that fields beside each other stand in one line.
+    InputWrapper: Input.Wrapper.extend({ defaultProps: { inputWrapperOrder: ['label', 'input', 'description', 'error'] } }),
     TextInput: TextInput.extend({ defaultProps: { autoComplete: 'off', spellCheck: false } }),
     PasswordInput: PasswordInput.extend({ defaultProps: { autoComplete: 'off' } }),
     Textarea: Textarea.extend({ defaultProps: { spellCheck: false } }),
@@ -46,7 +48,7 @@ export const theme = createTheme({
       defaultProps: { size: 'xs', withItemsBorders: false },
       vars: () => ({ root: { '--sc-padding': '4px 10px', '--sc-font-size': '13px' } }),
     }),
-    Modal: Modal.extend({ defaultProps: { centered: true, shadow: 'md', transitionProps: { duration: 120 }, closeButtonProps: { 'aria-label': 'Close' } } }),
+    Modal: Modal.extend({ defaultProps: { centered: true, yOffset: '3dvh', shadow: 'md', transitionProps: { duration: 120 }, closeButtonProps: { 'aria-label': 'Close' } } }),
     Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false, shadow: 'md', position: 'bottom-end', transitionProps: { duration: 80 } } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300, events: { hover: true, focus: true, touch: false } } }),
     Tabs: Tabs.extend({ defaultProps: { keepMounted: false } }),
@@ -64,6 +66,8 @@ export const cssVariables: CSSVariablesResolver = () => {
     '--mantine-color-default-hover': 'var(--hover)',
     '--mantine-color-default-color': 'var(--ink)',
     '--mantine-color-default-border': 'var(--line)',
+    '--mantine-color-disabled': 'var(--chip)',
+    '--mantine-color-disabled-color': 'var(--faint)',
     '--mantine-color-error': 'var(--bad)',
     '--mantine-color-anchor': 'var(--acc)',
     '--mantine-primary-color-filled': 'var(--acc)',
@@ -73,5 +77,6 @@ export const cssVariables: CSSVariablesResolver = () => {
     '--mantine-color-stay-text': 'var(--acc)',
     '--mantine-color-stay-light-hover': 'var(--acc-soft)',
   };
-  return { variables: {}, light: shared, dark: shared };
+  // Mantine's own dark greys are without blue: boxes, unticked and wrong fields in them look soiled.
+  return { variables: {}, light: shared, dark: { ...shared, '--mantine-color-dark-6': 'var(--panel)' } };
 };
