@@ -54,7 +54,7 @@ export function WhereStep({ form, onChange, folderHint = 'It may be new; it is m
         {card('ftp', 'FTP or FTPS', 'Web space, an old NAS', <IconWorld size={22} stroke={1.5} aria-hidden />, null)}
       </div>
       {kind === 'local' && <FolderCard form={form} onChange={onChange} hint={folderHint} />}
-      <h2 className="place-title">Object storage (S3)</h2>
+      <h2 className="section-title">Object storage (S3)</h2>
       {providers.error && <ErrorNote error={providers.error} retry={() => void providers.refetch()} />}
       {providers.isPending && <Skeleton height={120} />}
       <div className="place-cards">
@@ -90,7 +90,6 @@ function FolderCard({ form, onChange, hint }: { form: DestinationForm; onChange:
           autoFocus
           placeholder="/mnt/nas/backups"
           description={hint}
-          inputWrapperOrder={['label', 'input', 'description', 'error']}
           value={path}
           onChange={(event) => changeDraft(onChange, { path: event.currentTarget.value })}
         />

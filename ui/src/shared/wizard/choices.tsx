@@ -10,12 +10,14 @@ type Props<V extends string> = {
   options: readonly Choice<V>[];
   /** "grid": small cards side by side; "list": one below the other. */
   layout?: 'grid' | 'list';
+  /** Shows the label above, where no card names the choice. */
+  titled?: boolean;
 };
 
 /** A choice of one, each with its consequence in words. Native radio buttons: the arrow keys work as everywhere. */
-export function Choices<V extends string>({ label, value, onChange, options, layout = 'list' }: Props<V>) {
+export function Choices<V extends string>({ label, value, onChange, options, layout = 'list', titled = false }: Props<V>) {
   const name = useId();
-  return (
+  const group = (
     <div role="radiogroup" aria-label={label} className={layout === 'grid' ? 'choice-grid' : 'stack choice-list'}>
       {options.map((option) => (
         <label key={option.value} className={option.value === value ? 'choice choice-on' : 'choice'}>
@@ -29,4 +31,6 @@ export function Choices<V extends string>({ label, value, onChange, options, lay
       ))}
     </div>
   );
+  // Named by its own label; the words above are for the eye.
+  return titled ? <div className="stack choice-titled"><h2 className="section-title">{label}</h2>{group}</div> : group;
 }
