@@ -4,11 +4,11 @@ import { api, type ServerDraft } from '../../ipc';
 import { useAction } from '../../shared/query';
 import { Card, CopyText, ErrorNote, StateBadge, TestSteps } from '../../shared/ui';
 
-type Props = { draft: ServerDraft; automatic?: boolean; onNext?: () => void };
+type Props = { draft: ServerDraft; automatic?: boolean; onTested?: (works: boolean) => void };
 
-/** Logs in and tries what a backup needs, step by step. `automatic`: begins by itself; `onNext`: leads on when it worked. */
-export function ConnectionTestCard({ draft, automatic = false, onNext }: Props) {
-  const test = useAction(api.testServer, { inline: true });
+/** Logs in and tries what a backup needs, step by step. `automatic`: begins by itself; `onTested`: told what came of it. */
+export function ConnectionTestCard({ draft, automatic = false, onTested }: Props) {
+  const test = useAction(api.testServer, { inline: true, onDone: (found) => onTested?.(found.ok) });
   const begun = useRef(false);
   const { run } = test;
   useEffect(() => {
@@ -33,8 +33,7 @@ export function ConnectionTestCard({ draft, automatic = false, onNext }: Props) 
       <div className="row card-pad test-foot">
         {result && !test.busy && <span className="mute grow clip" title={result.route}>Route: {result.route}</span>}
         {!result && <span className="grow" />}
-        <Button loading={test.busy} onClick={() => run(draft)}>{result || test.error ? 'Test again' : 'Test the connection'}</Button>
-        {onNext && result?.ok && !test.busy && <Button variant="filled" onClick={onNext}>Continue</Button>}
+        <Button loading={test.busy} onClick={() => { onTested?.(false); run(draft); }}>{result || test.error ? 'Test again' : 'Test the connection'}</Button>
       </div>
     </Card>
   );

@@ -44,7 +44,7 @@ export function FoundList({ facts }: { facts: ServerFactsView }) {
     <ul className="lines">
       {facts.found.map((found) => (
         <li key={found.title}>
-          <Chip>{found.kind}</Chip>
+          <span className="found-kind"><Chip>{found.kind}</Chip></span>
           <div className="grow"><div>{found.title}</div>{found.note && <div className="mute small">{found.note}</div>}</div>
           <span className="mute"><Size bytes={found.bytes} /></span>
         </li>

@@ -44,10 +44,12 @@ export function LoginCard({ draft, set, faults, was }: PartProps) {
   );
 }
 
-function KeyFile({ label, value, error, onChange }: { label: string; value: string | null; error: string | undefined; onChange: (file: string | null) => void }) {
+/** `name`: what it is called where the label alone would leave open whose it is. */
+function KeyFile({ label, name = label, value, error, onChange }: { label: string; name?: string; value: string | null; error: string | undefined; onChange: (file: string | null) => void }) {
   return (
     <TextInput
       label={label}
+      aria-label={name}
       description="For example ~/.ssh/id_ed25519"
       classNames={{ input: 'mono' }}
       value={value ?? ''}
@@ -57,9 +59,9 @@ function KeyFile({ label, value, error, onChange }: { label: string; value: stri
       rightSection={
         <Button
           size="compact-xs"
-          aria-label={`Choose… ${label.toLowerCase()}`}
+          aria-label={`Choose… ${name.toLowerCase()}`}
           onClick={async () => {
-            const file = await dialogs.pickFile({ title: label });
+            const file = await dialogs.pickFile({ title: name });
             if (file) onChange(file);
           }}
         >
@@ -79,7 +81,7 @@ export function JumpCard({ draft, set, faults, was }: PartProps) {
       aside={<Button size="compact-sm" leftSection={<IconPlus size={14} />} onClick={() => set({ jumps: [...draft.jumps, emptyJump()] })}>Add a jump host</Button>}
       padded
     >
-      {draft.jumps.length === 0 && <p className="mute">The server is reached directly.</p>}
+      {draft.jumps.length === 0 && <p className="mute">The server is reached directly. A jump host stands on the way where it is not, as with ssh -J.</p>}
       <div className="stack">
         {draft.jumps.map((jump, i) => (
           <fieldset className="jump" key={i}>
@@ -89,9 +91,9 @@ export function JumpCard({ draft, set, faults, was }: PartProps) {
               <NumberInput label="Port" min={1} max={65535} hideControls value={jump.port} error={faults[`jump.${i}.port`]} onChange={(value) => change(i, { port: Number(value) || 0, fingerprint: null })} />
               <TextInput label="User" placeholder={draft.user} value={jump.user} error={faults[`jump.${i}.user`]} onChange={(event) => change(i, { user: event.currentTarget.value })} />
               <Select label="Log in by" value={jump.auth} onChange={(auth) => change(i, { auth: auth ?? 'same' })} data={[{ value: 'same', label: 'The same as the server' }, { value: 'agent', label: 'SSH agent' }, { value: 'key', label: 'Its own key file' }, { value: 'password', label: 'Its own password' }]} />
-              {jump.auth === 'key' && <KeyFile label={`Key file of jump host ${i + 1}`} value={jump.key_file} error={faults[`jump.${i}.key_file`]} onChange={(key_file) => change(i, { key_file })} />}
-              {jump.auth === 'key' && <PasswordInput label={`Passphrase of the key of jump host ${i + 1}`} description={keepsJump(draft, jump, was) ? KEPT : 'Empty if it has none'} value={jump.key_passphrase ?? ''} onChange={(event) => change(i, { key_passphrase: event.currentTarget.value || null })} />}
-              {jump.auth === 'password' && <PasswordInput label={`Password of jump host ${i + 1}`} description={keepsJump(draft, jump, was) ? KEPT : undefined} value={jump.password ?? ''} error={faults[`jump.${i}.password`]} onChange={(event) => change(i, { password: event.currentTarget.value || null })} />}
+              {jump.auth === 'key' && <KeyFile label="Key file" name={`Key file of jump host ${i + 1}`} value={jump.key_file} error={faults[`jump.${i}.key_file`]} onChange={(key_file) => change(i, { key_file })} />}
+              {jump.auth === 'key' && <PasswordInput label="Passphrase" aria-label={`Passphrase of the key of jump host ${i + 1}`} description={keepsJump(draft, jump, was) ? KEPT : 'Empty if it has none'} value={jump.key_passphrase ?? ''} onChange={(event) => change(i, { key_passphrase: event.currentTarget.value || null })} />}
+              {jump.auth === 'password' && <PasswordInput label="Password" aria-label={`Password of jump host ${i + 1}`} description={keepsJump(draft, jump, was) ? KEPT : undefined} value={jump.password ?? ''} error={faults[`jump.${i}.password`]} onChange={(event) => change(i, { password: event.currentTarget.value || null })} />}
             </div>
             <Button size="compact-sm" variant="subtle" color="gray" leftSection={<IconTrash size={14} />} onClick={() => set({ jumps: draft.jumps.filter((_, at) => at !== i) })}>Remove jump host {i + 1}</Button>
           </fieldset>

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { ServerDraft } from '../../../ipc';
 import { JumpCard, KEPT, LoginCard, checkLogin, keepsSudo, type Faults, type PartProps } from '../../../shared/ssh';
 import { Card } from '../../../shared/ui';
+import { showFaults } from './faults';
 import { StepFoot } from './step-foot';
 
 type Props = { draft: ServerDraft; onChange: (draft: ServerDraft) => void; onNext: () => void; onBack: () => void; was: ServerDraft | null };
@@ -11,13 +12,13 @@ type Props = { draft: ServerDraft; onChange: (draft: ServerDraft) => void; onNex
 export function LoginStep({ draft, onChange, onNext, onBack, was }: Props) {
   const [faults, setFaults] = useState<Faults>({});
   const set = (part: Partial<ServerDraft>) => onChange({ ...draft, ...part });
-  const submit = () => {
+  const submit = (form: HTMLFormElement) => {
     const found = checkLogin(draft, was);
-    setFaults(found);
     if (Object.keys(found).length === 0) onNext();
+    else showFaults(form, () => setFaults(found));
   };
   return (
-    <form className="stack" onSubmit={(event) => { event.preventDefault(); submit(); }} noValidate>
+    <form className="stack" onSubmit={(event) => { event.preventDefault(); submit(event.currentTarget); }} noValidate>
       {!draft.local && <LoginCard draft={draft} set={set} faults={faults} was={was} />}
       <SudoCard draft={draft} set={set} faults={faults} was={was} />
       {!draft.local && <JumpCard draft={draft} set={set} faults={faults} was={was} />}

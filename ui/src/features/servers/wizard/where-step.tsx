@@ -7,6 +7,7 @@ import { checkWhere, withAddress, type Faults } from '../../../shared/ssh';
 import { Card, EmptyState, ErrorNote, FilterBox, Note } from '../../../shared/ui';
 import { useSshConfigHosts } from '../queries';
 import { Choice } from './choice';
+import { showFaults } from './faults';
 import { StepFoot } from './step-foot';
 
 type Way = 'address' | 'config' | 'local';
@@ -19,10 +20,10 @@ export function WhereStep({ draft, onChange, onNext, onBack, servers, stored }: 
   const [way, setWay] = useState<Way>(draft.local ? 'local' : 'address');
   const [shown, setShown] = useState<Faults>({});
   const here = servers.find((server) => server.local);
-  const submit = () => {
+  const submit = (form: HTMLFormElement) => {
     const faults = checkWhere(draft, servers);
-    setShown(faults);
     if (Object.keys(faults).length === 0) onNext();
+    else showFaults(form, () => setShown(faults));
   };
   const choose = (to: Way) => {
     setWay(to);
@@ -35,7 +36,7 @@ export function WhereStep({ draft, onChange, onNext, onBack, servers, stored }: 
   };
   const taken = way === 'local' && here && here.id !== draft.id;
   return (
-    <form className="stack" onSubmit={(event) => { event.preventDefault(); submit(); }} noValidate>
+    <form className="stack" onSubmit={(event) => { event.preventDefault(); submit(event.currentTarget); }} noValidate>
       {!stored && (
         <div className="choices" role="radiogroup" aria-label="Where is the server?">
           <Choice icon={IconServer} title="By its address" text="A name or address, reached over SSH" on={way === 'address'} onChoose={() => choose('address')} />
