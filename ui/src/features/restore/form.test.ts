@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RestorePreview } from '../../ipc';
-import { changesNothing, confirmProblem, confirmSentences, databaseItems, emptyLogin, firstTab, placeNotes, startForm, stepProblem, toRequest } from './form';
+import { changesNothing, confirmProblem, confirmSentences, databaseItems, emptyLogin, firstTab, modeNote, serverNote, startForm, stepProblem, toRequest } from './form';
 
 const preview: RestorePreview = {
   id: 'p', backup_text: 'web nightly, 20 Nov 2026 10:12', server_name: 'web-1', server_address: 'root@10.0.0.5:22', mode: 'replace',
@@ -36,9 +36,11 @@ describe('the restore page', () => {
   });
 
   it('warns of another server, and of replacing in a folder', () => {
-    expect(placeNotes(startForm('s1'), 's1')).toEqual([]);
-    expect(placeNotes(startForm('s2'), 's1')[0]).toContain('another server');
-    expect(placeNotes({ ...startForm('s1'), place: 'folder', mode: 'replace' }, 's1')[0]).toContain('deletes');
+    expect(serverNote(startForm('s1'), 's1')).toBeNull();
+    expect(serverNote(startForm('s2'), 's1')).toContain('another server');
+    expect(serverNote({ ...startForm('s2'), place: 'folder' }, 's1')).toBeNull();
+    expect(modeNote({ ...startForm('s1'), mode: 'replace' })).toBeNull();
+    expect(modeNote({ ...startForm('s1'), place: 'folder', mode: 'replace' })).toContain('deletes');
   });
 
   it('starts only with the name typed exactly', () => {

@@ -108,16 +108,15 @@ export function toRequest(backup: string, form: RestoreForm): RestoreRequest {
   };
 }
 
-/** Says what to think of before going on, in words. Not a refusal. */
-export function placeNotes(form: RestoreForm, origin: string | null): string[] {
-  const notes: string[] = [];
-  if (origin !== null && form.server !== origin && form.server !== '' && form.place === 'original') {
-    notes.push('This is another server than the one backed up. Its own files at the same places are touched.');
-  }
-  if (form.mode === 'replace' && form.place === 'folder') {
-    notes.push('Replace deletes what is in the folder and not in the backup.');
-  }
-  return notes;
+/** Says what to think of with the server chosen, or nothing. Not a refusal. */
+export function serverNote(form: RestoreForm, origin: string | null): string | null {
+  const other = origin !== null && form.server !== origin && form.server !== '' && form.place === 'original';
+  return other ? 'This is another server than the one backed up. Its own files at the same places are touched.' : null;
+}
+
+/** Says what to think of with the mode chosen, or nothing. Not a refusal. */
+export function modeNote(form: RestoreForm): string | null {
+  return form.mode === 'replace' && form.place === 'folder' ? 'Replace deletes what is in the folder and not in the backup.' : null;
 }
 
 /** Says why the restore cannot start yet, or nothing. Names must be typed exactly. */

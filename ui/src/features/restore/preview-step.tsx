@@ -110,7 +110,7 @@ function columns(server: string, change: ChangesProps['change']): Column<ChangeR
   const path: Column<ChangeRow> = { key: 'path', title: `Path on ${server}`, width: 'minmax(0, 1fr)', cell: (row) => <PathText path={row.is_dir ? `${row.target}/` : row.target} /> };
   const size: Column<ChangeRow> = { key: 'size', title: 'Size', width: '92px', right: true, cell: (row) => (row.is_dir ? <span className="mute">folder</span> : <span className="mute"><Size bytes={row.bytes} /></span>) };
   if (change === 'create') return [path, size];
-  return [path, size, { key: 'changed', title: 'Changed there', width: '116px', right: true, cell: (row) => <span className="mute"><Ago at={row.modified} never="–" /></span> }];
+  return [path, size, { key: 'changed', title: 'Changed there', width: '116px', right: true, hideBelow: 420, cell: (row) => <span className="mute"><Ago at={row.modified} never="–" /></span> }];
 }
 
 function Databases({ preview }: { preview: RestorePreview }) {

@@ -4,7 +4,7 @@ import { DatabaseLogIn } from '../../shared/database';
 import { FolderChooser } from '../../shared/paths';
 import { Card, Note } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
-import { MODES, databaseItems, emptyLogin, placeNotes, type Mode, type RestoreForm } from './form';
+import { MODES, databaseItems, emptyLogin, modeNote, serverNote, type Mode, type RestoreForm } from './form';
 
 type Props = {
   form: RestoreForm;
@@ -20,6 +20,8 @@ type Props = {
 export function WhereStep({ form, origin, originName, items, servers, onChange }: Props) {
   const chosen = servers.find((server) => server.id === form.server);
   const gone = !servers.some((server) => server.id === origin);
+  const other = serverNote(form, origin);
+  const deletes = modeNote(form);
   return (
     <>
       {gone && <Note tone="warn">{originName}, where this backup was made, is not among your servers. Choose another one, or add it first.</Note>}
@@ -29,14 +31,16 @@ export function WhereStep({ form, origin, originName, items, servers, onChange }
           placeholder="Choose a server"
           data={servers.map((server) => ({
             value: server.id,
-            label: `${server.name}${server.local ? '' : ` (${server.address})`}${server.id === origin ? ', where it came from' : ''}`,
+            label: `${server.name}${server.id === origin ? ', where it came from' : ''}${server.local ? '' : ` (${server.address})`}`,
           }))}
           value={form.server || null}
           onChange={(server) => server && onChange({ server })}
           searchable={servers.length > 8}
         />
       </Card>
+      {other && <Note tone="warn">{other}</Note>}
       <Choices<RestoreForm['place']>
+        titled
         label="To which place"
         value={form.place}
         onChange={(place) => onChange({ place })}
@@ -48,14 +52,15 @@ export function WhereStep({ form, origin, originName, items, servers, onChange }
       {form.place === 'folder' && chosen && (
         <FolderChooser key={chosen.id} server={chosen.id} serverName={chosen.name} value={form.folder} onChange={(folder) => onChange({ folder })} />
       )}
-      {chosen && <Logins form={form} items={items} server={chosen.name} onChange={onChange} />}
       <Choices<Mode>
+        titled
         label="What happens to what is there"
         value={form.mode}
         onChange={(mode) => onChange({ mode })}
         options={MODES.map((one) => ({ value: one.mode, title: one.title, text: one.text }))}
       />
-      {placeNotes(form, origin).map((note) => <Note key={note} tone="warn">{note}</Note>)}
+      {deletes && <Note tone="warn">{deletes}</Note>}
+      {chosen && <Logins form={form} items={items} server={chosen.name} onChange={onChange} />}
     </>
   );
 }
