@@ -5,7 +5,7 @@ import { api, type BackupRow, type CopyView, type DeletePreview, type DeleteRepo
 import { formatBytes, formatExact, listText } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { Link } from '../../shared/router';
-import { ErrorNote, Note, showNote } from '../../shared/ui';
+import { DialogFoot, ErrorNote, Note, showNote } from '../../shared/ui';
 import { deleteDanger } from './form';
 
 type Props = {
@@ -76,10 +76,10 @@ function Question({ backup, preview, what, whole, busy, error, onDelete, onClose
         </>
       )}
       {error && <ErrorNote error={error} />}
-      <div className="row" style={{ justifyContent: 'flex-end' }}>
+      <DialogFoot>
         <Button onClick={onClose}>Cancel</Button>
         <Button type="submit" variant="filled" color="var(--bad)" className="danger-button" disabled={(danger !== null && !sure) || preview.copies.length === 0} loading={busy}>Delete {what}</Button>
-      </div>
+      </DialogFoot>
     </form>
   );
 }
@@ -91,7 +91,7 @@ function Report({ report, onClose }: { report: DeleteReport; onClose: () => void
       {report.removed.length > 0 && <p>Deleted at {listText(report.removed)}{report.freed_bytes > 0 && `, ${formatBytes(report.freed_bytes)} freed`}.</p>}
       {report.failed.map((each) => <ErrorNote key={each.destination} error={each.error} />)}
       {report.prune_hint && <p className="mute">{report.prune_hint}: on the page of the <Link to="/destinations">destination</Link>, &quot;Free their room&quot;.</p>}
-      <div className="row" style={{ justifyContent: 'flex-end' }}><Button onClick={onClose}>Close</Button></div>
+      <DialogFoot><Button onClick={onClose}>Close</Button></DialogFoot>
     </>
   );
 }

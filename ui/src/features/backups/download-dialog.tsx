@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { api, dialogs, type AppInfo, type BackupRow, type IpcError } from '../../ipc';
 import { formatBytes, formatExact, plural } from '../../shared/format';
 import { keys, useAction, useDestinations } from '../../shared/query';
-import { ErrorNote, PathText, showNote } from '../../shared/ui';
+import { DialogFoot, ErrorNote, PathText, showNote } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
 import { downloadProblem, formatsFor, toDownload } from './form';
 
@@ -73,10 +73,10 @@ export function DownloadDialog({ backups, paths, onClose, onStarted }: Props) {
         )}
         <p className="mute small">It can be stopped at any time, by you or by a lost connection: it goes on where it was, and ends with a checked hash.</p>
         {start.error && <ErrorNote error={start.error} />}
-        <div className="row" style={{ justifyContent: 'flex-end' }}>
+        <DialogFoot>
           <Button onClick={onClose}>Cancel</Button>
           <Button type="submit" variant="filled" disabled={problem !== null} loading={start.busy}>Download</Button>
-        </div>
+        </DialogFoot>
       </form>
     </Modal>
   );

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { api, type BackupRow, type CopyView, type LinkView } from '../../ipc';
 import { formatDuration, formatExact } from '../../shared/format';
 import { useAction } from '../../shared/query';
-import { CopyText, ErrorNote, Note, useNow } from '../../shared/ui';
+import { CopyText, DialogFoot, ErrorNote, Note, useNow } from '../../shared/ui';
 
 const SPANS = [
   { value: '10', label: '10 minutes' }, { value: '60', label: '1 hour' }, { value: '360', label: '6 hours' }, { value: '1440', label: '1 day' },
@@ -33,10 +33,10 @@ export function LinkDialog({ backup, copy, onClose }: Props) {
           : <Note tone="warn">The file is not sealed: whoever gets the link, from a chat, a mail or a log, can read everything in this backup.</Note>}
         {link ? <Made link={link} /> : <Select w={160} label="It ends after" data={SPANS} value={minutes} onChange={(value) => setMinutes(value ?? minutes)} />}
         {make.error && <ErrorNote error={make.error} />}
-        <div className="row" style={{ justifyContent: 'flex-end' }}>
+        <DialogFoot>
           <Button onClick={onClose}>{link ? 'Close' : 'Cancel'}</Button>
           {!link && <Button type="submit" variant="filled" loading={make.busy}>Make the link</Button>}
-        </div>
+        </DialogFoot>
       </form>
     </Modal>
   );

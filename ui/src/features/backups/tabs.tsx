@@ -99,7 +99,7 @@ function LogTab({ detail }: { detail: BackupDetail }) {
       {run.error && <div className="card-pad"><ErrorNote error={run.error} retry={() => void run.refetch()} /></div>}
       {run.data && (
         <>
-          <ul className="log" aria-label="Log">
+          <ul className="backup-log" aria-label="Log">
             {run.data.log.map((line, i) => (
               <li key={`${line.at}-${i}`}>
                 <time dateTime={new Date(line.at).toISOString()} title={formatExact(line.at)}>{new Date(line.at).toLocaleTimeString('en-GB')}</time>

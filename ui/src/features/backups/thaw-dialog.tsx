@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { api, type BackupRow, type CopyView } from '../../ipc';
 import { formatBytes } from '../../shared/format';
 import { useAction } from '../../shared/query';
-import { ErrorNote, showNote } from '../../shared/ui';
+import { DialogFoot, ErrorNote, showNote } from '../../shared/ui';
 
 const DAYS = [{ value: '1', label: '1 day' }, { value: '3', label: '3 days' }, { value: '7', label: '7 days' }, { value: '30', label: '30 days' }];
 
@@ -32,10 +32,10 @@ export function ThawDialog({ backup, copy, onClose }: Props) {
         <p>The archive{copy.file_bytes === null ? '' : `, ${formatBytes(copy.file_bytes)},`} lies in a cold storage class. The provider puts a copy where it can be read; this takes minutes to two days by class, and is billed by size.</p>
         <Select w={160} label="It stays readable for" data={DAYS} value={days} onChange={(value) => setDays(value ?? days)} />
         {thaw.error && <ErrorNote error={thaw.error} />}
-        <div className="row" style={{ justifyContent: 'flex-end' }}>
+        <DialogFoot>
           <Button onClick={onClose}>Cancel</Button>
           <Button type="submit" variant="filled" loading={thaw.busy}>Bring it back</Button>
-        </div>
+        </DialogFoot>
       </form>
     </Modal>
   );

@@ -1,5 +1,5 @@
 import { Button, Modal } from '@mantine/core';
-import { CopyText, Note } from '../../shared/ui';
+import { CopyText, DialogFoot, Note } from '../../shared/ui';
 
 type Props = { host: string; sha256: string; text: string; onAccept: () => void; onClose: () => void };
 
@@ -17,14 +17,14 @@ export function CertificateDialog({ host, sha256, text, onAccept, onClose }: Pro
             {groups.map((group, i) => <span key={i} aria-hidden>{group}</span>)}
           </div>
         </div>
-        <p>Compare it with the one that the owner of the server tells you: on the phone, in the administration of the NAS, by <span className="mono">openssl x509 -noout -fingerprint -sha256</span>.</p>
+        <p>Compare it with the one that the owner of the server tells you: on the phone, in the administration of the NAS, or by <span className="mono">openssl x509 -noout -fingerprint -sha256 -in FILE</span> where the certificate lies.</p>
         <Note tone="warn">Only if they are equal are you talking to {host} and to nobody in between. Once accepted it is pinned: if the certificate changes, Backstay stops and says so.</Note>
-        <div className="row">
+        <DialogFoot>
           <CopyText value={sha256} label="Copy the fingerprint" />
           <span className="grow" />
           <Button onClick={onClose}>Cancel</Button>
           <Button variant="filled" onClick={onAccept}>They are equal: accept</Button>
-        </div>
+        </DialogFoot>
       </div>
     </Modal>
   );

@@ -2,7 +2,7 @@ import { Autocomplete, Button, Modal, PasswordInput, Select, TextInput } from '@
 import { useState } from 'react';
 import { api, type S3Provider } from '../../ipc';
 import { useAction } from '../../shared/query';
-import { Card, ErrorNote, Note, TestSteps } from '../../shared/ui';
+import { Card, DialogFoot, ErrorNote, Note, TestSteps } from '../../shared/ui';
 import { S3Advanced } from './details-s3-advanced';
 import { changedBucket, endpointOf, placeWarning, toDraft, type DestinationForm, type Problems } from './form';
 import { Mark, type Change } from './step-where';
@@ -52,7 +52,7 @@ export function S3Details({ form, shown, onChange, onLeave, provider }: DetailPr
               onChange={(event) => set({ bucket: event.currentTarget.value })} onBlur={() => onLeave('bucket')}
             />
             <TextInput
-              label="Folder in the bucket" description="Empty takes the whole bucket" inputWrapperOrder={['label', 'input', 'description', 'error']} classNames={{ input: 'mono' }}
+              label="Folder in the bucket" description="Empty takes the whole bucket" classNames={{ input: 'mono' }}
               placeholder="backstay" disabled={stored} value={s3.prefix} onChange={(event) => set({ prefix: event.currentTarget.value })}
             />
           </div>
@@ -105,10 +105,10 @@ function MakeBucket({ form, provider }: { form: DestinationForm; provider: S3Pro
           {(make.busy || made) && <TestSteps label="Making the bucket" steps={made?.steps ?? []} running={make.busy ? 'Making it…' : undefined} />}
           {make.error && <ErrorNote error={make.error} />}
           {made?.ok && <Note tone="good">The bucket is ready. Go on with the test.</Note>}
-          <div className="row" style={{ justifyContent: 'flex-end' }}>
+          <DialogFoot>
             <Button onClick={() => { setOpened(false); make.reset(); }}>{made ? 'Close' : 'Cancel'}</Button>
             {!made?.ok && <Button variant="filled" loading={make.busy} onClick={() => make.run()}>{made || make.error ? 'Try again' : 'Make the bucket'}</Button>}
-          </div>
+          </DialogFoot>
         </div>
       </Modal>
     </div>

@@ -2,6 +2,7 @@ import { Button, Modal, TextInput } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import type { IpcError } from '../../ipc';
 import { ErrorNote } from './errors';
+import { DialogFoot } from './layout';
 
 type ConfirmProps = {
   opened: boolean;
@@ -50,12 +51,12 @@ function ConfirmBody({ children, action, danger = false, typedName, busy = false
         />
       )}
       {error && <ErrorNote error={error} />}
-      <div className="row" style={{ justifyContent: 'flex-end' }}>
+      <DialogFoot>
         <Button onClick={onClose}>Cancel</Button>
         <Button type="submit" variant="filled" color={danger ? 'var(--bad)' : undefined} autoContrast={!danger} className={danger ? 'danger-button' : undefined} disabled={!ready} loading={busy}>
           {action}
         </Button>
-      </div>
+      </DialogFoot>
     </form>
   );
 }

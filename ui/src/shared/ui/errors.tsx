@@ -1,4 +1,4 @@
-import { IconAlertTriangle, IconCheck, IconCopy, IconX } from '@tabler/icons-react';
+import { IconAlertTriangle, IconCheck, IconCopy, IconInfoCircle, IconX } from '@tabler/icons-react';
 import { ActionIcon, Button, Collapse, CopyButton } from '@mantine/core';
 import { useId, useState, useSyncExternalStore } from 'react';
 import type { IpcError } from '../../ipc';
@@ -25,7 +25,7 @@ function Details({ error }: { error: IpcError }) {
   if (!error.detail) return null;
   return (
     <div>
-      <Button size="compact-xs" variant="subtle" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
+      <Button className="note-details" size="compact-xs" variant="subtle" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
         Details
       </Button>
       <Collapse expanded={open} transitionDuration={0} id={id}>
@@ -51,13 +51,14 @@ export function ErrorNote({ error, retry }: { error: IpcError; retry?: (() => vo
   );
 }
 
-type NoteTone = 'good' | 'warn' | 'bad' | 'run';
+const NOTE_ICONS = { good: IconCheck, warn: IconAlertTriangle, bad: IconAlertTriangle, run: IconInfoCircle };
 
-/** A calm coloured note with an icon of the caller's choice. */
-export function Note({ tone, icon, children, action }: { tone: NoteTone; icon?: React.ReactNode; children: React.ReactNode; action?: React.ReactNode }) {
+/** A calm coloured note, with the icon of its tone or one of the caller's choice. */
+export function Note({ tone, icon, children, action }: { tone: keyof typeof NOTE_ICONS; icon?: React.ReactNode; children: React.ReactNode; action?: React.ReactNode }) {
+  const Symbol = NOTE_ICONS[tone];
   return (
     <div className={`note note-${tone}`}>
-      {icon ?? <IconAlertTriangle size={18} aria-hidden />}
+      {icon ?? <Symbol size={18} aria-hidden />}
       <div className="grow">{children}</div>
       {action}
     </div>

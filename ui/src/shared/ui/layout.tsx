@@ -87,7 +87,7 @@ export function DetailPanel({ title, label, text, badge, actions, onClose, wide 
         <div className="row">
           <div className="grow">
             <h2 className="clip">{title}</h2>
-            {text !== undefined && <div className="mute clip">{text}</div>}
+            {text !== undefined && <div className="mute clip" title={typeof text === 'string' ? text : undefined}>{text}</div>}
           </div>
           {badge}
           <ActionIcon variant="subtle" color="gray" aria-label={`Close ${label}`} onClick={onClose}>
@@ -156,4 +156,9 @@ export function StepHeader({ steps, current, onGo }: StepProps) {
       })}
     </ol>
   );
+}
+
+/** The buttons of a dialog: at its foot, in sight however long it is. */
+export function DialogFoot({ children }: { children: ReactNode }) {
+  return <div className="dialog-foot">{children}</div>;
 }
