@@ -58,19 +58,20 @@ function Addressing({ s3, provider, set, shown, onLeave, stored }: PartProps & {
         />
       )}
       <div>
-        <div className="field-label" id={style}>The bucket stands</div>
+        <div className="field-label" id={style}>Where the address names the bucket</div>
         <SegmentedControl
           aria-labelledby={style} value={tri(s3.path_style)} onChange={(value) => set({ path_style: bool(value) })}
-          data={[{ value: 'auto', label: 'where it works' }, { value: 'no', label: 'in the host name' }, { value: 'yes', label: 'in the path' }]}
+          data={[{ value: 'auto', label: 'automatic' }, { value: 'no', label: 'in the host name' }, { value: 'yes', label: 'in the path' }]}
         />
+        <p className="mute small field-hint">The test finds out what works. Providers call it virtual-hosted style and path style.</p>
       </div>
       <div>
-        <div className="field-label" id={sums}>Checksums of the SDK</div>
+        <div className="field-label" id={sums}>Newer S3 checksums</div>
         <SegmentedControl
           aria-labelledby={sums} value={tri(s3.checksums)} onChange={(value) => set({ checksums: bool(value) })}
-          data={[{ value: 'auto', label: 'where they work' }, { value: 'yes', label: 'always' }, { value: 'no', label: 'only where required' }]}
+          data={[{ value: 'auto', label: 'automatic' }, { value: 'yes', label: 'always' }, { value: 'no', label: 'only where required' }]}
         />
-        <p className="mute small">Many stores other than Amazon refuse them. Backstay keeps hashes of its own either way.</p>
+        <p className="mute small field-hint">Many stores other than Amazon refuse them. Backstay keeps hashes of its own either way.</p>
       </div>
     </>
   );
@@ -78,7 +79,7 @@ function Addressing({ s3, provider, set, shown, onLeave, stored }: PartProps & {
 
 function Keeping({ s3, provider, set, shown, onLeave }: PartProps) {
   return (
-    <div className="fields2">
+    <div className="pairs">
       {provider.storage_classes.length > 0 && (
         <Select
           label="Storage class of archives" description="A vault is always in the standard class" data={provider.storage_classes.map((value) => ({ value, label: CLASSES[value] ?? value }))}
@@ -96,7 +97,7 @@ function Keeping({ s3, provider, set, shown, onLeave }: PartProps) {
       />
       {s3.lock_days !== null && (
         <Select
-          label="Who may lift the lock" data={[{ value: 'GOVERNANCE', label: 'Who has the special right (governance)' }, { value: 'COMPLIANCE', label: 'Nobody, not even you (compliance)' }]}
+          label="Who may lift the lock" data={[{ value: 'GOVERNANCE', label: 'Governance: whoever may do that' }, { value: 'COMPLIANCE', label: 'Compliance: nobody, not even you' }]}
           value={s3.lock_mode ?? 'GOVERNANCE'} onChange={(lock_mode) => set({ lock_mode })}
         />
       )}

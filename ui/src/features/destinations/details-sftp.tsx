@@ -17,7 +17,7 @@ export function SftpDetails({ form, shown, onChange, onLeave }: DetailProps) {
   const known = (servers.data ?? []).filter((server) => !server.local);
   const folder = (
     <TextInput
-      label="Folder" description="From / on, or from the log-in folder on; it is made if it is not there" inputWrapperOrder={['label', 'input', 'description', 'error']} classNames={{ input: 'mono' }} placeholder="backups" disabled={stored}
+      label="Folder" description="From / on, or from the log-in folder on; it is made if it is not there" classNames={{ input: 'mono' }} placeholder="backups" disabled={stored}
       value={sftp.path} error={shown.path} onChange={(event) => set({ path: event.currentTarget.value })} onBlur={() => onLeave('path')}
     />
   );

@@ -71,6 +71,7 @@ describe('where a destination lies', () => {
     expect(placeText(ftp({ path: '', port: 2121 }), undefined)).toBe('ftps://ftp.example.org:2121/');
     expect(placeText(ftp({ path: '/web', tls: 'none' }), undefined)).toBe('ftp://ftp.example.org/web');
     expect(placeText(at({ kind: 'sftp', sftp: { server: 's1', ssh: null, path: 'x' } }), undefined, 'web-1')).toBe('web-1:x');
+    expect(placeText(at({ kind: 'sftp', sftp: { server: 's1', ssh: null, path: ' ' } }), undefined, 'web-1')).toBe('web-1');
   });
 });
 

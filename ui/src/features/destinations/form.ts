@@ -177,9 +177,10 @@ export function placeText(form: DestinationForm, provider: S3Provider | undefine
     return `s3://${[s3.bucket.trim(), trimmed(s3.prefix)].filter(Boolean).join('/')}${at ? ` at ${at}` : ''}`;
   }
   if (kind === 'sftp') {
-    if (!form.ownAddress) return serverName === '' ? 'SFTP' : `${serverName}:${sftp.path.trim()}`;
+    const folder = sftp.path.trim() === '' ? '' : `:${sftp.path.trim()}`;
+    if (!form.ownAddress) return serverName === '' ? 'SFTP' : `${serverName}${folder}`;
     if (!sftp.ssh?.host.trim()) return 'SFTP';
-    return `${sftp.ssh.user}@${sftp.ssh.host}${portText(sftp.ssh.port, 22)}:${sftp.path.trim()}`;
+    return `${sftp.ssh.user}@${sftp.ssh.host}${portText(sftp.ssh.port, 22)}${folder}`;
   }
   if (kind === 'ftp') return ftp.host.trim() === '' ? 'FTP' : `${ftp.tls === 'none' ? 'ftp' : 'ftps'}://${ftp.host.trim()}${portText(ftp.port, ftp.tls === 'implicit' ? 990 : 21)}/${trimmed(ftp.path)}`;
   return path;
