@@ -24,7 +24,7 @@ export function PlanPanel({ row, run, onClose }: { row: PlanRow; run: RunRow | u
       title={row.name}
       label={row.name}
       text={`of ${row.server_name}`}
-      badge={<StateBadge state={run ? 'running' : row.state} />}
+      badge={<StateBadge state={run ? run.state : row.state} />}
       onClose={onClose}
       actions={
         <>

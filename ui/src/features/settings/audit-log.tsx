@@ -7,10 +7,10 @@ import { Ago, Card, DataTable, EmptyState, Note, showNote, type Column } from '.
 import { useAppInfo, useAudit } from './queries';
 
 const COLUMNS: Column<AuditRow>[] = [
-  { key: 'seq', title: 'No.', width: '60px', right: true, cell: (row) => <span className="mute">{formatCount(row.seq)}</span> },
-  { key: 'at', title: 'When', width: '110px', cell: (row) => <Ago at={row.at} /> },
+  { key: 'seq', title: 'No.', width: '52px', right: true, hideBelow: 500, cell: (row) => <span className="mute">{formatCount(row.seq)}</span> },
+  { key: 'at', title: 'When', width: '96px', cell: (row) => <Ago at={row.at} /> },
   { key: 'who', title: 'Who', width: '90px', hideBelow: 560, cell: (row) => row.who },
-  { key: 'action', title: 'What', width: 'minmax(110px, 1fr)', cell: (row) => row.action.replaceAll('_', ' ') },
+  { key: 'action', title: 'What', width: 'minmax(118px, 1fr)', cell: (row) => row.action.replaceAll('_', ' ') },
   { key: 'subject', title: 'On what', width: 'minmax(0, 1.4fr)', cell: (row) => <b title={row.subject}>{row.subject}</b> },
   { key: 'outcome', title: 'Outcome', width: 'minmax(0, 1.2fr)', cell: (row) => <span className="mute" title={row.outcome}>{row.outcome}</span> },
 ];

@@ -28,14 +28,14 @@ export function Kits() {
         {vaults.length === 0 ? (
           <EmptyState icon={IconKey} title="No keys yet" text="Each vault has a key of its own. Its recovery kit is made with it." action={<Button onClick={() => navigate('/destinations/new')}>Add a destination</Button>} />
         ) : (
-          <ul className="lines">
+          <ul className="lines kit-lines">
             {vaults.map((row) => <VaultLine key={row.id} row={row} busy={show.busy} onShow={() => show.run({ of: 'destinations', id: row.id, name: row.name })} />)}
           </ul>
         )}
       </Card>
       {sealed.length > 0 && (
         <Card title="Archives of plans">
-          <ul className="lines">
+          <ul className="lines kit-lines">
             {sealed.map((row) => (
               <li key={row.id}>
                 <div className="grow"><b>{row.name}</b> <span className="mute">{row.layout}</span></div>

@@ -173,7 +173,7 @@ function ChangeMark({ change, folder }: { change: string | null; folder: boolean
   const word = folder ? 'changed inside' : change;
   return (
     <span className={`change change-${change}`} title={`${word} since the backup before`}>
-      <span aria-hidden>{sign}</span> {word}
+      <span aria-hidden>{sign}</span> <span className="change-word">{word}</span>
     </span>
   );
 }

@@ -2,7 +2,7 @@ import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { Button, Checkbox, Menu, Skeleton } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { memo, useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
 import { flushSync } from 'react-dom';
 import type { IpcError } from '../../ipc';
 import { plural } from '../format';
@@ -163,6 +163,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
         aria-activedescendant={!state && activeIndex >= 0 ? `${id}-${activeIndex}` : undefined}
         tabIndex={state ? undefined : 0}
         onKeyDown={onKeyDown}
+        onPointerOver={tellCut}
       >
         {state ?? (
           <>
@@ -183,6 +184,12 @@ export function DataTable<T>(props: DataTableProps<T>) {
       </div>
     </div>
   );
+}
+
+/** A cell that is cut off says all of it on hover. */
+function tellCut(event: PointerEvent) {
+  const cell = (event.target as Element).closest<HTMLElement>('[role="gridcell"]');
+  if (cell) cell.title = cell.scrollWidth > cell.clientWidth ? cell.innerText : '';
 }
 
 function lineKey<T>(line: Line<T> | undefined, index: number, rowKey: (row: T) => string): string {
