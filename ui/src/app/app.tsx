@@ -18,8 +18,8 @@ export function App() {
   useTheme();
   const { path } = usePlace();
   useEffect(() => {
-    // A new page: screen readers and the Tab key begin at its title.
-    document.querySelector<HTMLElement>('[data-page-title]')?.focus({ preventScroll: true });
+    // A new page takes the focus by its title. One that stays, with another row open, leaves it where it is, if it is anywhere.
+    if (document.activeElement === document.body) document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });
   }, [path]);
   const client = useQueryClient();
   useEffect(() => {

@@ -1,11 +1,11 @@
-import { Button, Checkbox, Modal } from '@mantine/core';
+import { Button, Checkbox } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type BackupRow, type CopyView, type DeletePreview, type DeleteReport, type IpcError } from '../../ipc';
 import { formatBytes, formatExact, listText } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { Link } from '../../shared/router';
-import { DialogFoot, ErrorNote, Note, showNote } from '../../shared/ui';
+import { Dialog, DialogFoot, ErrorNote, Note, showNote } from '../../shared/ui';
 import { deleteDanger } from './form';
 
 type Props = {
@@ -38,7 +38,7 @@ export function DeleteDialog({ backup, copy, onClose, onGone }: Props) {
     if (!copy && remove.result && remove.result.failed.length === 0) onGone?.();
   };
   return (
-    <Modal opened onClose={close} title={`Delete ${what}`} size="md">
+    <Dialog onClose={close} title={`Delete ${what}`} size="md">
       <div className="stack">
         {preview.error && <ErrorNote error={preview.error} retry={() => void preview.refetch()} />}
         {preview.isPending && <p className="mute" role="status">Looking what would go…</p>}
@@ -46,7 +46,7 @@ export function DeleteDialog({ backup, copy, onClose, onGone }: Props) {
           ? <Report report={remove.result} onClose={close} />
           : preview.data && <Question backup={backup} preview={preview.data} what={what} whole={!copy} busy={remove.busy} error={remove.error} onDelete={() => remove.run()} onClose={close} />}
       </div>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,10 +1,10 @@
-import { Button, Modal, Select, TextInput } from '@mantine/core';
+import { Button, Select, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, dialogs, type AppInfo, type BackupRow, type IpcError } from '../../ipc';
 import { formatBytes, formatExact, plural } from '../../shared/format';
 import { keys, useAction, useDestinations } from '../../shared/query';
-import { DialogFoot, ErrorNote, PathText, showNote } from '../../shared/ui';
+import { Dialog, DialogFoot, ErrorNote, PathText, showNote } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
 import { downloadProblem, formatsFor, toDownload } from './form';
 
@@ -47,7 +47,7 @@ export function DownloadDialog({ backups, paths, onClose, onStarted }: Props) {
     },
   });
   return (
-    <Modal opened onClose={onClose} title={`Download ${name}`} size="md">
+    <Dialog onClose={onClose} title={`Download ${name}`} size="md">
       <form
         className="stack"
         onSubmit={(event) => {
@@ -78,7 +78,7 @@ export function DownloadDialog({ backups, paths, onClose, onStarted }: Props) {
           <Button type="submit" variant="filled" disabled={problem !== null} loading={start.busy}>Download</Button>
         </DialogFoot>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

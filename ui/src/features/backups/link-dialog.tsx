@@ -1,10 +1,10 @@
-import { Button, Modal, Select, TextInput } from '@mantine/core';
+import { Button, Select, TextInput } from '@mantine/core';
 import { IconLock } from '@tabler/icons-react';
 import { useState } from 'react';
 import { api, type BackupRow, type CopyView, type LinkView } from '../../ipc';
 import { formatDuration, formatExact } from '../../shared/format';
 import { useAction } from '../../shared/query';
-import { CopyText, DialogFoot, ErrorNote, Note, useNow } from '../../shared/ui';
+import { CopyText, Dialog, DialogFoot, ErrorNote, Note, useNow } from '../../shared/ui';
 
 const SPANS = [
   { value: '10', label: '10 minutes' }, { value: '60', label: '1 hour' }, { value: '360', label: '6 hours' }, { value: '1440', label: '1 day' },
@@ -19,7 +19,7 @@ export function LinkDialog({ backup, copy, onClose }: Props) {
   const make = useAction(() => api.makeLink(backup.id, copy.destination, Number(minutes)), { inline: true });
   const link = make.result;
   return (
-    <Modal opened onClose={onClose} title="Temporary link" size="lg">
+    <Dialog onClose={onClose} title="Temporary link" size="lg">
       <form
         className="stack"
         onSubmit={(event) => {
@@ -38,7 +38,7 @@ export function LinkDialog({ backup, copy, onClose }: Props) {
           {!link && <Button type="submit" variant="filled" loading={make.busy}>Make the link</Button>}
         </DialogFoot>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

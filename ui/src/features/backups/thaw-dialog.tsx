@@ -1,9 +1,9 @@
-import { Button, Modal, Select } from '@mantine/core';
+import { Button, Select } from '@mantine/core';
 import { useState } from 'react';
 import { api, type BackupRow, type CopyView } from '../../ipc';
 import { formatBytes } from '../../shared/format';
 import { useAction } from '../../shared/query';
-import { DialogFoot, ErrorNote, showNote } from '../../shared/ui';
+import { Dialog, DialogFoot, ErrorNote, showNote } from '../../shared/ui';
 
 const DAYS = [{ value: '1', label: '1 day' }, { value: '3', label: '3 days' }, { value: '7', label: '7 days' }, { value: '30', label: '30 days' }];
 
@@ -21,7 +21,7 @@ export function ThawDialog({ backup, copy, onClose }: Props) {
     },
   });
   return (
-    <Modal opened onClose={onClose} title={`Bring back from ${copy.destination_name}`} size="md">
+    <Dialog onClose={onClose} title={`Bring back from ${copy.destination_name}`} size="md">
       <form
         className="stack"
         onSubmit={(event) => {
@@ -37,6 +37,6 @@ export function ThawDialog({ backup, copy, onClose }: Props) {
           <Button type="submit" variant="filled" loading={thaw.busy}>Bring it back</Button>
         </DialogFoot>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

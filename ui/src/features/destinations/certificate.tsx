@@ -1,5 +1,5 @@
-import { Button, Modal } from '@mantine/core';
-import { CopyText, DialogFoot, Note } from '../../shared/ui';
+import { Button } from '@mantine/core';
+import { CopyText, Dialog, DialogFoot, Note } from '../../shared/ui';
 
 type Props = { host: string; sha256: string; text: string; onAccept: () => void; onClose: () => void };
 
@@ -7,7 +7,7 @@ type Props = { host: string; sha256: string; text: string; onAccept: () => void;
 export function CertificateDialog({ host, sha256, text, onAccept, onClose }: Props) {
   const groups = sha256.toUpperCase().match(/.{1,4}/g) ?? [];
   return (
-    <Modal opened onClose={onClose} title={`Certificate of ${host}`} size="lg">
+    <Dialog onClose={onClose} title={`Certificate of ${host}`} size="lg">
       <div className="stack">
         {/* The fingerprint stands below, in groups that can be compared. */}
         {text && <p>{text.replace(`, SHA-256 ${sha256}`, '')}</p>}
@@ -26,7 +26,7 @@ export function CertificateDialog({ host, sha256, text, onAccept, onClose }: Pro
           <Button variant="filled" onClick={onAccept}>They are equal: accept</Button>
         </DialogFoot>
       </div>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { IconAlertTriangle, IconRefresh } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -7,7 +7,7 @@ import { plural } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
 import { limitText } from '../../shared/bandwidth';
-import { Bar, ConfirmDialog, DetailPanel, ErrorNote, KeyValues, Note, PathText, Size, StateBadge, showNote, useNow } from '../../shared/ui';
+import { Bar, ConfirmDialog, DetailPanel, Dialog, ErrorNote, KeyValues, Note, PathText, Size, StateBadge, showNote, useNow } from '../../shared/ui';
 import { percentFull } from './form';
 import { useSync } from './queries';
 import { kindText, layoutText, stateOf } from './words';
@@ -154,7 +154,7 @@ function KitDialog({ row, onClose }: { row: DestinationRow; onClose: () => void 
   const [asking, setAsking] = useState(row.state === 'kit_not_confirmed');
   const words = kit.data?.words.length ?? 1;
   return (
-    <Modal opened onClose={onClose} title={`Recovery kit of ${row.name}`} size="lg">
+    <Dialog onClose={onClose} title={`Recovery kit of ${row.name}`} size="lg">
       {kit.error && <ErrorNote error={kit.error} retry={() => void kit.refetch()} />}
       {kit.isPending && <p className="mute" role="status">Reading the key of {row.name}…</p>}
       {kit.data && (
@@ -175,7 +175,7 @@ function KitDialog({ row, onClose }: { row: DestinationRow; onClose: () => void 
           )}
         </div>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

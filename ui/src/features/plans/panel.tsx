@@ -1,4 +1,4 @@
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { IconEdit, IconKey, IconPlayerPlay, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -7,7 +7,7 @@ import { plural } from '../../shared/format';
 import { KitConfirm, KitSheet } from '../../shared/kit';
 import { keys, useDestinations } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Ago, DetailPanel, ErrorNote, KeyValues, Note, PathText, ProgressRow, Size, StateBadge, showNote } from '../../shared/ui';
+import { Ago, DetailPanel, Dialog, ErrorNote, KeyValues, Note, PathText, ProgressRow, Size, StateBadge, showNote } from '../../shared/ui';
 import { useBackUpNow } from './actions';
 import { KIND_WORDS, itemText } from './items';
 import { RemovePlan } from './remove';
@@ -89,7 +89,7 @@ function PlanKitDialog({ row, onClose }: { row: PlanRow; onClose: () => void }) 
     onClose();
   };
   return (
-    <Modal opened onClose={onClose} title={`Recovery kit of ${row.name}`} size="lg">
+    <Dialog onClose={onClose} title={`Recovery kit of ${row.name}`} size="lg">
       {kit.error && <ErrorNote error={kit.error} retry={() => void kit.refetch()} />}
       {kit.isPending && <p className="mute" role="status">Reading the key of {row.name}…</p>}
       {kit.data && (
@@ -98,7 +98,7 @@ function PlanKitDialog({ row, onClose }: { row: PlanRow; onClose: () => void }) 
           {asking && <KitConfirm id={row.id} of="plans" destination={row.name} words={words} ask={1 + Math.floor(ask * words)} onConfirmed={confirmed} />}
         </div>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -25,7 +25,6 @@ export function ServersPage() {
   const servers = useServers();
   const [text, setText] = useState('');
   useShortcut('n', () => navigate('/servers/new'));
-  useShortcut('Escape', id ? () => navigate('/servers') : null);
   const needle = text.trim().toLowerCase();
   const rows = servers.data?.filter((s) => `${s.name} ${s.address} ${s.os ?? ''} ${s.kinds.join(' ')}`.toLowerCase().includes(needle));
   return (

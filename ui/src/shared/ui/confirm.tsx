@@ -1,8 +1,8 @@
-import { Button, Modal, TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import type { IpcError } from '../../ipc';
+import { Dialog, DialogFoot } from './dialog';
 import { ErrorNote } from './errors';
-import { DialogFoot } from './layout';
 
 type ConfirmProps = {
   opened: boolean;
@@ -23,10 +23,10 @@ type ConfirmProps = {
 /** Asks before something that cannot be taken back lightly. */
 export function ConfirmDialog(props: ConfirmProps) {
   return (
-    <Modal opened={props.opened} onClose={props.onClose} title={props.title} size="md">
+    <Dialog opened={props.opened} onClose={props.onClose} title={props.title} size="md">
       {/* Mounted anew each time it opens, so that no typed name is left over. */}
       {props.opened && <ConfirmBody {...props} />}
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,8 +1,9 @@
 export { ConfirmDialog } from './confirm';
 export { DataTable, type Column, type MenuEntry, type Sort } from './data-table';
+export { Dialog, DialogFoot } from './dialog';
 export { CopyText, ErrorNote, Note, Toasts } from './errors';
 export { FilterBox } from './filter-box';
-export { Card, DetailPanel, DialogFoot, EmptyState, KeyValues, Page, PageHeader, StepHeader, type Crumb } from './layout';
+export { Card, DetailPanel, EmptyState, KeyValues, Page, PageHeader, StepHeader, type Crumb } from './layout';
 export { Bar } from './bar';
 export { ProgressCard, ProgressMini, ProgressRow } from './progress';
 export { bytesText, filesText, kindWord, percent, phaseWord, runTitle } from './progress-rules';

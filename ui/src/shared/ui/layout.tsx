@@ -1,7 +1,8 @@
 import { IconChevronRight, IconX, type Icon } from '@tabler/icons-react';
 import { ActionIcon } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 import { Link } from '../router';
+import { useShortcut } from './shortcuts';
 import './layout.css';
 
 /** A way back, shown above the title. */
@@ -11,6 +12,11 @@ type HeaderProps = { title: ReactNode; text?: ReactNode; crumbs?: Crumb[]; actio
 
 /** The line on top of every page: where, one sentence, the main action at the right. */
 export function PageHeader({ title, text, crumbs, actions }: HeaderProps) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    // A new page: screen readers and the Tab key begin at its title, unless a field of it or a dialog has the focus already.
+    if (!document.activeElement?.closest('main, [role="dialog"]')) heading.current?.focus({ preventScroll: true });
+  }, []);
   return (
     <header className="page-header">
       <div className="grow">
@@ -24,7 +30,7 @@ export function PageHeader({ title, text, crumbs, actions }: HeaderProps) {
             ))}
           </nav>
         )}
-        <h1 tabIndex={-1} data-page-title>{title}</h1>
+        <h1 tabIndex={-1} ref={heading}>{title}</h1>
         {text !== undefined && <p className="mute">{text}</p>}
       </div>
       {actions !== undefined && <div className="page-actions">{actions}</div>}
@@ -79,10 +85,20 @@ type PanelProps = {
   children: ReactNode;
 };
 
-/** One row's details at the right of its list, so that the list stays in sight. */
+/** One row's details at the right of its list, so that the list stays in sight. Esc closes it. */
 export function DetailPanel({ title, label, text, badge, actions, onClose, wide = false, children }: PanelProps) {
+  const panel = useRef<HTMLElement>(null);
+  const close = () => {
+    // Who was in it goes back to the list.
+    if (panel.current?.contains(document.activeElement)) document.querySelector<HTMLElement>('.page-content [role="grid"]')?.focus({ preventScroll: true });
+    onClose();
+  };
+  // A panel out of sight, in a window too narrow for it, is left alone.
+  useShortcut('Escape', () => {
+    if (panel.current && panel.current.getClientRects().length > 0) close();
+  });
   return (
-    <aside className={wide ? 'panel panel-wide' : 'panel'} aria-label={label}>
+    <aside ref={panel} className={wide ? 'panel panel-wide' : 'panel'} aria-label={label}>
       <div className="panel-head">
         <div className="row">
           <div className="grow">
@@ -90,7 +106,7 @@ export function DetailPanel({ title, label, text, badge, actions, onClose, wide 
             {text !== undefined && <div className="mute clip" title={typeof text === 'string' ? text : undefined}>{text}</div>}
           </div>
           {badge}
-          <ActionIcon variant="subtle" color="gray" aria-label={`Close ${label}`} onClick={onClose}>
+          <ActionIcon variant="subtle" color="gray" aria-label={`Close ${label}`} onClick={close}>
             <IconX size={16} />
           </ActionIcon>
         </div>
@@ -156,9 +172,4 @@ export function StepHeader({ steps, current, onGo }: StepProps) {
       })}
     </ol>
   );
-}
-
-/** The buttons of a dialog: at its foot, in sight however long it is. */
-export function DialogFoot({ children }: { children: ReactNode }) {
-  return <div className="dialog-foot">{children}</div>;
 }

@@ -12,6 +12,10 @@ function dialogOpen(): boolean {
   return [...open].some((element) => element.getClientRects().length > 0);
 }
 
+// Noted before anything else hears of the key: a dialog that this very Esc closes is gone by the time its turn comes here.
+let dialogWasOpen = false;
+if (typeof window !== 'undefined') window.addEventListener('keydown', () => { dialogWasOpen = dialogOpen(); }, { capture: true });
+
 /** Runs an action on a key ("n", "/", "Escape"), unless the user is typing or a dialog is open. */
 export function useShortcut(key: string, action: (() => void) | null): void {
   const latest = useRef(action);
@@ -21,7 +25,7 @@ export function useShortcut(key: string, action: (() => void) | null): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== key || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-      if (typing(event.target) || dialogOpen() || !latest.current) return;
+      if (typing(event.target) || dialogWasOpen || !latest.current) return;
       event.preventDefault();
       latest.current();
     };

@@ -35,6 +35,8 @@ export function WizardPage({ title, text, crumbs, steps, current, onGo, side, ba
       className="page"
       onSubmit={(event) => {
         event.preventDefault();
+        // What is sent off in a dialog comes by here too, for it is drawn by a part of this form.
+        if (event.target !== event.currentTarget) return;
         if (next && !next.problem && !next.busy) next.run();
       }}
     >
