@@ -23,7 +23,9 @@ struct Pair {
 
 impl Pair {
     async fn new() -> Self {
-        let world = World::new().await;
+        Self::of(World::new().await).await
+    }
+    async fn of(world: World) -> Self {
         world.patient().await;
         for n in 0..12_u8 {
             world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(n.into(), 300_000));
@@ -338,4 +340,19 @@ async fn an_upload_a_backup_was_killed_in_is_ended_by_the_next_one() {
     assert_eq!(run.row.state, "done", "{:?}", run.row.error);
     assert_eq!((begun(), pair.a.1.open_uploads()), (Vec::new(), 0));
     assert!(run.log.iter().any(|line| line.text.starts_with("An unfinished upload of ")), "{:?}", run.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_cannot_be_noted_is_ended_at_once() {
+    let pair = Pair::of(World::on_disk().await).await;
+    let database = rusqlite::Connection::open(pair.world.path("backstay.db")).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON transfers WHEN NEW.name LIKE 'begun/%' \
+             BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",
+        )
+        .unwrap();
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "failed", "{:?}", run.log);
+    assert_eq!((pair.a.1.open_uploads(), pair.b.1.open_uploads()), (0, 0));
 }

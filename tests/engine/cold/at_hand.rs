@@ -161,6 +161,30 @@ async fn with_no_other_copy_at_hand_a_thawing_one_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn runs_that_wait_for_a_cold_store_let_others_work() {
+    let two = Two::new().await;
+    let (backup, key) = two.back_up().await;
+    two.a.1.set_cold(&key, Availability::Thawing);
+    two.b.1.set_cold(&key, Availability::Frozen);
+    let mut events = two.world.engine.subscribe();
+    // As many as may work at once.
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(two.start_download(&backup, "as_is").await);
+        until_it_waits(&mut events).await;
+    }
+    two.back_up().await;
+    for run in &waiting {
+        assert_eq!(two.world.engine.run(run).await.unwrap().row.state, "running");
+    }
+    two.a.1.set_cold(&key, Availability::Ready);
+    for run in &waiting {
+        let run = two.world.end(run).await;
+        assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_copy_is_a_note_of_a_verify_and_shown_whatever_its_destination_is_set_to() {
     let two = Two::new().await;
     let (backup, key) = two.back_up().await;
