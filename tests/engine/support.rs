@@ -1,15 +1,19 @@
 //! The engine over real parts where they are quick (this computer, a vault in a folder, SQLite in memory) and over
 //! doubles where a fault must come to order.
 
+mod content;
 mod kind;
+mod pair;
 mod parts;
 mod secrets;
 mod world;
 
+pub use content::{noise, tree};
 pub use kind::Act;
+pub use pair::Pair;
 pub use world::World;
 
-use backstay_contract::{Event, FilesSettings, ItemDraft, ItemSettings, SqliteSettings};
+use backstay_contract::{Event, FilesSettings, ItemDraft, ItemSettings, LayoutDraft, SqliteSettings};
 use std::path::Path;
 use tokio::sync::broadcast::Receiver;
 
@@ -25,6 +29,11 @@ pub fn files(path: &Path) -> ItemDraft {
 pub fn scripted(name: &str) -> ItemDraft {
     let settings = SqliteSettings { paths: vec!["/x.db".into()] };
     ItemDraft { name: name.into(), settings: ItemSettings::Sqlite(settings), password: None }
+}
+
+/// Archives, sealed by this.
+pub fn archives_sealed_by(seal: &str) -> LayoutDraft {
+    LayoutDraft { kind: "archive".into(), seal: seal.into(), ..LayoutDraft::default() }
 }
 
 /// Takes all events that are there.

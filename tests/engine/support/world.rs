@@ -2,9 +2,13 @@
 
 use super::kind::ScriptedKind;
 use super::parts::{TestClock, TestParts};
-use super::text;
+use super::{files, text};
 use crate::places::{self, Buckets};
-use backstay_contract::{BackupFilter, DestinationDraft, ItemDraft, PlanDraft, RunDetail, S3Draft};
+use backstay_contract::{
+    BackupFilter, DestinationDraft, DownloadRequest, ItemDraft, LayoutDraft, PlanDraft, RestoreRequest, RunDetail,
+    S3Draft,
+};
+use backstay_core::RawPath;
 use backstay_engine::Backstay;
 use backstay_store::SqliteStore;
 use chrono::TimeDelta;
@@ -53,6 +57,12 @@ impl World {
         let engine = Backstay::open(dir.path().join("home"), parts.clone()).await.unwrap();
         Self { dir, parts, engine }
     }
+    /// Takes silence for no fault for a while: these tests are about other faults, and computers are slow at times.
+    pub async fn patient(&self) {
+        let mut settings = self.engine.settings().await.unwrap();
+        settings.stall_minutes = 120;
+        self.engine.save_settings(settings).await.unwrap();
+    }
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -70,6 +80,10 @@ impl World {
             path: text(&self.path("vault")),
             ..DestinationDraft::default()
         };
+        self.add(draft).await
+    }
+    /// Adds a destination; returns its id.
+    pub async fn add(&self, draft: DestinationDraft) -> String {
         self.engine.add_destination(draft).await.unwrap().destination.id
     }
     /// A bucket in memory, as the wizard fills it in.
@@ -84,6 +98,10 @@ impl World {
         };
         DestinationDraft { name: name.into(), kind: "s3".into(), s3, ..DestinationDraft::default() }
     }
+    /// One without a vault: for archives, or for a copy of another's vault.
+    pub fn bare_bucket(&self, name: &str) -> DestinationDraft {
+        DestinationDraft { use_for: "none".into(), ..self.bucket(name) }
+    }
     /// Adds a plan of these items; returns its id.
     pub async fn plan(&self, name: &str, destination: &str, items: Vec<ItemDraft>) -> String {
         let draft = PlanDraft {
@@ -93,6 +111,18 @@ impl World {
             items,
             destinations: vec![destination.into()],
             layout: Default::default(),
+        };
+        self.engine.save_plan(draft).await.unwrap().row.id
+    }
+    /// Adds the plan "web" of the folder `data`; returns its id.
+    pub async fn plan_of_data(&self, destinations: &[String], layout: LayoutDraft) -> String {
+        let draft = PlanDraft {
+            name: "web".into(),
+            server: "this-computer".into(),
+            items: vec![files(&self.path("data"))],
+            destinations: destinations.to_vec(),
+            layout,
+            ..PlanDraft::default()
         };
         self.engine.save_plan(draft).await.unwrap().row.id
     }
@@ -109,6 +139,37 @@ impl World {
     }
     pub async fn back_up(&self, plan: &str) -> RunDetail {
         let run = self.engine.start_backup(plan).await.unwrap();
+        self.end(&run).await
+    }
+    /// Makes a backup that nothing is wrong with; returns its id.
+    pub async fn backed_up(&self, plan: &str) -> String {
+        let run = self.back_up(plan).await;
+        assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+        run.row.backup.unwrap()
+    }
+    pub async fn sync(&self, destination: &str) -> RunDetail {
+        let run = self.engine.start_sync(destination).await.unwrap();
+        self.end(&run).await
+    }
+    /// What asks for the folder `data` of a backup, to be restored into another folder.
+    pub fn restore_request(&self, backup: &str, folder: &str) -> RestoreRequest {
+        RestoreRequest {
+            backup: backup.into(),
+            paths: vec![RawPath::new(text(&self.path("data"))).unwrap().to_relative().to_text()],
+            server: "this-computer".into(),
+            target: Some(text(&self.path(folder))),
+            mode: "merge".into(),
+            ..RestoreRequest::default()
+        }
+    }
+    /// What asks for backups as files in the folder `downloads`.
+    pub fn download_request(&self, backups: Vec<String>, format: &str) -> DownloadRequest {
+        let folder = self.path("downloads");
+        std::fs::create_dir_all(&folder).unwrap();
+        DownloadRequest { backups, paths: Vec::new(), format: format.into(), destination: None, folder: text(&folder) }
+    }
+    pub async fn download(&self, request: DownloadRequest) -> RunDetail {
+        let run = self.engine.start_download(request).await.unwrap();
         self.end(&run).await
     }
     pub async fn backup_count(&self) -> u64 {
