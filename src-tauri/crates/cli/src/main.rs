@@ -7,6 +7,7 @@ mod copies;
 mod demo;
 mod destinations;
 mod items;
+mod kit;
 mod options;
 mod output;
 mod plans;

@@ -1,8 +1,8 @@
 //! The words of the verbs about plans.
 
+use super::{ConfirmArgs, KitArgs};
 use crate::items;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub enum PlanVerb {
@@ -21,18 +21,9 @@ pub enum PlanVerb {
         paths: Vec<String>,
     },
     /// Print the recovery kit of a plan's archive key, or write it into a file (.html or .txt)
-    Kit {
-        name: String,
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
+    Kit(KitArgs),
     /// Confirm that the recovery kit is kept, by one of its words, read from standard input
-    Confirm {
-        name: String,
-        /// Which word, counted from 1
-        #[arg(long, value_name = "NUMBER")]
-        word: u32,
-    },
+    Confirm(ConfirmArgs),
     /// Remove a plan; its backups stay
     Remove { name: String },
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod add;
+mod adopt;
 mod archives;
 mod change;
 mod cleanup;
