@@ -13,7 +13,7 @@ use backstay_core::config::{
 use backstay_core::context::Clock;
 use backstay_core::destination::Destination;
 use backstay_core::entry::{Content, Entry, EntrySink, EntrySource, EntryType, TimeNs};
-use backstay_core::host::{Host, HostKeyPins};
+use backstay_core::host::{Host, HostKeyPins, SharedHost};
 use backstay_core::kind::{
     CheckReport, CollectReport, Found, Item, ItemInput, Kind, Preflight, RestoreOptions, RestorePlan, RestoreReport,
 };
@@ -213,7 +213,7 @@ impl Kind for ScriptedKind {
     async fn restore(
         &self,
         _: &RunContext,
-        _: &dyn Host,
+        _: &SharedHost,
         _: &ItemInput,
         _: &mut dyn EntrySource,
         _: &RestorePlan,
