@@ -71,15 +71,16 @@ impl Swap<'_> {
         Ok(self.client.query(&sql).await?.into_iter().flatten().collect())
     }
 
-    /// Returns what a database holds that we did not put into the one the old tables are kept in.
-    pub(super) async fn others_beside_kept(&self, database: &str) -> Result<Vec<String>> {
+    /// Returns what the database in which the old one is kept holds beside [`KEPT`] and `ours`, the tables put there.
+    pub(super) async fn others_beside_kept(&self, database: &str, ours: &[String]) -> Result<Vec<String>> {
         let name = literal(database);
         let sql = format!(
             "select table_name from information_schema.tables where table_schema = {name} union all \
              select routine_name from information_schema.routines where routine_schema = {name} union all \
              select event_name from information_schema.events where event_schema = {name}"
         );
-        Ok(self.client.query(&sql).await?.into_iter().flatten().filter(|one| one != KEPT).collect())
+        let all = self.client.query(&sql).await?.into_iter().flatten();
+        Ok(all.filter(|one| one != KEPT && !ours.contains(one)).collect())
     }
 
     /// Dumps the views one by one. One whose tables are gone works no more, and nothing can make it again: it is passed

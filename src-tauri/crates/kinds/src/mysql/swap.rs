@@ -108,12 +108,28 @@ impl<'a> Swap<'a> {
                 new.broken.join(", ")
             ));
         }
-        for name in [&self.temporary, &self.aside] {
-            if let Err(error) = self.drop_database(name).await {
-                notes.push(format!("{name} could not be dropped: {}", common::reason(&error)));
-            }
+        if let Err(error) = self.drop_database(&self.temporary).await {
+            notes.push(format!("{} could not be dropped: {}", self.temporary, common::reason(&error)));
         }
+        notes.extend(self.clear_aside(&old).await);
         Ok(notes.into_iter().map(|note| format!("It is replaced, but {note}")).collect())
+    }
+
+    /// Drops what was there before, unless somebody put something beside it meanwhile. Returns what is to be said.
+    async fn clear_aside(&self, old: &Holding) -> Option<String> {
+        let aside = &self.aside;
+        let dropped = match self.others_beside_kept(aside, &old.tables).await {
+            Ok(others) if !others.is_empty() => {
+                let others = others.join(", ");
+                return Some(format!(
+                    "{aside} stays, with what was there before: Backstay did not put all of it there ({others}); look \
+                     whether that is needed, then drop it"
+                ));
+            }
+            Ok(_) => self.drop_database(aside).await,
+            Err(error) => Err(error),
+        };
+        dropped.err().map(|error| format!("{aside} could not be dropped: {}", common::reason(&error)))
     }
 
     /// Looks what both databases hold, and keeps the old one's code. The one that is replaced is not touched.
@@ -123,7 +139,7 @@ impl<'a> Swap<'a> {
         let sql = format!("create database {} {}", quoted(&self.aside), old.charset);
         self.client.query(&sql).await?;
         if let Err(error) = self.keep(&old).await {
-            if self.others_beside_kept(&self.aside).await.is_ok_and(|others| others.is_empty()) {
+            if self.others_beside_kept(&self.aside, &[]).await.is_ok_and(|others| others.is_empty()) {
                 let _ = self.drop_database(&self.aside).await;
             }
             return Err(error);
@@ -136,7 +152,7 @@ impl<'a> Swap<'a> {
         let (name, aside) = (self.name, &self.aside);
         let back = match self.put_back(new, old).await {
             // The old tables may be in there still: then it must stay.
-            Ok(()) => match self.others_beside_kept(aside).await {
+            Ok(()) => match self.others_beside_kept(aside, &[]).await {
                 Ok(others) if others.is_empty() => Ok(()),
                 Ok(others) => Err(format!("{aside} holds {}", others.join(", "))),
                 Err(second) => Err(common::reason(&second)),
@@ -296,3 +312,6 @@ impl Exchange {
 pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
+
+#[cfg(test)]
+mod tests;
