@@ -167,3 +167,26 @@ fn where_only_the_name_is_in_the_way_a_way_out_is_told() {
         assert!(!hint(said).contains("under the name"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn rights_on_routines_that_could_not_be_read_are_named_with_the_grants_that_help() {
+    let denied =
+        "ERROR 1142 (42000) at line 1: SELECT command denied to user 'keeper'@'localhost' for table 'procs_priv'";
+    for (asked, who) in
+        [(Answer::ok("keeper@localhost\n"), "'keeper'@'localhost'"), (Answer::fail(1, ""), "the plan's user")]
+    {
+        let host = server();
+        host.on("information_schema.routines where routine_schema = 'shop' limit 1", Answer::ok("greet\n"));
+        host.on("mysql.procs_priv", Answer::fail(1, denied)).on("select current_user()", asked);
+        let notes = exchanged(&host).await.unwrap();
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        for words in [
+            "rights of single users on its procedures and functions (EXECUTE, ALTER ROUTINE)".to_owned(),
+            format!("{who} may not read them (mysql.procs_priv)"),
+            "GRANT EXECUTE ON PROCEDURE `shop`.NAME TO USER".into(),
+            format!("GRANT SELECT ON mysql.procs_priv TO {who}"),
+        ] {
+            assert!(notes[0].contains(&words), "{words}: {}", notes[0]);
+        }
+    }
+}
