@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use backstay_core::entry::{Content, Entry, EntrySink, EntrySource, EntryType, TimeNs};
-use backstay_core::host::Host;
+use backstay_core::host::{Host, SharedHost};
 use backstay_core::kind::{
     CheckReport, CollectReport, Found, Item, ItemInput, Kind, Preflight, RestoreOptions, RestorePlan, RestoreReport,
 };
@@ -134,7 +134,7 @@ impl Kind for ScriptedKind {
     async fn restore(
         &self,
         _: &RunContext,
-        _: &dyn Host,
+        _: &SharedHost,
         _: &ItemInput,
         _: &mut dyn EntrySource,
         _: &RestorePlan,
