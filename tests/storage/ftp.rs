@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
 
+#[path = "ftp/archives.rs"]
+mod archives;
 #[path = "ftp/leftovers.rs"]
 mod leftovers;
 #[path = "ftp/passive.rs"]
 mod passive;
 #[path = "ftp/quiet.rs"]
 mod quiet;
+#[path = "ftp/streams.rs"]
+mod streams;
 
 use backstay_core::ErrorClass;
 use backstay_core::config::{DestinationLogin, FtpPassive, FtpPlace, FtpTls, Place};
@@ -45,6 +49,11 @@ fn place(server: &impl LabFtp, tls: FtpTls, path: &str) -> FtpPlace {
 /// The same place, through proxies.
 fn behind(proxies: &Proxies, place: FtpPlace) -> FtpPlace {
     FtpPlace { host: "127.0.0.1".into(), port: proxies.control.port(), ..place }
+}
+
+/// Returns how many data connections were made so far: one for each transfer and listing.
+fn data_connections(proxies: &Proxies) -> u64 {
+    proxies.data.iter().map(|proxy| proxy.connections()).sum()
 }
 
 fn login() -> DestinationLogin {
