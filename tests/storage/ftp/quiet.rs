@@ -7,6 +7,7 @@ use backstay_core::destination::{Direction, Traffic};
 use backstay_destinations::ftp::Waits;
 use backstay_transfer::upload_stream;
 use std::sync::atomic::AtomicBool;
+use tokio::io::AsyncReadExt;
 
 /// Longer than the server's patience, and not so long that anybody waits.
 const LONG: Duration = Duration::from_secs(6);

@@ -3,6 +3,8 @@
 use super::*;
 use backstay_core::entry::ByteStream;
 use backstay_destinations::ftp::Waits;
+use bytes::Bytes;
+use tokio::io::AsyncReadExt;
 
 const SOON: Duration = Duration::from_millis(200);
 const NEVER: Duration = Duration::from_secs(3600);
