@@ -9,6 +9,7 @@ mod file;
 mod holes;
 mod index;
 mod keys;
+mod line;
 mod lines;
 mod manifest;
 mod name;
