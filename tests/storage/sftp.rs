@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
 
+#[path = "sftp/between.rs"]
+mod between;
 #[path = "sftp/plain.rs"]
 mod plain;
 #[path = "sftp/proof.rs"]

@@ -1,11 +1,8 @@
 //! Servers that know plain SFTP alone: no rename over what is there, no hard links.
 
-#[path = "between.rs"]
-pub(super) mod between;
-
+use super::between::{Told, between};
 use super::*;
 use backstay_core::Result;
-use between::{Told, between};
 
 /// What becomes of the renames of a replacement: the first is refused since the name is taken, the old one steps aside,
 /// the new one takes the name, the old one steps back.

@@ -1,6 +1,6 @@
 //! What was written is proved by a hash that the server computes itself, where the account runs commands.
 
-use super::plain::between::{Told, between};
+use super::between::{Told, between};
 use super::*;
 use backstay_core::destination::Proof;
 use backstay_core::{Result, RunContext};
