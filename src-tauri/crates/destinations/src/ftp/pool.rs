@@ -89,7 +89,7 @@ impl Pool {
                 }
             }
             match Session::open(&self.place, &self.password, &self.trust, &self.ways, tried).await {
-                Ok(session) => return Ok(Lease { pool: self.clone(), session: Some(session), permit }),
+                Ok(session) => return Ok(Lease { pool: self.clone(), session: Some(session), turn }),
                 // Others of ours are connected: go on with so many.
                 Err(error) if error.class == ErrorClass::Throttled && self.lower() => {
                     tracing::info!(%error, "fewer FTP connections: {}", self.limit());
