@@ -4,9 +4,10 @@ mod copies;
 mod layout;
 
 use crate::backstay::{Backstay, Inner};
+use crate::own_folders::{leave_out, nothing_else};
 use crate::words::{checked_name, count_text, invalid, millis, run_state_word};
 use backstay_contract::{ItemDraft, ItemSettings, PlanDraft, PlanRow, PlanSaved, PlanView};
-use backstay_core::config::{BackupQuery, KnownBackup, Plan, PlanLayout};
+use backstay_core::config::{BackupQuery, KnownBackup, Plan, PlanLayout, Server};
 use backstay_core::kind::Item;
 use backstay_core::run::{Run, RunKind, RunState};
 use backstay_core::secret::{Secret, SecretName};
@@ -108,6 +109,7 @@ impl Inner {
         for item in &items {
             self.kind(&item.kind)?.validate(item)?;
         }
+        self.check_not_ours(&name, &server, &items).await?;
         let layout = layout_of(&draft.layout)?;
         match &layout {
             PlanLayout::Vault => self.make_copies(&destinations).await?,
@@ -134,6 +136,20 @@ impl Inner {
             self.forget_secret(SecretName::item_password(&plan.id, &item.name)).await;
         }
         Ok((plan, new_key))
+    }
+
+    /// Refuses a plan that picks nothing but folders in which Backstay keeps backups.
+    async fn check_not_ours(&self, name: &str, server: &Server, items: &[Item]) -> Result<()> {
+        let own = self.own_folders(server).await?;
+        let mut first = None;
+        for item in items {
+            let left_out = leave_out(&own, &mut item.clone()).await;
+            if !left_out.is_all {
+                return Ok(());
+            }
+            first = first.or_else(|| left_out.picked.into_iter().next());
+        }
+        first.map_or(Ok(()), |ours| Err(nothing_else(&format!("save the plan \"{name}\""), &ours)))
     }
 
     fn exclude(&self, plan: &mut Plan, paths: &[String]) -> Result<()> {
