@@ -7,6 +7,7 @@ mod change;
 mod cleanup;
 mod configuration;
 mod draft;
+mod emptied;
 mod existing;
 mod kit;
 mod kit_page;
