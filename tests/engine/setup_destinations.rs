@@ -334,3 +334,18 @@ async fn what_is_completed_or_deleted_while_a_place_is_read_anew_stays_so() {
     assert_eq!(world.engine.refresh_destination(&id).await.unwrap(), 2);
     assert_eq!([there("0123456789abcdef"), there(&first), there(&second)], [false, true, true]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_that_does_not_answer_holds_up_no_other() {
+    let world = World::new().await;
+    let slow = world.engine.add_destination(world.bucket("slow")).await.unwrap().destination.id;
+    let quick = world.engine.add_destination(world.bucket("quick")).await.unwrap().destination.id;
+    world.parts.buckets.of("bucket-slow").set_delay(Some(Duration::from_secs(600)));
+    let engine = world.engine.clone();
+    let waiting = tokio::spawn(async move { engine.refresh_destination(&slow).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let read = tokio::time::timeout(Duration::from_secs(60), world.engine.refresh_destination(&quick)).await;
+    assert_eq!(read.expect("it must not wait for the other").unwrap(), 0);
+    assert!(!waiting.is_finished());
+    waiting.abort();
+}

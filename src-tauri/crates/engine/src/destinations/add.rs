@@ -53,7 +53,7 @@ impl Backstay {
         let added = self.inner.audited(action, &name, result)?;
         let kit = added.vault.as_ref().map(|(_, password)| self.inner.kit_of(&added.config, password));
         if let Some((vault, _)) = added.vault {
-            self.inner.keep_vault(&added.config.id, vault).await;
+            self.inner.keep_vault(&added.config.id, vault);
         }
         let backups = self.inner.read_backups(&added.config).await?;
         self.inner.store_configuration_copies().await;

@@ -106,7 +106,7 @@ impl Inner {
         self.put_secret(name, password).await?;
         // Who opens a vault by its key has the key.
         let config = self.keep_destination(opened, vault.id.clone(), true).await?;
-        self.keep_vault(&config.id, vault).await;
+        self.keep_vault(&config.id, vault);
         Ok(config)
     }
 
@@ -122,7 +122,7 @@ impl Inner {
             match self.parts.open_vault(self.place(&known).await?, password).await {
                 Ok(vault) if vault.id == known.vault_id => {
                     self.put_secret(SecretName::vault_password(&known.id), password.clone()).await?;
-                    self.keep_vault(&known.id, vault).await;
+                    self.keep_vault(&known.id, vault);
                     break;
                 }
                 Err(error) if error.class != ErrorClass::WrongKey => return Err(error),
