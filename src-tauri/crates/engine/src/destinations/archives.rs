@@ -2,7 +2,7 @@
 
 use crate::backstay::Inner;
 use crate::parts::Parts;
-use backstay_core::config::{ArchiveSettings, DestinationConfig, Plan, PlanLayout, Seal};
+use backstay_core::config::{ArchiveSettings, DestinationConfig, KnownBackup, Plan, PlanLayout, Seal};
 use backstay_core::layout::{ArchiveKey, ArchiveKeys, Layout};
 use backstay_core::secret::{Secret, SecretName, SecretStore};
 use backstay_core::store::Store;
@@ -79,7 +79,16 @@ pub(crate) fn key_of(settings: &ArchiveSettings, secret: Secret) -> Option<Archi
     }
 }
 
-fn same_key(a: &ArchiveKey, b: &ArchiveKey) -> bool {
+/// One key and no other.
+struct Only(ArchiveKey);
+
+impl ArchiveKeys for Only {
+    fn candidates(&self, _key_id: &str) -> Vec<ArchiveKey> {
+        vec![self.0.clone()]
+    }
+}
+
+pub(super) fn same_key(a: &ArchiveKey, b: &ArchiveKey) -> bool {
     match (a, b) {
         (ArchiveKey::Key(a), ArchiveKey::Key(b)) | (ArchiveKey::Passphrase(a), ArchiveKey::Passphrase(b)) => a == b,
         _ => false,
@@ -114,6 +123,13 @@ impl Inner {
     ) -> Result<u64> {
         let keys = StoredKeys { parts: self.parts.clone(), typed: typed.to_vec() };
         self.parts.locked_archives(place, Arc::new(keys)).await
+    }
+
+    /// Tells whether a key opens an archive by itself.
+    pub(super) async fn opens(&self, key: &ArchiveKey, archive: &KnownBackup) -> Result<bool> {
+        let place = self.place(&self.store.destination(&archive.destination)?).await?;
+        let archives = self.parts.archives(place, Arc::new(Only(key.clone())));
+        Ok(archives.list().await?.iter().any(|record| record.id == archive.record.id))
     }
 
     /// Returns all archive keys that are kept; none where they cannot be read.

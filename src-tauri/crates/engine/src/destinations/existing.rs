@@ -1,15 +1,17 @@
 //! Opening a place with backups on a computer that knows nothing of them, and taking over what another kept there.
 
 use super::add::{Opened, Purpose};
+use super::archives::same_key;
 use super::configuration::Configuration;
 use super::draft::identity;
 use super::missing;
 use super::seal::key_bytes;
 use crate::backstay::{Backstay, Inner};
 use crate::parts::{OpenVault, VaultPresence};
+use crate::plans::seals;
 use crate::words::{invalid, millis};
 use backstay_contract::{Adopted, ConfigurationCopy, DestinationDraft, ExistingFound};
-use backstay_core::config::{DestinationConfig, Plan, Server};
+use backstay_core::config::{BackupQuery, DestinationConfig, KnownBackup, Plan, PlanLayout, Seal, Server};
 use backstay_core::destination::Destination;
 use backstay_core::layout::ArchiveKey;
 use backstay_core::secret::{Secret, SecretName};
@@ -25,8 +27,8 @@ impl Backstay {
         let keys = keys_of_text(key);
         let result = self.inner.open_with(&draft, &keys).await;
         let config = self.inner.audited("destination.open", &name, result)?;
-        self.inner.recover_archive_keys(&config).await?;
         let backups = self.inner.read_backups(&config).await?;
+        self.inner.recover_archive_keys(&config).await?;
         let place = self.inner.place(&config).await?;
         let locked = self.inner.locked_archives(place.clone(), &[]).await?;
         let configurations = self.inner.read_configurations(place.as_ref(), &self.inner.all_keys(&keys).await).await?;
@@ -278,12 +280,13 @@ impl Inner {
     ) -> Result<()> {
         let known = self.store.plans()?;
         let mut taken: Vec<String> = known.iter().map(|plan| plan.name.clone()).collect();
+        let mut added = Vec::new();
         for theirs in &other.plans {
             if known.iter().any(|plan| plan.id == theirs.id) {
                 continue;
             }
             let name = free_name(&theirs.name, &mut taken);
-            let mut plan = Plan { name: name.clone(), ..theirs.clone() };
+            let mut plan = Plan { name, ..theirs.clone() };
             for id in &mut plan.destinations {
                 if let Some(ours) = stands_for.get(id) {
                     *id = ours.clone();
@@ -293,8 +296,13 @@ impl Inner {
             plan.destinations.retain(|id| seen.insert(id.clone()));
             self.store.put_plan(&plan)?;
             adopted.plans += 1;
-            let lacking = &mut adopted.missing_secrets;
-            if other.secrets.contains(&SecretName::archive_key(&plan.id).0) && !self.recover_archive_key(&plan).await? {
+            added.push(plan);
+        }
+        // Only now: which key is whose is not known before all plans are.
+        let lacking = &mut adopted.missing_secrets;
+        for plan in &added {
+            let name = &plan.name;
+            if other.secrets.contains(&SecretName::archive_key(&plan.id).0) && !self.recover_archive_key(plan).await? {
                 lacking.push(format!("Plan {name}: archive key (in its recovery kit)"));
             }
             for item in &plan.items {
@@ -318,18 +326,47 @@ impl Inner {
 
     /// A plan's key may be one that was typed to open its archives.
     async fn recover_archive_key(&self, plan: &Plan) -> Result<bool> {
-        let backstay_core::config::PlanLayout::Archive(settings) = &plan.layout else { return Ok(true) };
-        let wanted_passphrase = settings.seal == backstay_core::config::Seal::Passphrase;
-        let fits = |key: &ArchiveKey| matches!(key, ArchiveKey::Passphrase(_)) == wanted_passphrase;
-        let held: Vec<ArchiveKey> = self.held_archive_keys().await.into_iter().filter(fits).collect();
-        // With several it is not known which is this plan's: a wrong one would seal archives its kit does not open.
-        match held.as_slice() {
-            [ArchiveKey::Key(secret) | ArchiveKey::Passphrase(secret)] => {
-                self.put_secret(SecretName::archive_key(&plan.id), secret.clone()).await?;
-                Ok(true)
-            }
-            _ => Ok(false),
+        if !seals(&plan.layout) {
+            return Ok(true);
         }
+        let mut held = Vec::new();
+        for key in self.held_archive_keys().await.into_iter().filter(|key| fits(key, plan)) {
+            if !held.iter().any(|known| same_key(known, &key)) {
+                held.push(key);
+            }
+        }
+        let Some(ArchiveKey::Key(secret) | ArchiveKey::Passphrase(secret)) = self.key_among(plan, held).await? else {
+            return Ok(false);
+        };
+        self.put_secret(SecretName::archive_key(&plan.id), secret).await?;
+        Ok(true)
+    }
+
+    /// Finds a plan's key: the one that opens its newest archive. A wrong one would seal archives its kit does not open.
+    async fn key_among(&self, plan: &Plan, mut held: Vec<ArchiveKey>) -> Result<Option<ArchiveKey>> {
+        let query = BackupQuery { plan: Some(plan.id.clone()), limit: 1000, ..BackupQuery::default() };
+        let sealed = |known: &KnownBackup| known.record.archive.as_ref().is_some_and(|file| file.sealed);
+        if let Some(newest) = self.store.backups(&query)?.rows.into_iter().find(sealed) {
+            for key in held {
+                if self.opens(&key, &newest).await? {
+                    return Ok(Some(key));
+                }
+            }
+            return Ok(None);
+        }
+        // None is open. An only key is that of an only plan.
+        let alone =
+            !self.store.plans()?.iter().any(|other| other.id != plan.id && held.iter().any(|key| fits(key, other)));
+        Ok(if held.len() == 1 && alone { held.pop() } else { None })
+    }
+}
+
+/// Tells whether a plan's archives may be sealed by such a key.
+fn fits(key: &ArchiveKey, plan: &Plan) -> bool {
+    let PlanLayout::Archive(settings) = &plan.layout else { return false };
+    match key {
+        ArchiveKey::Passphrase(_) => settings.seal == Seal::Passphrase,
+        ArchiveKey::Key(_) => matches!(settings.seal, Seal::PlanKey | Seal::OwnKey),
     }
 }
 
