@@ -148,7 +148,7 @@ impl Inner {
                 ErrorClass::Locked,
                 format!("Cannot seal archives of \"{}\": its key is not in the secret store", plan.name),
             )
-            .hint("Edit the plan and give its key again, from its recovery kit")
+            .hint("Open one of its destinations again with the key from the plan's recovery kit")
         })?;
         Ok(key_of(settings, secret))
     }
