@@ -60,7 +60,8 @@ impl Backstay {
         // Held for the moment of removal: a backup of it must not be going on.
         let held = self.inner.locks.hold_plan(&plan.id)?;
         let result = match &held {
-            Some(_) => self.inner.store.delete_plan(&plan.id),
+            // Its archives stay, and so must what opens them: without that, the plan stays too.
+            Some(_) => self.inner.keep_key_of(&plan).await.and_then(|_| self.inner.store.delete_plan(&plan.id)),
             None => Err(Error::new(
                 ErrorClass::Locked,
                 format!("Cannot remove the plan \"{}\": a backup of it is running", plan.name),
@@ -68,8 +69,9 @@ impl Backstay {
             .hint("Wait for it to end, or cancel it in Activity")),
         };
         self.inner.audited("plan.remove", &plan.name, result)?;
-        // Its archives stay, and so must what opens them.
-        self.inner.retire_archive_key(Some(&plan)).await?;
+        if seals(&plan.layout) {
+            self.inner.forget_secret(SecretName::archive_key(&plan.id)).await;
+        }
         for item in plan.items.iter().filter(|item| has_login(&item.kind)) {
             self.inner.forget_secret(SecretName::item_password(&plan.id, &item.name)).await;
         }
