@@ -60,12 +60,17 @@ impl Lock {
     async fn take(repo: Arc<Repo>, clock: Arc<dyn Clock>, exclusive: bool) -> Result<Self> {
         refuse_others(&repo, clock.now(), exclusive, None).await?;
         let at = clock.now();
-        let mut id = repo.save("locks", &LockFile::ours(at, exclusive)).await?;
+        let (mut id, sealed) = repo.seal(&LockFile::ours(at, exclusive))?;
+        // Who is cancelled from here on must not leave it: its owner would live, and keep others out.
+        let mut unheld = Unheld(Some((repo.clone(), id)));
+        repo.put(&object_key("locks", &id)?, sealed).await?;
         // Somebody may have locked between the look and the lock.
         if let Err(error) = refuse_others(&repo, clock.now(), exclusive, Some(&id)).await {
             remove(&repo, &id).await;
+            unheld.0 = None;
             return Err(error);
         }
+        unheld.0 = None;
         let renewed = Arc::new(Mutex::new((Instant::now(), at)));
         let (stamp, time) = (renewed.clone(), clock.clone());
         let (end, mut ended) = oneshot::channel();
@@ -112,6 +117,16 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         self.end.take();
+    }
+}
+
+/// A lock nobody holds yet: removed when whoever takes it gives up half way.
+struct Unheld(Option<(Arc<Repo>, Id)>);
+
+impl Drop for Unheld {
+    fn drop(&mut self) {
+        let (Some((repo, id)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
+        runtime.spawn(async move { remove(&repo, &id).await });
     }
 }
 
