@@ -247,7 +247,7 @@ impl Inner {
                 "There is a vault at {} already: its password is needed",
                 destination.label()
             ))
-            .hint("Give the password from its recovery kit"));
+            .hint("Give the password from its recovery kit; if making it failed just now, choose a new folder"));
         };
         let vault = self.parts.open_vault(destination, &password).await?;
         self.put_secret(SecretName::vault_password(id), password.clone()).await?;

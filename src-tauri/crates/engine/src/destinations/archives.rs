@@ -70,6 +70,15 @@ fn known_keys(store: &dyn Store) -> Result<Vec<KnownKey>> {
     Ok(stored.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
 }
 
+/// Adds the name of a key to those that are stored; names that cannot be read are no reason to forget them.
+fn with_one_more(stored: Option<serde_json::Value>, key: &KnownKey) -> Result<serde_json::Value> {
+    let broken =
+        |e: serde_json::Error| Error::new(ErrorClass::Internal, "Cannot store the names of archive keys").source(e);
+    let mut known: Vec<KnownKey> = stored.map(serde_json::from_value).transpose().map_err(broken)?.unwrap_or_default();
+    known.push(key.clone());
+    serde_json::to_value(&known).map_err(broken)
+}
+
 /// Returns the key a plan seals with, of its secret; `None` for plain archives.
 pub(crate) fn key_of(settings: &ArchiveSettings, secret: Secret) -> Option<ArchiveKey> {
     match settings.seal {
@@ -181,10 +190,7 @@ impl Inner {
             ArchiveKey::Passphrase(secret) => (secret, true),
         };
         self.put_secret(SecretName::known_archive_key(&id), secret).await?;
-        let mut known = known_keys(self.store.as_ref())?;
-        known.push(KnownKey { id, passphrase });
-        let value = serde_json::to_value(&known)
-            .map_err(|e| Error::new(ErrorClass::Internal, "Cannot store the names of archive keys").source(e))?;
-        self.store.put_setting(KNOWN_KEYS, &value)
+        let key = KnownKey { id, passphrase };
+        self.store.update_setting(KNOWN_KEYS, &mut |stored| with_one_more(stored, &key))
     }
 }
