@@ -81,6 +81,48 @@ async fn a_place_that_is_not_mounted_is_not_remembered_as_damaged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_to_a_disk_that_is_not_mounted_and_nothing_there_counts_as_deleted() {
+    let folders = Folders::new(&["a"]).await;
+    let backup = folders.back_up().await;
+    let (world, engine) = (&folders.world, &folders.world.engine);
+    let (disk, away) = (world.path("a"), world.path("away"));
+    // The bare mount point shows.
+    std::fs::rename(&disk, &away).unwrap();
+    std::fs::create_dir(&disk).unwrap();
+    let run = world.back_up(&folders.plan).await;
+    assert_eq!(run.row.state, "failed", "{:?}", run.log);
+    assert_eq!(run.row.error.unwrap().code, "missing");
+    let report = engine.delete_backup(&backup, Vec::new()).await.unwrap();
+    assert!(report.removed.is_empty() && report.failed[0].error.code == "missing", "{report:?}");
+    assert_eq!(tree(&disk).len(), 0);
+    std::fs::remove_dir_all(&disk).unwrap();
+    std::fs::rename(&away, &disk).unwrap();
+    folders.back_up().await;
+    assert_eq!(world.backup_count().await, 2);
+    // Gone for good, and known to be.
+    std::fs::remove_dir_all(world.path("a/archives")).unwrap();
+    engine.refresh_destination(&folders.ids[0]).await.unwrap();
+    folders.back_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_whose_manifest_is_damaged_is_not_called_deleted() {
+    let folders = Folders::new(&["a"]).await;
+    let backup = folders.back_up().await;
+    folders.back_up().await;
+    let file = folders.file("a", &backup).await;
+    let manifest = PathBuf::from(format!("{}.manifest", file.display()));
+    std::fs::write(&manifest, "damage").unwrap();
+    let report = folders.world.engine.delete_backup(&backup, Vec::new()).await.unwrap();
+    assert!(report.removed.is_empty() && report.failed[0].error.code == "corrupt", "{report:?}");
+    assert!(file.exists());
+    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_file(&manifest).unwrap();
+    let report = folders.world.engine.delete_backup(&backup, Vec::new()).await.unwrap();
+    assert_eq!(report.removed, ["a"], "somebody else was faster: {report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn damage_found_while_other_damage_is_mended_is_remembered() {
     let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");

@@ -58,6 +58,9 @@ pub struct PlanAddArgs {
     /// What to back up; several times for several items
     #[arg(long, value_name = "KIND[:SETTINGS]", required = true, long_help = items::HELP)]
     pub item: Vec<String>,
+    /// Read the password of this item's database log-in from standard input; several times, one a line
+    #[arg(long, value_name = "ITEM")]
+    pub item_password_stdin: Vec<String>,
     /// The destination; several times for several, the primary first
     #[arg(long, value_name = "DESTINATION", required = true)]
     pub to: Vec<String>,
@@ -73,7 +76,4 @@ pub struct PlanAddArgs {
     /// The archives' file name: {server}, {plan}, {type}, {time:%Y%m%d_%H%M%S}, {id}
     #[arg(long = "name", id = "template", value_name = "TEMPLATE", default_value = "")]
     pub template: String,
-    /// Read the password of this item's database log-in from standard input; several times, one a line
-    #[arg(long, value_name = "ITEM")]
-    pub item_password_stdin: Vec<String>,
 }

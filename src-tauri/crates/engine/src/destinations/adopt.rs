@@ -108,12 +108,13 @@ impl Inner {
     ) -> Result<()> {
         let known = self.store.plans()?;
         let mut taken: Vec<String> = known.iter().map(|plan| plan.name.clone()).collect();
+        let mut added = Vec::new();
         for theirs in &other.plans {
             if known.iter().any(|plan| plan.id == theirs.id) {
                 continue;
             }
             let name = free_name(&theirs.name, &mut taken);
-            let mut plan = Plan { name: name.clone(), ..theirs.clone() };
+            let mut plan = Plan { name, ..theirs.clone() };
             for id in &mut plan.destinations {
                 if let Some(ours) = stands_for.get(id) {
                     *id = ours.clone();
@@ -123,8 +124,13 @@ impl Inner {
             plan.destinations.retain(|id| seen.insert(id.clone()));
             self.store.put_plan(&plan)?;
             adopted.plans += 1;
-            let lacking = &mut adopted.missing_secrets;
-            if other.secrets.contains(&SecretName::archive_key(&plan.id).0) && !self.recover_archive_key(&plan).await? {
+            added.push(plan);
+        }
+        // Only now: which key is whose is not known before all plans are.
+        let lacking = &mut adopted.missing_secrets;
+        for plan in &added {
+            let name = &plan.name;
+            if other.secrets.contains(&SecretName::archive_key(&plan.id).0) && !self.recover_archive_key(plan).await? {
                 lacking.push(format!("Plan {name}: archive key (in its recovery kit)"));
             }
             for item in &plan.items {

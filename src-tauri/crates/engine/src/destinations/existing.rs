@@ -1,12 +1,14 @@
 //! Opening a place with backups on a computer that knows nothing of them.
 
 use super::add::{Opened, Purpose};
+use super::archives::same_key;
 use super::draft::identity;
 use super::seal::key_bytes;
 use crate::backstay::{Backstay, Inner};
 use crate::parts::{OpenVault, VaultPresence};
+use crate::plans::seals;
 use backstay_contract::{DestinationDraft, ExistingFound};
-use backstay_core::config::{DestinationConfig, Plan};
+use backstay_core::config::{BackupQuery, DestinationConfig, KnownBackup, Plan, PlanLayout, Seal};
 use backstay_core::destination::Destination;
 use backstay_core::layout::ArchiveKey;
 use backstay_core::secret::{Secret, SecretName};
@@ -21,8 +23,8 @@ impl Backstay {
         let keys = keys_of_text(key);
         let result = self.inner.open_with(&draft, &keys).await;
         let config = self.inner.audited("destination.open", &name, result)?;
-        self.inner.recover_archive_keys(&config).await?;
         let backups = self.inner.read_backups(&config).await?;
+        self.inner.recover_archive_keys(&config).await?;
         let place = self.inner.place(&config).await?;
         let locked = self.inner.locked_archives(place.clone(), &[]).await?;
         let configurations = self.inner.read_configurations(place.as_ref(), &self.inner.all_keys(&keys).await).await?;
@@ -92,7 +94,7 @@ impl Inner {
         self.put_secret(name, password).await?;
         // Who opens a vault by its key has the key.
         let config = self.keep_destination(opened, vault.id.clone(), true).await?;
-        self.keep_vault(&config.id, vault).await;
+        self.keep_vault(&config.id, vault);
         Ok(config)
     }
 
@@ -108,7 +110,7 @@ impl Inner {
             match self.parts.open_vault(self.place(&known).await?, password).await {
                 Ok(vault) if vault.id == known.vault_id => {
                     self.put_secret(SecretName::vault_password(&known.id), password.clone()).await?;
-                    self.keep_vault(&known.id, vault).await;
+                    self.keep_vault(&known.id, vault);
                     break;
                 }
                 Err(error) if error.class != ErrorClass::WrongKey => return Err(error),
@@ -192,18 +194,47 @@ impl Inner {
 
     /// A plan's key may be one that was typed to open its archives.
     pub(super) async fn recover_archive_key(&self, plan: &Plan) -> Result<bool> {
-        let backstay_core::config::PlanLayout::Archive(settings) = &plan.layout else { return Ok(true) };
-        let wanted_passphrase = settings.seal == backstay_core::config::Seal::Passphrase;
-        let fits = |key: &ArchiveKey| matches!(key, ArchiveKey::Passphrase(_)) == wanted_passphrase;
-        let held: Vec<ArchiveKey> = self.held_archive_keys().await.into_iter().filter(fits).collect();
-        // With several it is not known which is this plan's: a wrong one would seal archives its kit does not open.
-        match held.as_slice() {
-            [ArchiveKey::Key(secret) | ArchiveKey::Passphrase(secret)] => {
-                self.put_secret(SecretName::archive_key(&plan.id), secret.clone()).await?;
-                Ok(true)
-            }
-            _ => Ok(false),
+        if !seals(&plan.layout) {
+            return Ok(true);
         }
+        let mut held = Vec::new();
+        for key in self.held_archive_keys().await.into_iter().filter(|key| fits(key, plan)) {
+            if !held.iter().any(|known| same_key(known, &key)) {
+                held.push(key);
+            }
+        }
+        let Some(ArchiveKey::Key(secret) | ArchiveKey::Passphrase(secret)) = self.key_among(plan, held).await? else {
+            return Ok(false);
+        };
+        self.put_secret(SecretName::archive_key(&plan.id), secret).await?;
+        Ok(true)
+    }
+
+    /// Finds a plan's key: the one that opens its newest archive. A wrong one would seal archives its kit does not open.
+    async fn key_among(&self, plan: &Plan, mut held: Vec<ArchiveKey>) -> Result<Option<ArchiveKey>> {
+        let query = BackupQuery { plan: Some(plan.id.clone()), limit: 1000, ..BackupQuery::default() };
+        let sealed = |known: &KnownBackup| known.record.archive.as_ref().is_some_and(|file| file.sealed);
+        if let Some(newest) = self.store.backups(&query)?.rows.into_iter().find(sealed) {
+            for key in held {
+                if self.opens(&key, &newest).await? {
+                    return Ok(Some(key));
+                }
+            }
+            return Ok(None);
+        }
+        // None is open. An only key is that of an only plan.
+        let alone =
+            !self.store.plans()?.iter().any(|other| other.id != plan.id && held.iter().any(|key| fits(key, other)));
+        Ok(if held.len() == 1 && alone { held.pop() } else { None })
+    }
+}
+
+/// Tells whether a plan's archives may be sealed by such a key.
+fn fits(key: &ArchiveKey, plan: &Plan) -> bool {
+    let PlanLayout::Archive(settings) = &plan.layout else { return false };
+    match key {
+        ArchiveKey::Passphrase(_) => settings.seal == Seal::Passphrase,
+        ArchiveKey::Key(_) => matches!(settings.seal, Seal::PlanKey | Seal::OwnKey),
     }
 }
 
