@@ -47,10 +47,10 @@ function fillMemory(folder) {
   execFileSync('sh', ['-c', 'cat "$1" >/dev/null', 'sh', file]);
 }
 
-/** Builds an example program of a crate in release mode and returns its path. */
-function example(top, crate, name, features) {
-  const argv = ['build', '--release', '-p', crate, '--example', name, ...(features ? ['--features', features] : [])];
-  execFileSync('cargo', argv, { cwd: top, stdio: ['ignore', 'inherit', 'inherit'] });
+/** Builds an example program in release mode and returns its path. */
+function example(top, name) {
+  // Of the whole workspace: a part of it would have what it needs built once more, with other features.
+  execFileSync('cargo', ['build', '--release', '--workspace', '--example', name], { cwd: top, stdio: ['ignore', 'inherit', 'inherit'] });
   return join(process.env.CARGO_TARGET_DIR ?? join(top, 'target'), 'release', 'examples', name);
 }
 
@@ -302,7 +302,7 @@ async function linkLost(all) {
 }
 
 async function endlessStream({ top, row, say }) {
-  const program = example(top, 'backstay-destinations', 'stream_to_s3');
+  const program = example(top, 'stream_to_s3');
   const sink = await startSink();
   const { seconds, stdout } = await measure([program, sink.endpoint, String(STREAM_GB)]);
   sink.stop();
@@ -332,7 +332,7 @@ export async function destinationsBench({ bin, top, work, tree, runs, row, say, 
   try {
     for (const [name, part] of Object.entries(parts)) {
       if (only && !only.has(name)) continue;
-      if (needsS3.has(name)) all.s3 ??= await startS3(example(top, 'backstay-lab', 's3_server', 's3'), dir);
+      if (needsS3.has(name)) all.s3 ??= await startS3(example(top, 's3_server'), dir);
       say(`destinations: ${name}…`);
       await part(all).catch((error) => {
         say(`FAILED: ${name}: ${error.message}`);

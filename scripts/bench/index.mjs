@@ -37,7 +37,11 @@ function has(program) {
 function backstayBinary() {
   if (options.backstay) return resolve(options.backstay);
   console.log('Building backstay (release)…');
-  execFileSync('cargo', ['build', '--release', '-p', 'backstay-cli'], { cwd: top, stdio: 'inherit' });
+  const at = { cwd: top, stdio: 'inherit' };
+  // The window's numbers are those of the app, which holds the built screens.
+  if (wanted.has('window')) execFileSync('npm', ['run', '--silent', 'ui:build'], at);
+  const app = wanted.has('window') ? ['-p', 'backstay-app', '--features', 'backstay-app/window'] : [];
+  execFileSync('cargo', ['build', '--release', '-p', 'backstay-cli', ...app], at);
   return join(process.env.CARGO_TARGET_DIR ?? join(top, 'target'), 'release', 'backstay');
 }
 

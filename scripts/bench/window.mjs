@@ -108,7 +108,7 @@ export async function windowBench(cli) {
   }
   const app = process.env.BACKSTAY_APP_BINARY ?? join(dirname(cli), 'backstay-app');
   if (!existsSync(app)) {
-    console.log('skipped: the window\'s numbers need the app: run `npm start -- --build-only` first');
+    console.log('skipped: the window\'s numbers need the app beside the command line: cargo build --release -p backstay-app --features backstay-app/window');
     return [];
   }
   const inner = spawnSync('xvfb-run', ['-a', '-s', '-screen 0 1280x800x24', 'dbus-run-session', '--', process.execPath, fileURLToPath(import.meta.url), cli, app], {

@@ -4,6 +4,7 @@
 mod damage;
 mod faults;
 mod interop;
+mod one_stream;
 mod programs;
 mod round_trip;
 mod support;

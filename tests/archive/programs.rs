@@ -1,11 +1,19 @@
 //! tar, gzip, zstd, unzip and 7z open plain archives; what they unpack is what was backed up.
 
 use crate::support::*;
-use backstay_core::RunContext;
-use backstay_core::layout::{ArchiveFormat, Layout};
+use async_trait::async_trait;
+use backstay_core::entry::{ByteStream, Entry, EntrySource, EntryType, TimeNs};
+use backstay_core::layout::{ArchiveFormat, Exporter, Layout};
+use backstay_core::{Result, RunContext};
 use backstay_lab::MemoryDestination;
+use backstay_layouts::ArchiveExporter;
+use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::process::Command;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
@@ -139,4 +147,92 @@ async fn the_crates_tar_and_zip_open_them() {
     zip::ZipArchive::new(file).unwrap().extract(&out).unwrap();
     assert_unpacked(&out);
     assert!(std::fs::read(out.join(".backstay/mysql/shop.sql")).unwrap() == words(5, 33 << 20));
+}
+
+/// A block again and again.
+struct Again {
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl AsyncRead for Again {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let me = self.get_mut();
+        let take = buf.remaining().min(me.block.len() - me.at);
+        buf.put_slice(&me.block[me.at..me.at + take]);
+        me.at = (me.at + take) % me.block.len();
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A very large file made of one block, and a small one behind it.
+struct Large {
+    block: Vec<u8>,
+    entries: VecDeque<Entry>,
+    size: u64,
+}
+
+impl Large {
+    fn new(block: Vec<u8>, size: u64) -> Self {
+        let entries = [("srv/large", size), ("srv/after", 9)].map(|(at, size)| {
+            let mut entry = Entry::plain(path(at), EntryType::File, 0o644, TimeNs(1_700_000_000_000_000_000));
+            entry.size_bytes = size;
+            entry
+        });
+        Self { block, entries: entries.into(), size: 0 }
+    }
+}
+
+#[async_trait]
+impl EntrySource for Large {
+    async fn next(&mut self) -> Result<Option<Entry>> {
+        let next = self.entries.pop_front();
+        self.size = next.as_ref().map_or(0, |entry| entry.size_bytes);
+        Ok(next)
+    }
+
+    fn content(&mut self) -> ByteStream {
+        let block = if self.size == 9 { b"behind it".to_vec() } else { self.block.clone() };
+        Box::new(Again { block, at: 0 }.take(self.size))
+    }
+}
+
+async fn export(mut source: Large, format: ArchiveFormat, file: &Path) {
+    let ctx = RunContext::silent();
+    let exporter = ArchiveExporter::default();
+    let report = exporter.export(&ctx, &mut source, format, file, None, &mut |_| Ok(())).await.unwrap();
+    assert_eq!(report.files, 2);
+}
+
+/// More than 32 bits count, in one file and before the next, and more than a tar's field for a size holds.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "slow: npm run test:extended"]
+async fn very_large_files_fit_into_a_zip_and_a_tar() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    // What does not get smaller, so that what is behind it lies beyond 4 GiB too.
+    let size: u64 = (4 << 30) + 5_000_000;
+    let zip = dir.path().join("large.zip");
+    export(Large::new(noise(1, 8 << 20), size), ArchiveFormat::Zip, &zip).await;
+    if has("unzip") {
+        assert!(run(dir.path(), "unzip", &["-tq", "large.zip"]).contains("No errors"));
+        assert_eq!(run(dir.path(), "unzip", &["-p", "large.zip", "srv/after"]), "behind it");
+    }
+    if has("7z") {
+        let said = run(dir.path(), "7z", &["t", "large.zip"]);
+        assert!(said.contains("Everything is Ok") && !said.contains("Warning"), "{said}");
+    }
+    if has("python3") {
+        let script = "import zipfile; print([one.file_size for one in zipfile.ZipFile('large.zip').infolist()])";
+        assert_eq!(run(dir.path(), "python3", &["-c", script]).trim(), format!("[{size}, 9]"));
+    }
+    std::fs::remove_file(zip).unwrap();
+
+    // What gets very small, since only its length counts here.
+    let size: u64 = (8 << 30) + 5_000_000;
+    export(Large::new(vec![0; 8 << 20], size), ArchiveFormat::TarZst, &dir.path().join("large.tar.zst")).await;
+    if has("tar") && has("zstd") {
+        let listed = run(dir.path(), "tar", &["--zstd", "-tvf", "large.tar.zst"]);
+        assert!(listed.contains(&format!(" {size} ")), "{listed}");
+        assert_eq!(run(dir.path(), "tar", &["--zstd", "-xOf", "large.tar.zst", "srv/after"]), "behind it");
+    }
 }

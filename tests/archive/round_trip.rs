@@ -3,7 +3,7 @@
 use crate::support::*;
 use backstay_core::destination::Destination;
 use backstay_core::entry::{AddError, Content, Entry, EntryType, TimeNs};
-use backstay_core::layout::{ArchiveFormat, DiffKind, Layout, MemoryJournal, Selection};
+use backstay_core::layout::{ArchiveFormat, BackupRecord, DiffKind, Layout, MemoryJournal, Selection};
 use backstay_core::{ErrorClass, RunContext, Secret};
 use backstay_lab::MemoryDestination;
 use backstay_lab::memory_destination::Operation;
@@ -368,6 +368,35 @@ async fn copies_are_made_at_another_destination_and_only_what_lacks() {
     assert_eq!(copies.list().await.unwrap(), archives.list().await.unwrap());
     for record in &records {
         assert_same(&files, &read(&copies, &record.id).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_copy_takes_no_other_backups_name() {
+    let (ctx, journal) = (RunContext::silent(), Arc::new(MemoryJournal::default()));
+    let (mine, others) = (random_files(1, 20), random_files(2, 20));
+    for sealed in [false, true] {
+        let (memory, other) = (MemoryDestination::new(), MemoryDestination::new());
+        // Made by another plan, whose key is not at hand, at the same hour.
+        let theirs = backup(&other, &others, ArchiveFormat::TarZst, sealed.then(raw_key)).await;
+        let ours = backup(&memory, &mine, ArchiveFormat::TarZst, sealed.then(passphrase)).await;
+        let name = |record: &BackupRecord| record.archive.clone().unwrap().key;
+        assert_eq!(name(&theirs), name(&ours));
+        let archives = Archives::open(Arc::new(memory.clone()), Arc::new(Keys(vec![passphrase()])));
+        let there: Arc<dyn Destination> = Arc::new(other.clone());
+        let ids = [ours.id.clone()];
+        assert_eq!(archives.sync_to(&ctx, there.clone(), &ids, journal.clone()).await.unwrap().backups, 1);
+        let copies = open(&other);
+        assert_eq!(copies.list().await.unwrap().len(), 2);
+        assert_same(&others, &read(&copies, &theirs.id).await.unwrap());
+        assert_same(&mine, &read(&copies, &ours.id).await.unwrap());
+        let synced = archives.sync_to(&ctx, there.clone(), &ids, journal.clone()).await.unwrap();
+        assert_eq!((synced.objects, synced.backups), (0, 0), "it is there, under another name");
+        // One whose manifest is still to come is in nobody's way either.
+        other.tamper(&format!("{}.manifest", name(&theirs)), None);
+        let file = other.object(&name(&theirs)).unwrap();
+        archives.sync_to(&ctx, there, &ids, journal.clone()).await.unwrap();
+        assert_eq!(other.object(&name(&theirs)), Some(file));
     }
 }
 

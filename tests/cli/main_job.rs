@@ -99,6 +99,12 @@ fn progress_as_lines_of_json() {
     let last = lines.last().unwrap();
     assert_eq!((last["type"].as_str(), last["run"]["state"].as_str()), (Some("run"), Some("done")));
     assert!(lines.iter().any(|line| line["type"] == "progress" && line["progress"]["permille"] == 1000));
+    // An error is a line as well.
+    let output = home.run(&["backup", "no such plan", "--progress", "json", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(lines.contains("no such plan"), "{lines}");
 }
 
 #[test]

@@ -2,103 +2,50 @@
 
 mod lost;
 
-use crate::copies::{noise, tree};
 use crate::support::*;
-use backstay_contract::{
-    BackupRow, DestinationDraft, DownloadRequest, LayoutDraft, PlanDraft, RestoreRequest, RunDetail,
-};
-use backstay_core::{ErrorClass, RawPath};
+use backstay_contract::LayoutDraft;
+use backstay_core::ErrorClass;
 use backstay_lab::MemoryDestination;
 use backstay_lab::memory_destination::Operation;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 /// A plan of some files, written as sealed archives to two buckets.
-struct Pair {
-    world: World,
-    a: (String, MemoryDestination),
-    b: (String, MemoryDestination),
-    plan: String,
+async fn pair() -> Pair {
+    pair_in(World::new().await).await
 }
 
-impl Pair {
-    async fn new() -> Self {
-        let world = World::new().await;
-        world.patient().await;
-        for n in 0..12_u8 {
-            world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(n.into(), 300_000));
-        }
-        let mut ids = Vec::new();
-        for name in ["a", "b"] {
-            let draft = DestinationDraft { use_for: "none".into(), ..world.bucket(name) };
-            ids.push(world.engine.add_destination(draft).await.unwrap().destination.id);
-        }
-        let draft = PlanDraft {
-            name: "web".into(),
-            server: "this-computer".into(),
-            items: vec![files(&world.path("data"))],
-            destinations: ids.clone(),
-            layout: LayoutDraft {
-                kind: "archive".into(),
-                format: "tar.zst".into(),
-                seal: "plan_key".into(),
-                key: None,
-                template: "{plan}_{time:%Y%m%d_%H%M%S}_{id}".into(),
-            },
-            ..PlanDraft::default()
-        };
-        let plan = world.engine.save_plan(draft).await.unwrap().row.id;
-        let bucket = |name: &str| world.parts.buckets.of(&format!("bucket-{name}"));
-        let (a, b) = ((ids[0].clone(), bucket("a")), (ids[1].clone(), bucket("b")));
-        Self { world, a, b, plan }
+async fn pair_in(world: World) -> Pair {
+    world.patient().await;
+    for n in 0..12_u8 {
+        world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(n.into(), 300_000));
     }
-    async fn newest(&self) -> BackupRow {
-        self.world.engine.backups(Default::default()).await.unwrap().rows.remove(0)
-    }
-    async fn sync(&self, id: &str) -> RunDetail {
-        let run = self.world.engine.start_sync(id).await.unwrap();
-        self.world.end(&run).await
-    }
-    async fn restore(&self, backup: &str, folder: &str) -> backstay_core::Result<RunDetail> {
-        Ok(self.restore_warned(backup, folder).await?.0)
-    }
-    async fn restore_warned(&self, backup: &str, folder: &str) -> backstay_core::Result<(RunDetail, Vec<String>)> {
-        let request = RestoreRequest {
-            backup: backup.into(),
-            paths: vec![RawPath::new(text(&self.world.path("data"))).unwrap().to_relative().to_text()],
-            server: "this-computer".into(),
-            target: Some(text(&self.world.path(folder))),
-            mode: "merge".into(),
-            ..RestoreRequest::default()
-        };
-        let preview = self.world.engine.plan_restore(request).await?;
-        let run = self.world.engine.start_restore(&preview.id, None).await?;
-        Ok((self.world.end(&run).await, preview.warnings))
-    }
-    fn request(&self, backups: Vec<String>, format: &str) -> DownloadRequest {
-        let folder = self.world.path("downloads");
-        std::fs::create_dir_all(&folder).unwrap();
-        DownloadRequest { backups, paths: Vec::new(), format: format.into(), destination: None, folder: text(&folder) }
-    }
-    async fn download(&self, request: DownloadRequest) -> RunDetail {
-        let run = self.world.engine.start_download(request).await.unwrap();
-        self.world.end(&run).await
-    }
+    let template = "{plan}_{time:%Y%m%d_%H%M%S}_{id}".into();
+    Pair::of_archives(world, LayoutDraft { template, ..archives_sealed_by("plan_key") }).await
 }
 
 fn archives(place: &MemoryDestination) -> Vec<String> {
     place.keys().into_iter().filter(|key| key.starts_with("archives/")).collect()
 }
 
-fn archive_of(place: &MemoryDestination) -> (String, bytes::Bytes) {
+fn archive_of(place: &MemoryDestination) -> (String, Bytes) {
     let key = archives(place).into_iter().find(|key| key.ends_with(".sealed")).unwrap();
     let content = place.object(&key).unwrap();
     (key, content)
 }
 
+/// Flips a bit in the middle.
+fn flipped(whole: &Bytes) -> Bytes {
+    let mut flipped = whole.to_vec();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    flipped.into()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_read_makes_the_same_archive_at_both() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     let run = pair.world.back_up(&pair.plan).await;
     assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
     assert_eq!(archives(&pair.a.1).len(), 2, "the archive and its manifest: {:?}", archives(&pair.a.1));
@@ -120,7 +67,7 @@ async fn one_read_makes_the_same_archive_at_both() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_fails_leaves_the_other_and_is_made_good() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     for operation in [Operation::Part, Operation::Complete, Operation::Put, Operation::Begin] {
         // Often enough that the end of the run sees it as well.
         for n in 1..40 {
@@ -131,7 +78,7 @@ async fn one_that_fails_leaves_the_other_and_is_made_good() {
         assert_eq!(run.row.state, "done_with_problems", "{operation:?}: {:?} {:?}", run.row.error, run.log);
         let row = pair.newest().await;
         assert_eq!((row.destinations.clone(), row.missing_at.clone()), (vec!["a".into()], vec!["b".into()]));
-        let sync = pair.sync(&pair.b.0).await;
+        let sync = pair.world.sync(&pair.b.0).await;
         assert_eq!(sync.row.state, "done", "{operation:?}: {:?} {:?}", sync.row.error, sync.log);
         assert_eq!(pair.newest().await.missing_at.len(), 0);
         for key in archives(&pair.a.1) {
@@ -143,14 +90,11 @@ async fn one_that_fails_leaves_the_other_and_is_made_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_archive_is_named_and_the_other_copy_is_used() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     let row = pair.newest().await;
     let (key, whole) = archive_of(&pair.a.1);
-    let mut flipped = whole.to_vec();
-    let middle = flipped.len() / 2;
-    flipped[middle] ^= 1;
-    let faults = [Some(flipped.into()), Some(whole.slice(..whole.len() / 2)), None];
+    let faults = [Some(flipped(&whole)), Some(whole.slice(..whole.len() / 2)), None];
     for (n, fault) in faults.into_iter().enumerate() {
         pair.a.1.tamper(&key, fault);
         let folder = format!("r{n}");
@@ -163,7 +107,7 @@ async fn a_damaged_archive_is_named_and_the_other_copy_is_used() {
         let verify = pair.world.end(&verify).await;
         assert_eq!(verify.row.state, "done_with_problems", "{n}: {:?}", verify.log);
         // As it is, it comes from the whole copy, and its hash is right.
-        let run = pair.download(pair.request(vec![row.id.clone()], "as_is")).await;
+        let run = pair.world.download(pair.world.download_request(vec![row.id.clone()], "as_is")).await;
         assert_eq!(run.row.state, "done", "{n}: {:?} {:?}", run.row.error, run.log);
         let file = PathBuf::from(run.row.result.unwrap());
         assert_eq!(Sha256::digest(std::fs::read(file).unwrap()), Sha256::digest(&whole), "{n}");
@@ -173,30 +117,27 @@ async fn a_damaged_archive_is_named_and_the_other_copy_is_used() {
     if let Ok(run) = pair.restore(&row.id, "bad").await {
         assert_ne!(run.row.state, "done", "{:?}", run.log);
     }
-    let run = pair.download(pair.request(vec![row.id], "as_is")).await;
+    let run = pair.world.download(pair.world.download_request(vec![row.id], "as_is")).await;
     assert_eq!(run.row.state, "failed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_writes_a_damaged_archive_anew_and_never_from_a_damaged_one() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     let row = pair.newest().await;
     let (key, whole) = archive_of(&pair.b.1);
-    let mut flipped = whole.to_vec();
-    let middle = flipped.len() / 2;
-    flipped[middle] ^= 1;
-    let flipped = bytes::Bytes::from(flipped);
+    let flipped = flipped(&whole);
     pair.b.1.tamper(&key, Some(flipped.clone()));
     let verify = pair.world.engine.start_verify_destination(&pair.b.0, 100).await.unwrap();
     assert_eq!(pair.world.end(&verify).await.row.state, "done_with_problems");
     // Damaged at the other as well, nothing is replaced.
     pair.a.1.tamper(&key, Some(flipped.clone()));
-    let sync = pair.sync(&pair.b.0).await;
+    let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done_with_problems", "{:?} {:?}", sync.row.error, sync.log);
     assert_eq!(pair.b.1.object(&key), Some(flipped));
     pair.a.1.tamper(&key, Some(whole.clone()));
-    let sync = pair.sync(&pair.b.0).await;
+    let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
     assert_eq!(pair.b.1.object(&key), Some(whole));
     let verify = pair.world.engine.start_verify(&row.id).await.unwrap();
@@ -205,12 +146,12 @@ async fn sync_writes_a_damaged_archive_anew_and_never_from_a_damaged_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_that_was_cut_off_goes_on_and_ends_with_the_right_hash() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     let rows = pair.world.engine.backups(Default::default()).await.unwrap().rows;
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-    let mut request = pair.request(ids, "as_is");
+    let mut request = pair.world.download_request(ids, "as_is");
     request.destination = Some(pair.a.0.clone());
     // So slow that it can be stopped in the middle of the second file.
     pair.a.1.set_rate(Some(6_000_000));
@@ -248,10 +189,10 @@ async fn a_download_that_was_cut_off_goes_on_and_ends_with_the_right_hash() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_is_repacked_on_the_way_and_deleted_at_once() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     let row = pair.newest().await;
-    let run = pair.download(pair.request(vec![row.id.clone()], "tar.gz")).await;
+    let run = pair.world.download(pair.world.download_request(vec![row.id.clone()], "tar.gz")).await;
     assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
     assert!(run.row.result.unwrap().ends_with(".tar.gz"));
     let engine = &pair.world.engine;
@@ -267,14 +208,14 @@ async fn an_archive_is_repacked_on_the_way_and_deleted_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_packed_download_goes_on_after_its_last_mark() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     // Far more than is read ahead.
     for n in 0..12_u8 {
         pair.world.write(&format!("data/more/file-{n}"), &noise(n.into(), 2_500_000));
     }
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     let row = pair.newest().await;
-    let mut request = pair.request(vec![row.id.clone()], "tar.gz");
+    let mut request = pair.world.download_request(vec![row.id.clone()], "tar.gz");
     request.destination = Some(pair.a.0.clone());
     pair.a.1.set_rate(Some(8_000_000));
     let run = pair.world.engine.start_download(request).await.unwrap();
@@ -322,7 +263,7 @@ async fn a_packed_download_goes_on_after_its_last_mark() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_a_backup_was_killed_in_is_ended_by_the_next_one() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     let begun = || pair.world.parts.store.transfers("begun/").unwrap();
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     assert_eq!(begun(), [], "what is done is not kept");
@@ -338,4 +279,19 @@ async fn an_upload_a_backup_was_killed_in_is_ended_by_the_next_one() {
     assert_eq!(run.row.state, "done", "{:?}", run.row.error);
     assert_eq!((begun(), pair.a.1.open_uploads()), (Vec::new(), 0));
     assert!(run.log.iter().any(|line| line.text.starts_with("An unfinished upload of ")), "{:?}", run.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_cannot_be_noted_is_ended_at_once() {
+    let pair = pair_in(World::on_disk().await).await;
+    let database = rusqlite::Connection::open(pair.world.path("backstay.db")).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON transfers WHEN NEW.name LIKE 'begun/%' \
+             BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",
+        )
+        .unwrap();
+    let run = pair.world.back_up(&pair.plan).await;
+    assert_eq!(run.row.state, "failed", "{:?}", run.log);
+    assert_eq!((pair.a.1.open_uploads(), pair.b.1.open_uploads()), (0, 0));
 }

@@ -2,11 +2,8 @@
 
 mod at_hand;
 
-use crate::copies::noise;
 use crate::support::*;
-use backstay_contract::{
-    DestinationDraft, DownloadRequest, Event, LayoutDraft, PlanDraft, RestoreRequest, RunDetail, S3Draft,
-};
+use backstay_contract::{DestinationDraft, Event, RestoreRequest, RunDetail, S3Draft};
 use backstay_core::ErrorClass;
 use backstay_destinations::s3::make_bucket;
 use backstay_lab::s3::{Moto, S3Server, fetch};
@@ -32,37 +29,13 @@ async fn archives_into(world: &World, s3: S3Draft) -> (String, String) {
     let failed: Vec<&str> =
         test.steps.iter().filter(|step| step.state == "failed").map(|step| step.title.as_str()).collect();
     assert!(failed.is_empty(), "{test:?}");
-    let place = world.engine.add_destination(draft).await.unwrap().destination.id;
-    let layout = LayoutDraft { kind: "archive".into(), seal: "none".into(), ..LayoutDraft::default() };
-    let draft = PlanDraft {
-        name: "web".into(),
-        server: "this-computer".into(),
-        items: vec![files(&world.path("data"))],
-        destinations: vec![place.clone()],
-        layout,
-        ..PlanDraft::default()
-    };
-    (place, world.engine.save_plan(draft).await.unwrap().row.id)
-}
-
-async fn backed_up(world: &World, plan: &str) -> String {
-    let run = world.back_up(plan).await;
-    assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
-    run.row.backup.unwrap()
+    let place = world.add(draft).await;
+    let plan = world.plan_of_data(std::slice::from_ref(&place), archives_sealed_by("none")).await;
+    (place, plan)
 }
 
 async fn download(world: &World, backup: &str) -> RunDetail {
-    let folder = world.path("downloads");
-    std::fs::create_dir_all(&folder).unwrap();
-    let request = DownloadRequest {
-        backups: vec![backup.into()],
-        paths: Vec::new(),
-        format: "as_is".into(),
-        destination: None,
-        folder: text(&folder),
-    };
-    let run = world.engine.start_download(request).await.unwrap();
-    world.end(&run).await
+    world.download(world.download_request(vec![backup.into()], "as_is")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +61,7 @@ async fn lab_moto_a_cold_archive_is_asked_for_waited_for_and_fetched() {
     };
     let (place, plan) = archives_into(&world, s3).await;
     let engine = &world.engine;
-    let backup = backed_up(&world, &plan).await;
+    let backup = world.backed_up(&plan).await;
     let copy = engine.backup(&backup).await.unwrap().copies.remove(0);
     assert_eq!((copy.state.as_str(), copy.links), ("frozen", true), "{copy:?}");
     assert!(copy.cost_note.unwrap().ends_with("keeps charging for 90 days"));
@@ -156,7 +129,7 @@ async fn a_link_made_by_the_engine_opens_the_archive_for_anybody() {
         ..S3Draft::default()
     };
     let (place, plan) = archives_into(&world, s3).await;
-    let backup = backed_up(&world, &plan).await;
+    let backup = world.backed_up(&plan).await;
     let before = world.engine.backup(&backup).await.unwrap().copies.remove(0);
     assert_eq!((before.state.as_str(), before.cost_note), ("there", None));
     let link = world.engine.make_link(&backup, &place, 10).await.unwrap();
@@ -181,7 +154,7 @@ async fn what_deleting_early_costs_is_said_until_it_costs_nothing() {
     let world = World::new().await;
     let s3 = S3Draft { provider: "keeps".into(), region: String::new(), ..world.bucket("costly").s3 };
     let (_, plan) = archives_into(&world, s3).await;
-    let backup = backed_up(&world, &plan).await;
+    let backup = world.backed_up(&plan).await;
     let note = |days: i64| {
         let (world, backup) = (&world, backup.clone());
         async move {
@@ -208,7 +181,7 @@ async fn a_vault_too_says_what_removing_early_costs() {
     assert!(row.early_note.unwrap().starts_with("The store keeps bills whatever is removed within 30 days"));
     assert!(world.engine.early_note(&row.id).unwrap().is_some());
     let plan = world.plan("web", &row.id, vec![files(&world.path("data"))]).await;
-    let backup = backed_up(&world, &plan).await;
+    let backup = world.backed_up(&plan).await;
     let preview = world.engine.delete_preview(&backup, Vec::new()).await.unwrap();
     assert!(preview.notes.iter().any(|note| note.contains("billed until")), "{:?}", preview.notes);
     world.parts.clock.jump(TimeDelta::days(31));

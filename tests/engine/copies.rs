@@ -3,10 +3,10 @@
 mod mended;
 
 use crate::support::*;
-use backstay_contract::{DestinationDraft, Event, PlanDraft, RestoreRequest};
+use backstay_contract::{Event, RestoreRequest};
 use backstay_core::layout::Layout;
 use backstay_core::secret::SecretName;
-use backstay_core::{DestinationId, ErrorClass, RawPath, RunContext};
+use backstay_core::{DestinationId, ErrorClass, RunContext};
 use backstay_lab::MemoryDestination;
 use backstay_lab::memory_destination::Operation;
 use backstay_layouts::Vault;
@@ -15,50 +15,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A plan of some files, written to two buckets that hold one vault.
-pub struct Pair {
-    pub world: World,
-    pub a: (String, MemoryDestination),
-    pub b: (String, MemoryDestination),
-    pub plan: String,
-}
-
-impl World {
-    /// Takes silence for no fault for a while: these tests are about other faults, and computers are slow at times.
-    pub async fn patient(&self) {
-        let mut settings = self.engine.settings().await.unwrap();
-        settings.stall_minutes = 120;
-        self.engine.save_settings(settings).await.unwrap();
+async fn pair() -> Pair {
+    let world = World::new().await;
+    world.patient().await;
+    for n in 0..12_u8 {
+        world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(n.into(), 30_000));
     }
+    Pair::of_a_vault(world).await
 }
 
 impl Pair {
-    pub async fn new() -> Self {
-        let world = World::new().await;
-        world.patient().await;
-        for n in 0..12_u8 {
-            world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(n.into(), 30_000));
-        }
-        let a = world.engine.add_destination(world.bucket("a")).await.unwrap().destination.id;
-        let draft = DestinationDraft { use_for: "none".into(), ..world.bucket("b") };
-        let b = world.engine.add_destination(draft).await.unwrap().destination.id;
-        let draft = PlanDraft {
-            name: "web".into(),
-            server: "this-computer".into(),
-            items: vec![files(&world.path("data"))],
-            destinations: vec![a.clone(), b.clone()],
-            ..PlanDraft::default()
-        };
-        let plan = world.engine.save_plan(draft).await.unwrap().row.id;
-        let bucket = |name: &str| world.parts.buckets.of(&format!("bucket-{name}"));
-        let (a, b) = ((a, bucket("a")), (b, bucket("b")));
-        Self { world, a, b, plan }
-    }
-    pub fn change(&self, n: u8) {
+    fn change(&self, n: u8) {
         self.world.write(&format!("data/sub-{}/file-{n}", n % 3), &noise(u64::from(n) + 1000, 40_000));
-    }
-    pub async fn sync(&self, id: &str) -> backstay_contract::RunDetail {
-        let run = self.world.engine.start_sync(id).await.unwrap();
-        self.world.end(&run).await
     }
     async fn vault(&self, place: &MemoryDestination) -> Vault {
         let name = SecretName::vault_password(&DestinationId::from(self.a.0.as_str()));
@@ -75,55 +43,6 @@ impl Pair {
     fn same(&self) {
         assert_eq!(objects(&self.a.1), objects(&self.b.1));
     }
-    async fn row(&self, at: usize) -> backstay_contract::BackupRow {
-        self.world.engine.backups(Default::default()).await.unwrap().rows.remove(at)
-    }
-    async fn restore(&self, backup: &str, folder: &str) -> backstay_contract::RunDetail {
-        self.restore_warned(backup, folder).await.0
-    }
-    async fn restore_warned(&self, backup: &str, folder: &str) -> (backstay_contract::RunDetail, Vec<String>) {
-        let request = RestoreRequest {
-            backup: backup.into(),
-            paths: vec![RawPath::new(text(&self.world.path("data"))).unwrap().to_relative().to_text()],
-            server: "this-computer".into(),
-            target: Some(text(&self.world.path(folder))),
-            mode: "merge".into(),
-            ..RestoreRequest::default()
-        };
-        let preview = self.world.engine.plan_restore(request).await.unwrap();
-        let run = self.world.engine.start_restore(&preview.id, None).await.unwrap();
-        (self.world.end(&run).await, preview.warnings)
-    }
-    fn compare(&self, folder: &str) {
-        assert_eq!(tree(&self.world.path(folder)), tree(&self.world.path("data")));
-    }
-}
-
-pub fn tree(top: &std::path::Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![top.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                found.insert(text(path.strip_prefix(top).unwrap()), std::fs::read(&path).unwrap());
-            }
-        }
-    }
-    found
-}
-
-pub fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let next = |state: &mut u64| {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        (*state >> 24) as u8
-    };
-    (0..length).map(|_| next(&mut state)).collect()
 }
 
 /// What the vault is made of.
@@ -142,13 +61,13 @@ fn damage(place: &MemoryDestination, folder: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_read_goes_to_both_and_both_are_whole() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     let mut events = pair.world.engine.subscribe();
     let run = pair.world.back_up(&pair.plan).await;
     assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
     pair.same();
     assert_eq!((pair.whole(&pair.a.1).await, pair.whole(&pair.b.1).await), (1, 1));
-    let row = pair.row(0).await;
+    let row = pair.newest().await;
     assert_eq!((row.destinations.len(), row.missing_at.len(), row.layout.as_str()), (2, 0, "vault"));
     let mut legs = drain(&mut events).into_iter().filter_map(|event| match event {
         Event::Progress { progress } => Some(progress.destinations),
@@ -165,16 +84,16 @@ async fn one_read_goes_to_both_and_both_are_whole() {
     assert!(run.row.bytes_added < 80_000);
     pair.same();
     assert_eq!(pair.whole(&pair.b.1).await, 2);
-    let verify = pair.world.engine.start_verify(&pair.row(0).await.id).await.unwrap();
+    let verify = pair.world.engine.start_verify(&pair.newest().await.id).await.unwrap();
     assert_eq!(pair.world.end(&verify).await.row.state, "done");
-    let copies = pair.world.engine.backup(&pair.row(0).await.id).await.unwrap();
+    let copies = pair.world.engine.backup(&pair.newest().await.id).await.unwrap();
     assert_eq!(copies.copies.iter().filter(|copy| copy.state == "there").count(), 2);
     assert!(copies.row.verified.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_call_a_copy_fails_at_the_other_is_whole_and_sync_makes_it_good() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     let (mut made_good, mut backups) = (0, 1);
     // Every call of the first few, then every third: each is a whole run.
@@ -202,22 +121,22 @@ async fn whichever_call_a_copy_fails_at_the_other_is_whole_and_sync_makes_it_goo
             assert_eq!(problems.total, 1, "{problems:?}");
             assert_eq!(problems.rows[0].subject, "b");
             assert!(problems.rows[0].reason.contains("Sync"), "{problems:?}");
-            assert_eq!(pair.row(0).await.missing_at, ["b"]);
+            assert_eq!(pair.newest().await.missing_at, ["b"]);
         } else {
             assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
         }
-        let sync = pair.sync(&pair.b.0).await;
+        let sync = pair.world.sync(&pair.b.0).await;
         assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
         made_good += 1;
         pair.same();
-        assert_eq!(pair.row(0).await.missing_at.len(), 0, "call {n}");
+        assert_eq!(pair.newest().await.missing_at.len(), 0, "call {n}");
     }
     panic!("the runs never got through");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_fault_is_mended_at_the_end_of_the_run() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     pair.b.1.fail_operation(Operation::Put, 2, ErrorClass::Offline);
     let run = pair.world.back_up(&pair.plan).await;
     assert_eq!(run.row.state, "done", "{:?}", run.log);
@@ -228,13 +147,13 @@ async fn a_short_fault_is_mended_at_the_end_of_the_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_sync_copies_has_a_total_from_the_start() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     pair.b.1.set_offline(true);
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done_with_problems");
     pair.b.1.set_offline(false);
     pair.b.1.set_rate(Some(300_000));
     let mut events = pair.world.engine.subscribe();
-    let sync = pair.sync(&pair.b.0).await;
+    let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
     let legs = drain(&mut events).into_iter().filter_map(|event| match event {
         Event::Progress { progress } => progress.destinations.into_iter().next(),
@@ -253,23 +172,23 @@ async fn what_sync_copies_has_a_total_from_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_primary_the_other_goes_on_and_the_primary_is_made_good() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     pair.a.1.set_offline(true);
     pair.change(1);
     let run = pair.world.back_up(&pair.plan).await;
     assert_eq!(run.row.state, "done_with_problems", "{:?} {:?}", run.row.error, run.log);
     assert_eq!(run.next, None, "only a copy is missing: nothing that was read is amiss");
-    assert_eq!(pair.row(0).await.destinations, ["b"]);
-    assert_eq!(pair.row(0).await.problems, 0, "the backup itself is good");
+    assert_eq!(pair.newest().await.destinations, ["b"]);
+    assert_eq!(pair.newest().await.problems, 0, "the backup itself is good");
     assert_eq!(pair.whole(&pair.b.1).await, 2);
     // And it can be read while the primary is away.
-    assert_eq!(pair.restore(run.row.backup.as_ref().unwrap(), "r1").await.row.state, "done");
+    assert_eq!(pair.restore(run.row.backup.as_ref().unwrap(), "r1").await.unwrap().row.state, "done");
     pair.compare("r1");
     pair.a.1.set_offline(false);
     let destinations = pair.world.engine.destinations().await.unwrap();
     assert_eq!(destinations.iter().map(|row| row.missing).collect::<Vec<_>>(), [1, 0]);
-    let sync = pair.sync(&pair.a.0).await;
+    let sync = pair.world.sync(&pair.a.0).await;
     assert_eq!(sync.row.state, "done", "{:?}", sync.log);
     pair.same();
     assert_eq!(pair.whole(&pair.a.1).await, 2);
@@ -283,7 +202,7 @@ async fn without_the_primary_the_other_goes_on_and_the_primary_is_made_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_for_one_destination_waits_for_no_other() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     pair.a.1.set_delay(Some(std::time::Duration::from_secs(600)));
     pair.a.1.forget_calls();
     let engine = &pair.world.engine;
@@ -296,7 +215,7 @@ async fn who_asks_for_one_destination_waits_for_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_no_destination_left_there_is_no_backup() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     pair.a.1.set_offline(true);
     pair.b.1.set_offline(true);
     let run = pair.world.back_up(&pair.plan).await;
@@ -307,7 +226,7 @@ async fn with_no_destination_left_there_is_no_backup() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_was_lost_comes_back_from_nothing() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     pair.b.1.keys().iter().for_each(|key| pair.b.1.tamper(key, None));
     pair.change(5);
@@ -318,24 +237,24 @@ async fn a_copy_that_was_lost_comes_back_from_nothing() {
         run.log
     );
     assert!(objects(&pair.b.1).is_empty());
-    let sync = pair.sync(&pair.b.0).await;
+    let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
     pair.same();
     assert_eq!(pair.whole(&pair.b.1).await, 2);
     // Single objects lost behind everybody's back come back too.
     let pack = pair.b.1.keys().into_iter().find(|key| key.starts_with("data/")).unwrap();
     pair.b.1.tamper(&pack, None);
-    let sync = pair.sync(&pair.b.0).await;
+    let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
     pair.same();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_damaged_at_one_copy_is_named_and_comes_from_the_other() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     let backup = pair.world.back_up(&pair.plan).await.row.backup.unwrap();
     damage(&pair.a.1, "data/");
-    let (run, warnings) = pair.restore_warned(&backup, "r1").await;
+    let (run, warnings) = pair.restore_warned(&backup, "r1").await.unwrap();
     assert!(["done", "done_with_problems"].contains(&run.row.state.as_str()), "{:?} {:?}", run.row, run.log);
     let problems = pair.world.engine.run_problems(&run.row.id, "", 0, 10).await.unwrap();
     let named = warnings.iter().any(|text| text.contains("copy at a"))
@@ -365,7 +284,7 @@ async fn what_is_damaged_at_one_copy_is_named_and_comes_from_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_copy_stays_deleted_and_its_room_is_freed() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     let first = pair.world.back_up(&pair.plan).await.row.backup.unwrap();
     for n in 0..12 {
         pair.change(n);
@@ -383,7 +302,7 @@ async fn a_deleted_copy_stays_deleted_and_its_room_is_freed() {
     assert_eq!((pair.whole(&pair.a.1).await, pair.whole(&pair.b.1).await), (2, 1));
     let row = engine.backups(Default::default()).await.unwrap().rows.into_iter().find(|row| row.id == first).unwrap();
     assert_eq!((row.destinations, row.missing_at.len()), (vec!["a".to_owned()], 0), "taken away on purpose");
-    let sync = pair.sync(&pair.b.0).await;
+    let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done", "{:?}", sync.log);
     assert_eq!(pair.whole(&pair.b.1).await, 1, "sync does not bring it back");
     let before: usize = objects(&pair.b.1).values().map(Bytes::len).sum();

@@ -1,13 +1,11 @@
 //! The connection is cut at a random byte, a hundred times: never a wrong backup, and the next run succeeds.
 #![cfg(unix)]
 
-use crate::support::{World, files, text};
+use crate::support::{World, files, text, tree};
 use backstay_contract::{BackupFilter, PlanDraft, RestoreRequest, ServerDraft};
 use backstay_core::RawPath;
 use backstay_lab::proxy::FaultProxy;
 use backstay_lab::ssh::Sshd;
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 /// In each of two tests, which run side by side.
@@ -21,22 +19,6 @@ impl Numbers {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit.max(1)
     }
-}
-
-fn tree(top: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![top.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.insert(text(path.strip_prefix(top).unwrap()), std::fs::read(&path).unwrap());
-            }
-        }
-    }
-    found
 }
 
 fn change(world: &World, numbers: &mut Numbers) {

@@ -1,7 +1,7 @@
 //! Object lock: what is still kept stays locked, what somebody wants gone does not.
 
 use crate::support::*;
-use backstay_contract::{DestinationDraft, LayoutDraft, PlanDraft, RunDetail};
+use backstay_contract::RunDetail;
 use backstay_core::ErrorClass;
 use backstay_lab::MemoryDestination;
 use backstay_lab::memory_destination::Operation;
@@ -23,18 +23,10 @@ impl Locking {
         let world = World::new().await;
         world.patient().await;
         world.write("data/file", b"content");
-        let mut draft = DestinationDraft { use_for: "none".into(), ..world.bucket("locking") };
+        let mut draft = world.bare_bucket("locking");
         (draft.s3.lock_days, draft.s3.lock_mode) = (Some(30), Some("COMPLIANCE".into()));
-        let id = world.engine.add_destination(draft).await.unwrap().destination.id;
-        let draft = PlanDraft {
-            name: "web".into(),
-            server: "this-computer".into(),
-            items: vec![files(&world.path("data"))],
-            destinations: vec![id.clone()],
-            layout: LayoutDraft { kind: "archive".into(), seal: "none".into(), ..LayoutDraft::default() },
-            ..PlanDraft::default()
-        };
-        let plan = world.engine.save_plan(draft).await.unwrap().row.id;
+        let id = world.add(draft).await;
+        let plan = world.plan_of_data(std::slice::from_ref(&id), archives_sealed_by("none")).await;
         let place = world.parts.buckets.of("bucket-locking");
         Self { world, place, id, plan }
     }

@@ -28,6 +28,31 @@ async fn a_problem_makes_it_done_with_problems_and_goes_into_the_backup() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_backup_of_one_plan_hides_no_other() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let first = world.plan("first", &destination, vec![scripted("one")]).await;
+    let second = world.plan("second", &destination, vec![scripted("two")]).await;
+    let stands = async || {
+        let server = world.engine.overview().await.unwrap().servers.remove(0);
+        (server.state, server.state_text)
+    };
+    world.back_up(&first).await;
+    assert_eq!(stands().await, ("never".into(), "second: No backup yet".into()));
+    world.parts.scripted.will("two", Act::Problem);
+    world.back_up(&second).await;
+    assert_eq!(stands().await, ("problems".into(), "second: Last backup has 1 problem".into()));
+    world.parts.clock.jump(chrono::TimeDelta::days(5));
+    world.back_up(&first).await;
+    assert_eq!(stands().await, ("stale".into(), "second: Last backup 5 days ago".into()));
+    let needs = world.engine.overview().await.unwrap().needs;
+    assert!(needs.iter().any(|need| need.kind == "no_backup" && need.text.starts_with("second:")), "{needs:?}");
+    world.parts.scripted.will("two", Act::Entries(1));
+    world.back_up(&second).await;
+    assert_eq!(stands().await.0, "protected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_failed_item_of_two_is_a_problem_and_both_failed_is_no_backup() {
     let world = World::new().await;
     let destination = world.vault().await;

@@ -2,9 +2,9 @@
 
 use crate::support::{World, files, scripted, text};
 use backstay_contract::{DestinationDraft, JumpDraft, PlanDraft, ServerDraft};
-use backstay_core::ErrorClass;
-use backstay_core::config::{SshAuth, SshJump};
+use backstay_core::config::{DestinationConfig, Place, SftpPlace, SftpVia, SshAuth, SshJump};
 use backstay_core::secret::{Secret, SecretName};
+use backstay_core::{DestinationId, ErrorClass};
 use std::sync::atomic::Ordering;
 
 const KEY: &str = "SHA256:0123456789012345678901234567890123456789012";
@@ -107,6 +107,27 @@ async fn removing_a_server_forgets_its_host_key_unless_another_server_goes_by_it
     assert_eq!(state().await, "pinned", "the other server still goes by it");
     world.engine.remove_server(&second.id).await.unwrap();
     assert_eq!(state().await, "unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_a_destination_lies_on_stays() {
+    let world = World::new().await;
+    let row = world.engine.save_server(server()).await.unwrap();
+    let via = SftpVia::Server { server: row.id.as_str().into() };
+    let destination = DestinationConfig {
+        id: DestinationId::random(),
+        name: "box".into(),
+        place: Place::Sftp(SftpPlace { via, path: "/backup".into() }),
+        vault_id: String::new(),
+        kit_confirmed: true,
+        created: chrono::Utc::now(),
+    };
+    world.parts.store.put_destination(&destination).unwrap();
+    let error = world.engine.remove_server(&row.id).await.unwrap_err();
+    assert!(error.class == ErrorClass::Locked && error.message.contains("box"), "{error:?}");
+    assert_eq!(world.engine.servers().await.unwrap().len(), 2);
+    world.engine.remove_destination(destination.id.as_str()).await.unwrap();
+    world.engine.remove_server(&row.id).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use backstay_core::config::{Place, S3Place};
 use backstay_core::secret::{Secret, SecretName};
 use backstay_lab::memory_destination::Operation;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_buckets_secret_goes_in_and_never_out() {
@@ -303,4 +304,48 @@ async fn limits_are_checked_kept_and_hold_at_once() {
     assert!(reading, "it got as far as its data");
     world.engine.save_limits(Limits { all: limit(None), destinations: vec![free] }).await.unwrap();
     assert_eq!(world.end(&run).await.row.state, "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_completed_or_deleted_while_a_place_is_read_anew_stays_so() {
+    let world = World::new().await;
+    let id = world.engine.add_destination(world.bucket("cloud")).await.unwrap().destination.id;
+    world.write("data/a", b"content");
+    let plan = world.plan("p", &id, vec![files(&world.path("data"))]).await;
+    let first = world.back_up(&plan).await.row.backup.unwrap();
+    let second = world.back_up(&plan).await.row.backup.unwrap();
+    let store = &world.parts.store;
+    let known = store.backup(&first.as_str().into()).unwrap().remove(0);
+    let mut completed = known.clone();
+    completed.record.id = "0123456789abcdef".into();
+    // As a run and a click do while the list is on its way.
+    world.parts.buckets.of("bucket-cloud").set_delay(Some(Duration::from_millis(300)));
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_millis(450)).await;
+        store.put_backup(&completed).unwrap();
+        store.delete_backup(&known.record.id, &known.destination).unwrap();
+    };
+    let (count, ()) = tokio::join!(world.engine.refresh_destination(&id), meanwhile);
+    assert_eq!(count.unwrap(), 2);
+    let there = |id: &str| store.backup(&id.into()).is_ok_and(|copies| !copies.is_empty());
+    assert_eq!([there("0123456789abcdef"), there(&first), there(&second)], [true, false, true]);
+    // The place itself tells the truth the next time.
+    world.parts.buckets.of("bucket-cloud").set_delay(None);
+    assert_eq!(world.engine.refresh_destination(&id).await.unwrap(), 2);
+    assert_eq!([there("0123456789abcdef"), there(&first), there(&second)], [false, true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_that_does_not_answer_holds_up_no_other() {
+    let world = World::new().await;
+    let slow = world.engine.add_destination(world.bucket("slow")).await.unwrap().destination.id;
+    let quick = world.engine.add_destination(world.bucket("quick")).await.unwrap().destination.id;
+    world.parts.buckets.of("bucket-slow").set_delay(Some(Duration::from_secs(600)));
+    let engine = world.engine.clone();
+    let waiting = tokio::spawn(async move { engine.refresh_destination(&slow).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let read = tokio::time::timeout(Duration::from_secs(60), world.engine.refresh_destination(&quick)).await;
+    assert_eq!(read.expect("it must not wait for the other").unwrap(), 0);
+    assert!(!waiting.is_finished());
+    waiting.abort();
 }

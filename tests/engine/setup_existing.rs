@@ -136,6 +136,35 @@ async fn archives_are_opened_by_their_key_or_passphrase() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_gets_the_key_of_no_other() {
+    let old = World::new().await;
+    let id = old.engine.add_destination(DestinationDraft { use_for: "none".into(), ..old.bucket("files") });
+    let id = id.await.unwrap().destination.id;
+    old.write("data/a.txt", b"content");
+    let mut saved = Vec::new();
+    for name in ["early", "late"] {
+        let plan = plan(&old, name, "this-computer", &id, sealed("plan_key", None));
+        let plan = old.engine.save_plan(plan).await.unwrap();
+        assert_eq!(old.back_up(&plan.row.id).await.row.state, "done");
+        saved.push((plan.row.id, plan.kit.unwrap().password));
+    }
+    let new = World::beside(old.parts.buckets.clone(), "new laptop").await;
+    let draft = DestinationDraft { name: "found".into(), ..new.bucket("files") };
+    let [(early, early_key), (late, late_key)]: [(String, String); 2] = saved.try_into().unwrap();
+    let found = new.engine.open_existing(draft.clone(), &late_key).await.unwrap();
+    let adopted = new.engine.adopt_configuration(&found.destination.id, &found.configurations[0].id).await.unwrap();
+    assert_eq!(adopted.missing_secrets, ["Plan early: archive key (in its recovery kit)"]);
+    let of = |plan: &str| {
+        let held = new.parts.secrets.held.lock().unwrap();
+        held.get(&SecretName::archive_key(&plan.into())).map(|secret| secret.expose().to_owned())
+    };
+    assert_eq!((of(&early), of(&late)), (None, Some(late_key.clone())));
+    // Typed later, it finds its plan.
+    new.engine.open_existing(draft, &early_key).await.unwrap();
+    assert_eq!((of(&early), of(&late)), (Some(early_key), Some(late_key)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_nothing_is_nothing_is_opened() {
     let world = World::new().await;
     let draft = world.bucket("empty");

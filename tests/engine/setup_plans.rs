@@ -233,3 +233,20 @@ async fn a_keyring_that_cannot_be_asked_stops_no_new_plan_and_hides_no_key() {
     assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
     assert_eq!(world.backups_in_vault(&place).await, 1, "the other key is still used");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_stays_while_the_key_of_its_archives_cannot_be_kept() {
+    let world = World::new().await;
+    let place = local(&world, "disk", "none").await;
+    let saved = world.engine.save_plan(draft(&world, "p", &[&place], archive("plan_key", None))).await.unwrap();
+    let key = saved.kit.unwrap().password;
+    world.parts.secrets.locked.store(true, Ordering::SeqCst);
+    assert_eq!(world.engine.remove_plan(&saved.row.id).await.unwrap_err().class, ErrorClass::Locked);
+    assert_eq!(world.engine.plans().await.unwrap().len(), 1);
+    world.parts.secrets.locked.store(false, Ordering::SeqCst);
+    world.engine.remove_plan(&saved.row.id).await.unwrap();
+    assert!(world.engine.plans().await.unwrap().is_empty());
+    let held = world.parts.secrets.held.lock().unwrap().clone();
+    let kept: Vec<_> = held.iter().filter(|(_, secret)| secret.expose() == key).map(|(name, _)| name).collect();
+    assert!(kept.len() == 1 && *kept[0] != SecretName::archive_key(&saved.row.id.as_str().into()), "{kept:?}");
+}

@@ -1,8 +1,9 @@
 //! Every host keeps the same contract.
 
 use super::{connect, no_pins, options, password, path};
-use backstay_core::config::{Connection, SshAuth, Sudo};
+use backstay_core::config::{Connection, SshAuth, SshConnection, Sudo};
 use backstay_core::host::{Command, run, run_ok};
+use backstay_core::{ErrorClass, Secret};
 use backstay_hosts::HostSecrets;
 use backstay_lab::host_contract;
 use backstay_lab::ssh::{Sshd, SudoRight};
@@ -15,6 +16,38 @@ async fn this_computer() {
     let host =
         backstay_hosts::connect("here", &connection, HostSecrets::default(), no_pins(), options()).await.unwrap();
     host_contract::all(host.as_ref(), &path(dir.path().as_os_str().as_bytes())).await;
+}
+
+/// Tells why the user of these tests cannot become root without being asked, if so.
+fn why_no_sudo() -> Option<String> {
+    match std::process::Command::new("sudo").args(["-n", "true"]).output() {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!("sudo refuses: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        Err(_) => Some("sudo is not installed".into()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_root_by_sudo_on_this_computer() {
+    if let Some(reason) = why_no_sudo() {
+        println!("skipped: {reason}");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = path(dir.path().as_os_str().as_bytes());
+    let become_root = async |sudo, password: Option<&str>| {
+        let secrets = HostSecrets { sudo_password: password.map(Secret::new), ..HostSecrets::default() };
+        backstay_hosts::connect("here", &Connection::Local { sudo }, secrets, no_pins(), options()).await.unwrap()
+    };
+    let host = become_root(Sudo::WithoutPassword, None).await;
+    assert_eq!((host.label(), host.route().as_str()), ("here as root", "on this computer, as root by sudo"));
+    assert_eq!(super::who(host.as_ref()).await, "root");
+    host_contract::all(host.as_ref(), &dir.join("contract").unwrap()).await;
+    // A password is given, and sudo asks for none: it is not what the command reads.
+    let host = become_root(Sudo::WithPassword, Some("not asked for")).await;
+    assert_eq!(run(host.as_ref(), Command::new("cat"), b"payload").await.unwrap().text(), "payload");
+    // What root made may not be ours to remove.
+    run_ok(host.as_ref(), Command::new("rm").args(["-rf", "--"]).arg(dir.as_bytes()), b"").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -41,6 +74,29 @@ async fn as_root_by_sudo_over_ssh() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn through_a_jump_host() {
+    let (Some(outer), Some(inner)) = (Sshd::start(), Sshd::start()) else { return };
+    let (guard, user) = (outer.add_user(SudoRight::None), inner.add_user(SudoRight::None));
+    let connection = SshConnection { jumps: vec![outer.as_jump(&guard)], ..inner.connection(&user) };
+    let host = connect(connection, HostSecrets::default()).await.unwrap();
+    host_contract::all(host.as_ref(), &path(user.home.join("contract").as_os_str().as_bytes())).await;
+    assert_eq!(
+        host.route(),
+        format!(
+            "over SSH to {}@127.0.0.1:{} through {}@127.0.0.1:{}",
+            user.name,
+            inner.port(),
+            guard.name,
+            outer.port()
+        )
+    );
+    // All of it went through the jump host: without it there is no way.
+    outer.stop();
+    let error = host.stat(&path("/etc")).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Offline, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sftp_only() {
     let Some(server) = Sshd::start() else { return };
     let user = server.add_sftp_user();
@@ -64,8 +120,8 @@ async fn secrets_are_in_no_process_list() {
     let secrets = HostSecrets { sudo_password: Some(user.password.clone()), ..HostSecrets::default() };
     let host = connect(connection, secrets).await.unwrap();
     let word = format!("secret-{:016x}", rand_word());
-    let command = Command::sh("printf '%s' \"$HIDDEN\"; read -r wait", [""; 0])
-        .secret_env("HIDDEN", backstay_core::Secret::new(word.clone()));
+    let command =
+        Command::sh("printf '%s' \"$HIDDEN\"; read -r wait", [""; 0]).secret_env("HIDDEN", Secret::new(word.clone()));
     let mut process = host.start(command).await.unwrap();
     // The command runs, and has the secret: now look at every command line there is.
     let mut came = vec![0; word.len()];
@@ -99,7 +155,7 @@ async fn links_fifos_and_owners_are_told() {
     assert_eq!(find("one").user.as_deref(), Some(user.name.as_str()));
     // A pipe is refused, not waited for.
     let pipe = host.read(&dir.join("d/pipe").unwrap()).await.err().unwrap();
-    assert_eq!(pipe.class, backstay_core::ErrorClass::Invalid);
+    assert_eq!(pipe.class, ErrorClass::Invalid);
     let output = run(host.as_ref(), Command::new("true"), b"").await.unwrap();
     assert!(output.status.success());
 }

@@ -38,6 +38,18 @@ async fn the_password_never_reaches_the_command() {
 }
 
 #[tokio::test]
+async fn a_password_that_sudo_does_not_ask_for_never_reaches_the_command() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_user(SudoRight::WithoutPassword);
+    let mut connection = server.connection(&user);
+    connection.sudo = Sudo::WithPassword;
+    connection.auth = SshAuth::Password;
+    let host = connect(connection, password(&user)).await.unwrap();
+    assert_eq!(who(host.as_ref()).await, "root");
+    assert_eq!(run(host.as_ref(), Command::new("cat"), b"payload").await.unwrap().text(), "payload");
+}
+
+#[tokio::test]
 async fn refusals_say_what_to_do() {
     let Some(server) = Sshd::start() else { return };
     let none = server.add_user(SudoRight::None);

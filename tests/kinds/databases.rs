@@ -17,7 +17,7 @@ pub async fn collect(host: &dyn Host, item: &ItemInput) -> (Result<CollectReport
 }
 
 pub async fn restore(
-    host: &dyn Host,
+    host: &TestHost,
     item: &ItemInput,
     backup: &Backup,
     mode: RestoreMode,
@@ -28,7 +28,7 @@ pub async fn restore(
     let to = to.map(|to| RawPath::new(to).unwrap());
     let options = RestoreOptions { mode, to, strip: RawPath::root(), only: Vec::new() };
     let plan = kind.plan_restore(&ctx, host, item, &backup.listing(), &options).await.unwrap();
-    let report = kind.restore(&ctx, host, item, &mut backup.source(), &plan, &options).await;
+    let report = kind.restore(&ctx, &host.shared(), item, &mut backup.source(), &plan, &options).await;
     (plan, report, recorder)
 }
 

@@ -44,7 +44,7 @@ pub fn options(mode: RestoreMode, from: &Path, to: Option<&Path>) -> RestoreOpti
 }
 
 pub async fn restore(
-    host: &dyn Host,
+    host: &TestHost,
     item: &ItemInput,
     backup: &Backup,
     options: &RestoreOptions,
@@ -52,7 +52,7 @@ pub async fn restore(
     let (ctx, recorder) = Recorder::context();
     let kind = kind("files");
     let plan = kind.plan_restore(&ctx, host, item, &backup.listing(), options).await.unwrap();
-    let report = kind.restore(&ctx, host, item, &mut backup.source(), &plan, options).await;
+    let report = kind.restore(&ctx, &host.shared(), item, &mut backup.source(), &plan, options).await;
     (plan, report, recorder)
 }
 

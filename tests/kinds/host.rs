@@ -2,24 +2,26 @@
 
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry, EntryType, TimeNs};
-use backstay_core::host::{Attribute, Command, ExitStatus, Host, HostCapabilities, Process, ProcessControl, Space};
+use backstay_core::host::{
+    Attribute, Command, ExitStatus, Host, HostCapabilities, Process, ProcessControl, SharedHost, Space,
+};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Something to do in the middle of a stream.
-pub type Hook = std::sync::Arc<dyn Fn() + Send + Sync>;
+pub type Hook = Arc<dyn Fn() + Send + Sync>;
 /// What is called with a path.
-pub type PathHook = std::sync::Arc<dyn Fn(&std::path::Path) + Send + Sync>;
+pub type PathHook = Arc<dyn Fn(&std::path::Path) + Send + Sync>;
 
-/// This computer. Fields order faults.
-#[derive(Default)]
+/// This computer. Fields order faults. A clone counts together with the one it is of.
+#[derive(Clone, Default)]
 pub struct TestHost {
     /// No commands can run: files only.
     pub files_only: bool,
@@ -38,12 +40,16 @@ pub struct TestHost {
     /// Commands run as this uid and gid.
     pub user: Option<u32>,
     /// Programs started, with their arguments.
-    pub started: Mutex<Vec<Vec<String>>>,
+    pub started: Arc<Mutex<Vec<Vec<String>>>>,
     /// Bytes that standard output of all programs gave.
-    pub received: std::sync::Arc<AtomicU64>,
+    pub received: Arc<AtomicU64>,
 }
 
 impl TestHost {
+    /// Returns the same host for what keeps it.
+    pub fn shared(&self) -> SharedHost {
+        Arc::new(self.clone())
+    }
     /// Returns how many commands were started whose program is `name`.
     pub fn count(&self, name: &str) -> usize {
         self.started.lock().unwrap().iter().filter(|argv| argv[0] == name).count()
@@ -214,7 +220,7 @@ impl ProcessControl for Control {
 /// Counts, and keeps to a rate.
 struct Faulty<R> {
     inner: R,
-    received: std::sync::Arc<AtomicU64>,
+    received: Arc<AtomicU64>,
     rate: Option<u64>,
     wait: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
     hook: Option<(u64, Hook)>,

@@ -5,7 +5,6 @@ use crate::host::TestHost;
 use crate::memory::{Backup, MemorySource, Recorder, kind};
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
-use backstay_core::host::Host;
 use backstay_core::kind::{ItemInput, RestoreMode, RestoreOptions};
 use backstay_core::{Error, RawPath, Result, RunContext};
 use backstay_lab::databases::{MariaDb, OWNER_PASSWORD, Postgres};
@@ -15,7 +14,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
-const REPLACE: RestoreMode = RestoreMode::Replace;
+pub const REPLACE: RestoreMode = RestoreMode::Replace;
 
 /// Damages a dump whose begin and end stay: the last command of an SQL text, or the middle of a packed one.
 fn damaged(backup: &Backup, ending: &str) -> Backup {
@@ -68,16 +67,16 @@ impl AsyncRead for Hang {
     }
 }
 
-async fn cancelled(host: &dyn Host, item: &ItemInput, backup: &Backup, ending: &'static str) -> Error {
+async fn cancelled(host: &TestHost, item: &ItemInput, backup: &Backup, ending: &'static str) -> Error {
     let (ctx, _) = Recorder::context();
     let kind = kind(&item.item.kind);
     let options = RestoreOptions { mode: REPLACE, to: None, strip: RawPath::root(), only: Vec::new() };
     let plan = kind.plan_restore(&RunContext::silent(), host, item, &backup.listing(), &options).await.unwrap();
     let mut source = Cancelled { inner: backup.source(), now: None, cancel: ctx.cancel.clone(), ending };
-    kind.restore(&ctx, host, item, &mut source, &plan, &options).await.unwrap_err()
+    kind.restore(&ctx, &host.shared(), item, &mut source, &plan, &options).await.unwrap_err()
 }
 
-fn mysql_names(server: &MariaDb) -> String {
+pub fn mysql_names(server: &MariaDb) -> String {
     server.sql("select schema_name from information_schema.schemata where schema_name like '%shop%'").unwrap()
 }
 
@@ -217,7 +216,7 @@ async fn restore_after(
     let options = RestoreOptions { mode, to: None, strip: RawPath::root(), only: Vec::new() };
     let plan = kind.plan_restore(&ctx, &host, item, &backup.listing(), &options).await.unwrap();
     between();
-    let report = kind.restore(&ctx, &host, item, &mut backup.source(), &plan, &options).await;
+    let report = kind.restore(&ctx, &host.shared(), item, &mut backup.source(), &plan, &options).await;
     (report.map(drop), recorder)
 }
 
@@ -256,39 +255,6 @@ async fn a_database_that_appeared_since_the_plan_stays() {
             assert!(server.sql("shop", "select 1 from note").is_err(), "it is the empty one");
         }
     }
-}
-
-#[tokio::test]
-async fn an_exchange_that_began_is_waited_for_by_who_ends_the_run() {
-    let Some(server) = MariaDb::start().unwrap() else { return };
-    server.load_fixture("shop").unwrap();
-    let item = mysql(&server, &["shop"], OWNER_PASSWORD);
-    let before = server.fingerprint("shop").unwrap();
-    let (report, backup, _) = collect(&TestHost::default(), &item).await;
-    report.unwrap();
-    server.sql("use shop; update customer set name = 'newer'; create table later (a int)").unwrap();
-    let (ctx, _) = Recorder::context();
-    let task = tokio::spawn({
-        let ctx = ctx.clone();
-        async move {
-            let (host, kind) = (TestHost::default(), kind("mysql"));
-            let options = RestoreOptions { mode: REPLACE, to: None, strip: RawPath::root(), only: Vec::new() };
-            let plan = kind.plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
-            kind.restore(&ctx, &host, &item, &mut backup.source(), &plan, &options).await.map(drop)
-        }
-    });
-    while ctx.unbroken.is_empty() {
-        assert!(!task.is_finished(), "the exchange was not held");
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
-    // As a run is ended from outside.
-    ctx.cancel.cancel();
-    ctx.unbroken.close();
-    ctx.unbroken.wait().await;
-    task.abort();
-    let _ = task.await;
-    assert_eq!(server.fingerprint("shop").unwrap(), before);
-    assert_eq!(mysql_names(&server).trim(), "shop");
 }
 
 fn postgres_names(server: &Postgres) -> String {

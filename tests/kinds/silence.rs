@@ -1,6 +1,7 @@
 //! Commands that say nothing for long and are healthy, and such as are not. Time is tokio's, and jumps.
 
 use crate::memory::{MemorySink, MemorySource, Recorder, input, kind};
+use backstay_core::host::SharedHost;
 use backstay_core::kind::{Change, ChangeKind, ItemInput, RestoreMode, RestoreOptions, RestorePlan};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use backstay_lab::fake_host::{Answer, FakeHost};
@@ -90,7 +91,7 @@ async fn load(answer: Answer) -> (Result<()>, Arc<Recorder>) {
     };
     let plan = RestorePlan { changes: vec![change], ..RestorePlan::default() };
     let mut source: MemorySource = sink.backup.source();
-    let host = sqlite_host(answer);
+    let host: SharedHost = Arc::new(sqlite_host(answer));
     let loaded = kind("sqlite").restore(&ctx, &host, &sqlite(), &mut source, &plan, &options).await;
     (loaded.map(drop), recorder)
 }
@@ -113,6 +114,7 @@ async fn a_bulk_delete_shows_signs_of_life() {
     let options = RestoreOptions { mode: RestoreMode::Replace, to: None, strip: RawPath::root(), only: Vec::new() };
     let item = input("files", serde_json::json!({ "paths": ["/srv"] }));
     let mut source = MemorySink::default().backup.source();
+    let host: SharedHost = Arc::new(host);
     let report = kind("files").restore(&ctx, &host, &item, &mut source, &plan, &options).await.unwrap();
     assert_eq!(report.deleted, 1);
     assert!(recorder.longest_silence() < MINUTE, "{:?}", recorder.longest_silence());

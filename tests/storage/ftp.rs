@@ -2,28 +2,34 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
 
+#[path = "ftp/archives.rs"]
+mod archives;
+#[path = "ftp/cuts.rs"]
+mod cuts;
+#[path = "ftp/folders.rs"]
+mod folders;
 #[path = "ftp/leftovers.rs"]
 mod leftovers;
 #[path = "ftp/passive.rs"]
 mod passive;
 #[path = "ftp/quiet.rs"]
 mod quiet;
+#[path = "ftp/streams.rs"]
+mod streams;
 
 use backstay_core::ErrorClass;
-use backstay_core::config::{DestinationLogin, FtpPassive, FtpPlace, FtpTls, Place};
-use backstay_core::destination::{Destination, FreeTraffic, Key, PartUpload, StoredPart, WriteMode};
+use backstay_core::config::{DestinationLogin, FtpPassive, FtpPlace, FtpTls};
+use backstay_core::destination::{Destination, FreeTraffic, Key, WriteMode};
 use backstay_core::secret::Secret;
 use backstay_destinations::ftp::{Ftp, probe_certificate};
 use backstay_destinations::wrap::{Patience, Retry};
-use backstay_destinations::{Opening, open_once, probe};
 use backstay_lab::destination_contract::{self, noise};
 use backstay_lab::ftp::{CertificateKind, FtpOptions, LabFtp, PASSWORD, Proftpd, Proxies, TlsMode, USER, Vsftpd};
-use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 const MIB: usize = 1 << 20;
 
@@ -45,6 +51,11 @@ fn place(server: &impl LabFtp, tls: FtpTls, path: &str) -> FtpPlace {
 /// The same place, through proxies.
 fn behind(proxies: &Proxies, place: FtpPlace) -> FtpPlace {
     FtpPlace { host: "127.0.0.1".into(), port: proxies.control.port(), ..place }
+}
+
+/// Returns how many data connections were made so far: one for each transfer and listing.
+fn data_connections(proxies: &Proxies) -> u64 {
+    proxies.data.iter().map(|proxy| proxy.connections()).sum()
 }
 
 fn login() -> DestinationLogin {
@@ -293,222 +304,8 @@ async fn a_cap_on_connections_is_obeyed() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn awkward_names_go_there_and_back() {
-    let Some(pro) = Proftpd::start(&options(TlsMode::None)) else { return };
-    let Some(vs) = Vsftpd::start(&options(TlsMode::None)) else { return };
-    let awkward =
-        ["-rf", "a b", "a  b", "'\"$(x)`;|&", "*?[", "~", "日本/ü", "%2e%2e", "a:b", "...", "#", "-> x", "(|||1|)"];
-    for place in [place(&pro, FtpTls::None, "b c"), place(&vs, FtpTls::None, "b c")] {
-        let nas = open(&place).await;
-        for name in awkward {
-            nas.put(&key(name), Bytes::copy_from_slice(name.as_bytes()), WriteMode::CreateNew).await.unwrap();
-            assert_eq!(nas.get(&key(name), None).await.unwrap(), name.as_bytes());
-        }
-        let mut expected: Vec<_> = awkward.iter().map(|name| (*name).to_owned()).collect();
-        expected.sort();
-        assert_eq!(names(&*nas).await, expected);
-        for name in awkward {
-            nas.delete(&key(name)).await.unwrap();
-        }
-        assert_eq!(names(&*nas).await, [] as [&str; 0]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn folders_that_vanish_or_cannot_be_made_are_named() {
-    let Some(server) = Vsftpd::start(&options(TlsMode::None)) else { return };
-    let deep = open(&place(&server, FtpTls::None, "/not/there")).await;
-    assert_eq!(deep.list("").await.unwrap(), []);
-    let error = deep.put(&key("k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap_err();
-    assert_eq!(error.class, ErrorClass::Missing, "{error}");
-    assert!(error.message.ends_with("the folder /not is not there"), "{error}");
-    let nas = open(&place(&server, FtpTls::None, "v")).await;
-    nas.put(&key("d/k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
-    let root = server.root();
-    std::fs::rename(root.join("v"), root.join("away")).unwrap();
-    let classes = [
-        nas.put(&key("d/l"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.err().unwrap().class,
-        nas.get(&key("d/k"), None).await.err().unwrap().class,
-        nas.head(&key("d/k")).await.err().unwrap().class,
-        nas.list("").await.err().unwrap().class,
-        nas.delete(&key("d/k")).await.err().unwrap().class,
-        nas.begin_upload(&key("d/l"), None).await.err().unwrap().class,
-    ];
-    assert_eq!(classes, [ErrorClass::Offline; 6]);
-    assert!(!root.join("v").exists());
-    // The owner's own files, but not to be written.
-    std::fs::create_dir(root.join("locked")).unwrap();
-    let locked = open(&place(&server, FtpTls::None, "locked")).await;
-    let error = locked.put(&key("k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap_err();
-    assert_eq!(error.class, ErrorClass::Refused, "{error}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_full_and_leaves_nothing_behind() {
-    let small = FtpOptions { tls: TlsMode::Explicit, tmpfs: Some("8m"), ..FtpOptions::default() };
-    let Some(pro) = Proftpd::start(&small) else { return };
-    let Some(vs) = Vsftpd::start(&small) else { return };
-    for (place, root) in
-        [(place(&pro, FtpTls::Explicit, "b"), pro.root()), (place(&vs, FtpTls::Explicit, "b"), vs.root())]
-    {
-        let nas = open(&place).await;
-        nas.put(&key("first"), noise(1, 5 * MIB), WriteMode::CreateNew).await.unwrap();
-        for bytes in [5 * MIB, 30 * MIB] {
-            let error = nas.put(&key("second"), noise(2, bytes), WriteMode::CreateNew).await.unwrap_err();
-            assert_eq!(error.class, ErrorClass::Full, "{error}: {:?}", error.detail);
-            until_no_temps_below(&root).await;
-        }
-        assert_eq!(names(&*nas).await, ["first"]);
-        nas.put(&key("second"), noise(2, 2 * MIB), WriteMode::CreateNew).await.expect("there is room for less");
-        assert!(nas.get(&key("first"), None).await.unwrap() == noise(1, 5 * MIB));
-    }
-}
-
-async fn upload_all(upload: &dyn PartUpload, content: &Bytes, skip: &[StoredPart]) -> Vec<StoredPart> {
-    let mut parts = skip.to_vec();
-    let part_bytes = upload.part_bytes(1) as usize;
-    for (number, offset) in (1_u32..).zip((0..content.len()).step_by(part_bytes)).skip(skip.len()) {
-        let part = content.slice(offset..content.len().min(offset + part_bytes));
-        parts.push(upload.put_part(number, offset as u64, part).await.unwrap());
-    }
-    parts
-}
-
-async fn uploads_go_on_after_cuts(server: &impl LabFtp, tls: FtpTls) {
-    let proxies = Proxies::before(server).await.unwrap();
-    let nas = open(&behind(&proxies, place(server, tls, "b"))).await;
-    for round in 0..4_u64 {
-        let name = key(&format!("cut/{round}"));
-        let content = noise(round, 70 * MIB + round as usize * 777);
-        let upload = nas.begin_upload(&name, Some(content.len() as u64)).await.unwrap();
-        let part_bytes = upload.part_bytes(1) as usize;
-        proxies.set_data(|f| f.rate = Some(80 * MIB as u64));
-        let first = upload.put_part(1, 0, content.slice(..part_bytes)).await.unwrap();
-        let cut = async {
-            tokio::time::sleep(Duration::from_millis(60 + rand::random::<u64>() % 200)).await;
-            match round {
-                // The data connection, the control connection, or the server's process.
-                0 | 1 => proxies.cut_data(),
-                2 => proxies.control.cut_now(),
-                _ => server.drop_sessions(),
-            }
-        };
-        let second = upload.put_part(2, part_bytes as u64, content.slice(part_bytes..2 * part_bytes));
-        let (second, ()) = tokio::join!(second, cut);
-        let error = second.expect_err("a cut part is an error");
-        assert_eq!(error.class, ErrorClass::Offline, "round {round}: {error} {:?}", error.detail);
-        proxies.set_data(|f| f.rate = None);
-        assert!(!names(&*nas).await.contains(&name.to_string()), "no half object is listed");
-        let upload = match round % 2 {
-            0 => upload,
-            _ => nas.resume_upload(&name, None, &upload.token()).await.unwrap(),
-        };
-        let stored = upload.stored().await.unwrap();
-        // Without its control connection a server may well take a part to its end.
-        let whole = if round < 2 { 1 } else { stored.len().max(1) };
-        assert_eq!(stored[..1], [first], "round {round}: what was stored is there");
-        assert_eq!(stored.len(), whole, "round {round}: what was cut does not count");
-        let parts = upload_all(&*upload, &content, &stored).await;
-        upload.complete(&parts, WriteMode::CreateNew).await.unwrap();
-        assert!(nas.get(&name, None).await.unwrap() == content, "round {round}: not what was sent");
-    }
-    until_no_temps_below(&server.root()).await;
-}
-
 fn proxied(tls: TlsMode) -> FtpOptions {
     FtpOptions { tls, known_ports: true, ..FtpOptions::default() }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn uploads_to_proftpd_go_on_after_cuts() {
-    let Some(server) = Proftpd::start(&proxied(TlsMode::Explicit)) else { return };
-    uploads_go_on_after_cuts(&server, FtpTls::Explicit).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn uploads_to_vsftpd_go_on_after_cuts() {
-    let Some(server) = Vsftpd::start(&proxied(TlsMode::None)) else { return };
-    uploads_go_on_after_cuts(&server, FtpTls::None).await;
-}
-
-async fn downloads_go_on_after_cuts(server: &impl LabFtp, tls: FtpTls) {
-    let proxies = Proxies::before(server).await.unwrap();
-    let nas = open(&behind(&proxies, place(server, tls, "b"))).await;
-    let content = noise(1, 20 * MIB + 3);
-    nas.put(&key("whole"), content.clone(), WriteMode::CreateNew).await.unwrap();
-    let mut got = Vec::new();
-    let mut broken = 0;
-    while got.len() < content.len() {
-        let after = (broken < 4).then(|| MIB as u64 + rand::random::<u64>() % (4 * MIB as u64));
-        proxies.set_data(|f| f.cut_after = after);
-        let mut stream = nas.get_stream(&key("whole"), got.len() as u64).await.unwrap();
-        let mut buffer = vec![0; 100_000];
-        loop {
-            match stream.read(&mut buffer).await {
-                Ok(0) => {
-                    assert_eq!(got.len(), content.len(), "an early end must be an error");
-                    break;
-                }
-                Ok(n) => got.extend_from_slice(&buffer[..n]),
-                Err(error) => {
-                    let error = backstay_core::Error::io("Cannot read", error);
-                    assert_eq!(error.class, ErrorClass::Offline, "{error} {:?}", error.detail);
-                    broken += 1;
-                    break;
-                }
-            }
-        }
-    }
-    assert!(got == content && broken == 4, "broken {broken} times");
-    proxies.set_data(|f| f.cut_after = None);
-    // A reader that loses interest leaves the session in order.
-    let mut stream = nas.get_stream(&key("whole"), 5).await.unwrap();
-    stream.read_exact(&mut [0; 10]).await.unwrap();
-    drop(stream);
-    assert!(nas.get(&key("whole"), Some(7..100_007)).await.unwrap() == content.slice(7..100_007));
-    assert!(nas.get(&key("whole"), None).await.unwrap() == content);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn downloads_go_on_after_cuts_with_tls() {
-    let Some(server) = Proftpd::start(&proxied(TlsMode::Explicit)) else { return };
-    downloads_go_on_after_cuts(&server, FtpTls::Explicit).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn downloads_go_on_after_cuts_without_tls() {
-    let Some(server) = Vsftpd::start(&proxied(TlsMode::None)) else { return };
-    downloads_go_on_after_cuts(&server, FtpTls::None).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_hung_up_meanwhile_is_met_again() {
-    let Some(server) = Proftpd::start(&options(TlsMode::Explicit)) else { return };
-    let nas = open(&place(&server, FtpTls::Explicit, "b")).await;
-    nas.put(&key("k"), Bytes::from_static(b"x"), WriteMode::CreateNew).await.unwrap();
-    server.drop_sessions();
-    let first = nas.get(&key("k"), None).await;
-    assert!(first.as_ref().is_ok_and(|content| content == "x") || first.is_err_and(|e| e.class == ErrorClass::Offline));
-    assert_eq!(nas.get(&key("k"), None).await.unwrap(), "x", "the next call connects anew");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_test_tells_a_dropped_connection_at_once() {
-    let Some(server) = Proftpd::start(&proxied(TlsMode::None)) else { return };
-    let proxies = Proxies::before(&server).await.unwrap();
-    let place = Place::Ftp(behind(&proxies, place(&server, FtpTls::None, "b")));
-    let nas = open_once("nas", &place, Opening { login: login(), ..Opening::default() }).await.unwrap();
-    proxies.control.set(|faults| faults.refuse = true);
-    proxies.control.cut_now();
-    let before = proxies.control.connections();
-    let probed = probe(&place, &*nas, &|_| {}).await;
-    let told: Vec<_> = probed.steps.iter().filter(|step| !step.note).map(|step| (&*step.title, step.ok)).collect();
-    assert_eq!(told, [("List what is there", false)]);
-    assert!(proxies.control.connections() <= before + 1, "nothing is tried again");
-    proxies.control.set(|faults| faults.refuse = false);
-    let probed = probe(&place, &*nas, &|_| {}).await;
-    assert!(probed.steps.iter().all(|step| step.ok || step.note), "{:#?}", probed.steps);
 }
 
 /// A server of a few lines, for what real ones do not do here.

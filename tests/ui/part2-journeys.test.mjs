@@ -32,6 +32,20 @@ journey('a new vault ends with a recovery kit that is asked back', '/destination
   await page.getByRole('heading', { level: 1, name: 'Make a plan' }).waitFor();
 });
 
+journey('a plan made right after its destination has it, however late the list is', '/destinations/new', async (page) => {
+  await makeVault(page, '/mnt/disk');
+  await press(page, 'Later');
+  await page.getByRole('complementary', { name: 'disk' }).getByText('Kit not confirmed').waitFor();
+  await page.evaluate(() => (location.hash = '/destinations/new'));
+  await makeVault(page, '/mnt/other');
+  const word = page.getByLabel(/^Word \d+ of the kit/);
+  await word.fill('Meadow');
+  await press(page, 'Confirm the kit');
+  await press(page, 'Make a plan that writes here');
+  const side = page.getByRole('complementary', { name: 'The plan so far' });
+  assert.match(await side.innerText(), /Where to\s+other/);
+}, { slow: 'destinations' });
+
 journey('leaving the kit for later is said to have a consequence, and shows', '/destinations/new', async (page) => {
   await makeVault(page, '/mnt/disk');
   await page.getByText('nobody can open the backups in disk').waitFor();

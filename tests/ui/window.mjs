@@ -32,10 +32,10 @@ function startAtNoon(shift) {
 }
 
 /**
- * Opens the window at a place. `scene` is one of the made-up worlds of ui/src/ipc/mock.
+ * Opens the window at a place. `scene` is one of the made-up worlds of ui/src/ipc/mock, `slow` a command that takes long there.
  * `faults` collects what the page complained about; a test ends by looking that it is empty.
  */
-export async function openWindow(place, { scene = '', theme = 'light', width = 1280, height = 800 } = {}) {
+export async function openWindow(place, { scene = '', slow = '', theme = 'light', width = 1280, height = 800 } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, reducedMotion: 'reduce' });
   await context.addInitScript(startAtNoon, new Date().setHours(12, 0, 0, 0) - Date.now());
   const page = await context.newPage();
@@ -43,7 +43,7 @@ export async function openWindow(place, { scene = '', theme = 'light', width = 1
   const faults = [];
   page.on('pageerror', (error) => faults.push(error.message));
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
-  await page.goto(`${process.env.UI_URL}?scene=${scene}&theme=${theme}#${place}`);
+  await page.goto(`${process.env.UI_URL}?scene=${scene}&slow=${slow}&theme=${theme}#${place}`);
   await page.locator('main h1').first().waitFor();
   return { page, faults, close: () => context.close() };
 }

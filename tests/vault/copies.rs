@@ -1,12 +1,17 @@
 //! Copies of one vault, backups removed from it, and room freed.
 
 use crate::support::*;
+use async_trait::async_trait;
+use backstay_core::context::Clock;
+use backstay_core::destination::{Direction, Traffic};
 use backstay_core::layout::{Layout, MemoryJournal, Synced};
 use backstay_core::run::Problem;
 use backstay_core::{BackupId, ErrorClass, Result, RunContext};
 use backstay_lab::MemoryDestination;
 use backstay_lab::memory_destination::Operation;
 use backstay_layouts::Vault;
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -254,6 +259,96 @@ async fn pruning_and_backups_keep_out_of_each_others_way() {
     memory.tamper(&old, None);
     assert_eq!(writer.commit(manifest).await.unwrap_err().class, ErrorClass::Locked);
     assert_eq!(keys_in(&memory, "snapshots/").len(), 1);
+}
+
+/// Does something when an object goes up for the second time: a prune has its lock by then, and has removed nothing.
+struct Meanwhile<F>(Mutex<usize>, F);
+
+#[async_trait]
+impl<F: Fn() + Send + Sync> Traffic for Meanwhile<F> {
+    async fn pass(&self, direction: Direction, _: usize) {
+        let mut seen = self.0.lock().unwrap();
+        *seen += usize::from(direction == Direction::Up);
+        if direction == Direction::Up && *seen == 2 {
+            (self.1)();
+        }
+    }
+}
+
+fn meanwhile(memory: &MemoryDestination, act: impl Fn() + Send + Sync + 'static) -> MemoryDestination {
+    memory.with_traffic(Arc::new(Meanwhile(Mutex::new(0), act)))
+}
+
+/// A clock that goes on while nothing else does, as when a computer sleeps.
+#[derive(Default)]
+struct Sleeper(Mutex<TimeDelta>);
+
+impl Clock for Sleeper {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now() + *self.0.lock().unwrap()
+    }
+}
+
+/// A vault with a backup, and another one that was deleted; returns that one's snapshot too.
+async fn with_one_deleted() -> (MemoryDestination, String, Bytes) {
+    let memory = new_vault().await;
+    let vault = open(&memory).await;
+    let gone = backup_at(&vault, &random_files(52, 30), 1).await.unwrap().0;
+    backup_at(&vault, &random_files(53, 30), 2).await.unwrap();
+    let snapshot = format!("snapshots/{}", gone.id);
+    let content = memory.object(&snapshot).unwrap();
+    vault.delete(&RunContext::silent(), &gone.id).await.unwrap();
+    (memory, snapshot, content)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pruning_removes_nothing_once_somebody_came_in_spite_of_its_lock() {
+    // Another computer, whose clock is wrong, makes a backup of what is about to go.
+    let (memory, snapshot, content) = with_one_deleted().await;
+    let there = memory.clone();
+    let busy = meanwhile(&memory, move || there.tamper(&snapshot, Some(content.clone())));
+    let error = open(&busy).await.prune(&RunContext::silent()).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Locked, "{error:?}");
+    assert_whole(&memory, 2).await;
+
+    // Ours sleeps for so long that every other takes the lock for dead.
+    let (memory, ..) = with_one_deleted().await;
+    let packs = keys_in(&memory, "data/");
+    let clock = Arc::new(Sleeper::default());
+    let asleep = clock.clone();
+    let busy = meanwhile(&memory, move || *asleep.0.lock().unwrap() = TimeDelta::hours(2));
+    let ctx = RunContext { clock, ..RunContext::silent() };
+    let error = open(&busy).await.prune(&ctx).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Offline, "{error:?}");
+    assert_eq!(keys_in(&memory, "data/"), packs);
+    assert_whole(&memory, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_none_while_somebody_removes_data() {
+    let (memory, ..) = with_one_deleted().await;
+    let seen: Arc<Mutex<Option<(String, Bytes)>>> = Arc::default();
+    let (there, keep) = (memory.clone(), seen.clone());
+    let look = move || {
+        let key = keys_in(&there, "locks/").remove(0);
+        *keep.lock().unwrap() = there.object(&key).map(|content| (key, content));
+    };
+    open(&meanwhile(&memory, look)).await.prune(&RunContext::silent()).await.unwrap();
+    let (key, lock) = seen.lock().unwrap().take().unwrap();
+
+    let vault = open(&memory).await;
+    let manifest = manifest("nightly", moment(3));
+    let mut writer = vault.begin(&RunContext::silent(), start(&manifest)).await.unwrap();
+    push(writer.as_mut(), &random_files(54, 10)).await.unwrap();
+    memory.tamper(&key, Some(lock));
+    let error = writer.commit(manifest.clone()).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Locked, "{error:?}");
+    assert_eq!(keys_in(&memory, "snapshots/").len(), 1);
+    memory.tamper(&key, None);
+    let mut writer = vault.begin(&RunContext::silent(), start(&manifest)).await.unwrap();
+    push(writer.as_mut(), &random_files(54, 10)).await.unwrap();
+    writer.commit(manifest).await.unwrap();
+    assert_whole(&memory, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -188,6 +188,25 @@ async fn cancelled_means_no_backup_and_no_lock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cancelled_while_it_takes_the_lock_it_leaves_none() {
+    let memory = new_vault().await;
+    let vault = open(&memory).await;
+    memory.set_delay(Some(Duration::from_millis(200)));
+    for after in [300, 500] {
+        let ctx = RunContext::silent();
+        let cancel = ctx.cancel.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            cancel.cancel();
+        });
+        let begun = vault.begin(&ctx, start(&manifest("nightly", moment(1)))).await;
+        assert!(begun.err().unwrap().is_cancelled());
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        assert!(keys_in(&memory, "locks/").is_empty(), "after {after} ms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_writer_gives_its_lock_back() {
     let memory = new_vault().await;
     let vault = open(&memory).await;

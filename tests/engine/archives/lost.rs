@@ -1,6 +1,7 @@
 //! Archives and places that are not there, damage found while other damage is mended, and downloads asked for twice.
 
 use super::*;
+use backstay_contract::DestinationDraft;
 use std::fs::OpenOptions;
 
 /// Plain archives in folders of these names, and nothing else.
@@ -24,24 +25,14 @@ impl Folders {
                 use_for: "none".into(),
                 ..DestinationDraft::default()
             };
-            ids.push(world.engine.add_destination(draft).await.unwrap().destination.id);
+            ids.push(world.add(draft).await);
         }
-        let draft = PlanDraft {
-            name: "web".into(),
-            server: "this-computer".into(),
-            items: vec![files(&world.path("data"))],
-            destinations: ids.clone(),
-            layout: LayoutDraft { kind: "archive".into(), seal: "none".into(), ..LayoutDraft::default() },
-            ..PlanDraft::default()
-        };
-        let plan = world.engine.save_plan(draft).await.unwrap().row.id;
+        let plan = world.plan_of_data(&ids, archives_sealed_by("none")).await;
         Self { world, ids, plan }
     }
 
     async fn back_up(&self) -> String {
-        let run = self.world.back_up(&self.plan).await;
-        assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
-        run.row.backup.unwrap()
+        self.world.backed_up(&self.plan).await
     }
 
     /// The file of a backup in a folder.
@@ -62,8 +53,7 @@ async fn one_archive_lost_at_the_source_keeps_no_other_from_being_synced() {
     std::fs::remove_file(folders.file("a", &lost).await).unwrap();
     std::fs::remove_dir_all(folders.world.path("b/archives")).unwrap();
     let world = &folders.world;
-    let run = world.engine.start_sync(&folders.ids[1]).await.unwrap();
-    let run = world.end(&run).await;
+    let run = world.sync(&folders.ids[1]).await;
     assert_eq!(run.row.state, "done_with_problems", "{:?} {:?}", run.row.error, run.log);
     assert!(run.row.result.unwrap().starts_with("1 backup copied to b"));
     assert_eq!(std::fs::read(&there).unwrap(), content);
@@ -91,14 +81,53 @@ async fn a_place_that_is_not_mounted_is_not_remembered_as_damaged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_to_a_disk_that_is_not_mounted_and_nothing_there_counts_as_deleted() {
+    let folders = Folders::new(&["a"]).await;
+    let backup = folders.back_up().await;
+    let (world, engine) = (&folders.world, &folders.world.engine);
+    let (disk, away) = (world.path("a"), world.path("away"));
+    // The bare mount point shows.
+    std::fs::rename(&disk, &away).unwrap();
+    std::fs::create_dir(&disk).unwrap();
+    let run = world.back_up(&folders.plan).await;
+    assert_eq!(run.row.state, "failed", "{:?}", run.log);
+    assert_eq!(run.row.error.unwrap().code, "missing");
+    let report = engine.delete_backup(&backup, Vec::new()).await.unwrap();
+    assert!(report.removed.is_empty() && report.failed[0].error.code == "missing", "{report:?}");
+    assert_eq!(tree(&disk).len(), 0);
+    std::fs::remove_dir_all(&disk).unwrap();
+    std::fs::rename(&away, &disk).unwrap();
+    folders.back_up().await;
+    assert_eq!(world.backup_count().await, 2);
+    // Gone for good, and known to be.
+    std::fs::remove_dir_all(world.path("a/archives")).unwrap();
+    engine.refresh_destination(&folders.ids[0]).await.unwrap();
+    folders.back_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_whose_manifest_is_damaged_is_not_called_deleted() {
+    let folders = Folders::new(&["a"]).await;
+    let backup = folders.back_up().await;
+    folders.back_up().await;
+    let file = folders.file("a", &backup).await;
+    let manifest = PathBuf::from(format!("{}.manifest", file.display()));
+    std::fs::write(&manifest, "damage").unwrap();
+    let report = folders.world.engine.delete_backup(&backup, Vec::new()).await.unwrap();
+    assert!(report.removed.is_empty() && report.failed[0].error.code == "corrupt", "{report:?}");
+    assert!(file.exists());
+    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_file(&manifest).unwrap();
+    let report = folders.world.engine.delete_backup(&backup, Vec::new()).await.unwrap();
+    assert_eq!(report.removed, ["a"], "somebody else was faster: {report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn damage_found_while_other_damage_is_mended_is_remembered() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     let (key, whole) = archive_of(&pair.b.1);
-    let mut flipped = whole.to_vec();
-    let middle = flipped.len() / 2;
-    flipped[middle] ^= 1;
-    pair.b.1.tamper(&key, Some(flipped.into()));
+    pair.b.1.tamper(&key, Some(flipped(&whole)));
     let verify = pair.world.engine.start_verify_destination(&pair.b.0, 100).await.unwrap();
     assert_eq!(pair.world.end(&verify).await.row.state, "done_with_problems");
     pair.b.1.forget_calls();
@@ -118,14 +147,14 @@ async fn damage_found_while_other_damage_is_mended_is_remembered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_goes_on_once_and_leaves_the_part_of_another_alone() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     // Far more than is read ahead.
     for n in 0..12_u8 {
         pair.world.write(&format!("data/more/file-{n}"), &noise(n.into(), 2_500_000));
     }
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     let row = pair.newest().await;
-    let mut request = pair.request(vec![row.id], "tar.gz");
+    let mut request = pair.world.download_request(vec![row.id], "tar.gz");
     request.destination = Some(pair.a.0.clone());
     pair.a.1.set_rate(Some(8_000_000));
     let (engine, store) = (&pair.world.engine, &pair.world.parts.store);

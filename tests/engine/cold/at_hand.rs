@@ -1,89 +1,35 @@
 //! A backup with one copy in a cold class and one at hand: what is at hand is read, and nobody waits without need.
 
-use crate::copies::{noise, tree};
 use crate::support::*;
-use backstay_contract::{DestinationDraft, DownloadRequest, Event, LayoutDraft, PlanDraft, RestoreRequest, RunDetail};
-use backstay_core::RawPath;
+use backstay_contract::{Event, RunDetail};
 use backstay_core::destination::Availability;
 use backstay_lab::MemoryDestination;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 
 /// A plan whose archives go to two buckets, neither of which is set to a cold class.
-struct Two {
-    world: World,
-    a: (String, MemoryDestination),
-    b: (String, MemoryDestination),
-    plan: String,
+async fn two() -> Pair {
+    let world = World::new().await;
+    world.patient().await;
+    for n in 0..4 {
+        world.write(&format!("data/file-{n}"), &noise(n, 50_000));
+    }
+    Pair::of_archives(world, archives_sealed_by("none")).await
 }
 
-impl Two {
-    async fn new() -> Self {
-        let world = World::new().await;
-        world.patient().await;
-        for n in 0..4 {
-            world.write(&format!("data/file-{n}"), &noise(n, 50_000));
-        }
-        let mut ids = Vec::new();
-        for name in ["a", "b"] {
-            let draft = DestinationDraft { use_for: "none".into(), ..world.bucket(name) };
-            ids.push(world.engine.add_destination(draft).await.unwrap().destination.id);
-        }
-        let draft = PlanDraft {
-            name: "web".into(),
-            server: "this-computer".into(),
-            items: vec![files(&world.path("data"))],
-            destinations: ids.clone(),
-            layout: LayoutDraft { kind: "archive".into(), seal: "none".into(), ..LayoutDraft::default() },
-            ..PlanDraft::default()
-        };
-        let plan = world.engine.save_plan(draft).await.unwrap().row.id;
-        let bucket = |name: &str| world.parts.buckets.of(&format!("bucket-{name}"));
-        let (a, b) = ((ids[0].clone(), bucket("a")), (ids[1].clone(), bucket("b")));
-        Self { world, a, b, plan }
-    }
-
+impl Pair {
     /// Backs up to both; returns the backup and its archive's key.
     async fn back_up(&self) -> (String, String) {
-        let run = self.world.back_up(&self.plan).await;
-        assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
-        (run.row.backup.unwrap(), archive_at(&self.a.1))
+        (self.world.backed_up(&self.plan).await, archive_at(&self.a.1))
     }
 
     async fn start_download(&self, backup: &str, format: &str) -> String {
-        let folder = self.world.path("downloads");
-        std::fs::create_dir_all(&folder).unwrap();
-        let request = DownloadRequest {
-            backups: vec![backup.into()],
-            paths: Vec::new(),
-            format: format.into(),
-            destination: None,
-            folder: text(&folder),
-        };
+        let request = self.world.download_request(vec![backup.into()], format);
         self.world.engine.start_download(request).await.unwrap()
     }
 
     async fn download(&self, backup: &str, format: &str) -> RunDetail {
         self.world.end(&self.start_download(backup, format).await).await
-    }
-
-    fn restore_request(&self, backup: &str, folder: &str) -> RestoreRequest {
-        RestoreRequest {
-            backup: backup.into(),
-            paths: vec![RawPath::new(text(&self.world.path("data"))).unwrap().to_relative().to_text()],
-            server: "this-computer".into(),
-            target: Some(text(&self.world.path(folder))),
-            mode: "merge".into(),
-            ..RestoreRequest::default()
-        }
-    }
-
-    async fn restore(&self, backup: &str, folder: &str) -> RunDetail {
-        let preview = self.world.engine.plan_restore(self.restore_request(backup, folder)).await.unwrap();
-        let run = self.world.engine.start_restore(&preview.id, None).await.unwrap();
-        let run = self.world.end(&run).await;
-        assert_eq!(tree(&self.world.path(folder)), tree(&self.world.path("data")), "{:?}", run.log);
-        run
     }
 
     async fn states(&self, backup: &str) -> Vec<String> {
@@ -113,7 +59,7 @@ async fn until_it_waits(events: &mut Receiver<Event>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_at_hand_is_read_though_another_copy_is_frozen_thawing_or_away() {
-    let two = Two::new().await;
+    let two = two().await;
     let (backup, key) = two.back_up().await;
     let mut events = two.world.engine.subscribe();
     for state in [Availability::Frozen, Availability::Thawing] {
@@ -122,7 +68,9 @@ async fn what_is_at_hand_is_read_though_another_copy_is_frozen_thawing_or_away()
             let run = two.download(&backup, format).await;
             assert_eq!(run.row.state, "done", "{state:?} {format} {:?} {:?}", run.row.error, run.log);
         }
-        assert_eq!(two.restore(&backup, &format!("restored-{state:?}")).await.row.state, "done");
+        let folder = format!("restored-{state:?}");
+        assert_eq!(two.restore(&backup, &folder).await.unwrap().row.state, "done");
+        two.compare(&folder);
     }
     assert!(!drain(&mut events).iter().any(waits), "nothing had to be waited for");
     two.a.1.set_cold(&key, Availability::Ready);
@@ -135,7 +83,7 @@ async fn what_is_at_hand_is_read_though_another_copy_is_frozen_thawing_or_away()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_no_other_copy_at_hand_a_thawing_one_is_waited_for() {
-    let two = Two::new().await;
+    let two = two().await;
     let (backup, key) = two.back_up().await;
     two.b.1.set_cold(&key, Availability::Frozen);
     for format in ["tar.gz", "as_is"] {
@@ -149,7 +97,7 @@ async fn with_no_other_copy_at_hand_a_thawing_one_is_waited_for() {
     }
     two.a.1.set_cold(&key, Availability::Thawing);
     let mut events = two.world.engine.subscribe();
-    let preview = two.world.engine.plan_restore(two.restore_request(&backup, "restored")).await.unwrap();
+    let preview = two.world.engine.plan_restore(two.world.restore_request(&backup, "restored")).await.unwrap();
     assert!(preview.warnings.iter().any(|text| text.contains("waits until it is there")), "{:?}", preview.warnings);
     let run = two.world.engine.start_restore(&preview.id, None).await.unwrap();
     until_it_waits(&mut events).await;
@@ -157,12 +105,36 @@ async fn with_no_other_copy_at_hand_a_thawing_one_is_waited_for() {
     two.a.1.set_cold(&key, Availability::Ready);
     let run = two.world.end(&run).await;
     assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
-    assert_eq!(tree(&two.world.path("restored")), tree(&two.world.path("data")));
+    two.compare("restored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_that_wait_for_a_cold_store_let_others_work() {
+    let two = two().await;
+    let (backup, key) = two.back_up().await;
+    two.a.1.set_cold(&key, Availability::Thawing);
+    two.b.1.set_cold(&key, Availability::Frozen);
+    let mut events = two.world.engine.subscribe();
+    // As many as may work at once.
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(two.start_download(&backup, "as_is").await);
+        until_it_waits(&mut events).await;
+    }
+    two.back_up().await;
+    for run in &waiting {
+        assert_eq!(two.world.engine.run(run).await.unwrap().row.state, "running");
+    }
+    two.a.1.set_cold(&key, Availability::Ready);
+    for run in &waiting {
+        let run = two.world.end(run).await;
+        assert_eq!(run.row.state, "done", "{:?} {:?}", run.row.error, run.log);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_copy_is_a_note_of_a_verify_and_shown_whatever_its_destination_is_set_to() {
-    let two = Two::new().await;
+    let two = two().await;
     let (backup, key) = two.back_up().await;
     two.a.1.set_cold(&key, Availability::Frozen);
     assert_eq!(two.states(&backup).await, ["frozen", "there"]);
@@ -181,7 +153,7 @@ async fn a_frozen_copy_is_a_note_of_a_verify_and_shown_whatever_its_destination_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_waits_for_what_thaws_and_says_what_is_frozen() {
-    let two = Two::new().await;
+    let two = two().await;
     two.b.1.set_offline(true);
     assert_eq!(two.world.back_up(&two.plan).await.row.state, "done_with_problems");
     two.b.1.set_offline(false);
@@ -204,7 +176,7 @@ async fn sync_waits_for_what_thaws_and_says_what_is_frozen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_for_a_cold_store_is_no_silence() {
-    let two = Two::new().await;
+    let two = two().await;
     let (backup, key) = two.back_up().await;
     two.a.1.set_cold(&key, Availability::Thawing);
     two.b.1.set_cold(&key, Availability::Frozen);

@@ -49,7 +49,7 @@ fn short(key: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_named_by_a_check_and_mended_by_sync() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     pair.change(3);
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
@@ -61,7 +61,7 @@ async fn a_flipped_bit_is_named_by_a_check_and_mended_by_sync() {
         let problems = pair.problems(&check).await;
         assert!(problems.iter().any(|(subject, _)| subject.contains(&short(&key))), "{key} {problems:?}");
         pair.b.1.forget_calls();
-        let sync = pair.sync(&pair.b.0).await;
+        let sync = pair.world.sync(&pair.b.0).await;
         assert_eq!(
             sync.row.state,
             "done",
@@ -80,13 +80,13 @@ async fn a_flipped_bit_is_named_by_a_check_and_mended_by_sync() {
     pair.restic_checks(&pair.b.1);
     // Nothing is left to mend: the next sync reads no pack.
     pair.b.1.forget_calls();
-    assert_eq!(pair.sync(&pair.b.0).await.row.result.as_deref(), Some("b has everything"));
+    assert_eq!(pair.world.sync(&pair.b.0).await.row.result.as_deref(), Some("b has everything"));
     assert!(!pair.b.1.calls().iter().any(|call| call.operation == Operation::Get && call.key.starts_with("data/")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_found_damaged_at_one_copy_is_mended_there() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     let backup = pair.world.back_up(&pair.plan).await.row.backup.unwrap();
     // In the middle of the data, so that the list of files is still read.
     let largest = |key: &String| pair.b.1.object(key).unwrap().len();
@@ -95,7 +95,7 @@ async fn a_backup_found_damaged_at_one_copy_is_mended_there() {
     let verify = pair.world.engine.start_verify(&backup).await.unwrap();
     let verify = pair.world.end(&verify).await;
     assert_eq!(verify.row.state, "done_with_problems", "{:?}", verify.log);
-    let sync = pair.sync(&pair.b.0).await;
+    let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
     assert!(sync.row.result.unwrap().contains("1 damaged object mended"));
     pair.same();
@@ -104,7 +104,7 @@ async fn a_backup_found_damaged_at_one_copy_is_mended_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_damaged_everywhere_is_left_as_it_is_and_remembered() {
-    let pair = Pair::new().await;
+    let pair = pair().await;
     assert_eq!(pair.world.back_up(&pair.plan).await.row.state, "done");
     let key = keys_in(&pair.b.1, "data/").remove(0);
     let whole = flip(&pair.b.1, &key);
@@ -120,14 +120,14 @@ async fn what_is_damaged_everywhere_is_left_as_it_is_and_remembered() {
     assert_eq!(damaged_at_b().await, 1);
     // Other bits are flipped at the other copy: it has no right to the place.
     pair.a.1.tamper(&key, Some(whole.iter().map(|byte| byte ^ 1).collect()));
-    let sync = pair.sync(&pair.b.0).await;
+    let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done_with_problems", "{:?} {:?}", sync.row.error, sync.log);
     let problems = pair.problems(&sync).await;
     assert!(problems.iter().any(|(subject, _)| *subject == key), "{problems:?}");
     assert_eq!((pair.b.1.object(&key), damaged_at_b().await), (damaged, 1));
     // Once there is a whole one again, the next sync mends it, without another check.
     pair.a.1.tamper(&key, Some(whole));
-    let sync = pair.sync(&pair.b.0).await;
+    let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
     pair.same();
     assert_eq!(damaged_at_b().await, 0);

@@ -1,6 +1,7 @@
 //! What is left half way: temporary files, and objects that stepped aside for others.
 
 use super::*;
+use bytes::Bytes;
 use std::time::SystemTime;
 
 fn write_old(path: &Path, content: &str) {

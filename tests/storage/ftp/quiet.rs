@@ -4,8 +4,10 @@ use super::*;
 use async_trait::async_trait;
 use backstay_core::RunContext;
 use backstay_core::destination::{Direction, Traffic};
+use backstay_destinations::ftp::Waits;
 use backstay_transfer::upload_stream;
 use std::sync::atomic::AtomicBool;
+use tokio::io::AsyncReadExt;
 
 /// Longer than the server's patience, and not so long that anybody waits.
 const LONG: Duration = Duration::from_secs(6);
@@ -21,7 +23,8 @@ async fn sessions_for_a_long_read(awake: Duration) -> Option<u64> {
     std::fs::write(server.root().join("long"), noise(1, 2 * MIB)).unwrap();
     let proxies = Proxies::before(&server).await.unwrap();
     let place = behind(&proxies, place(&server, FtpTls::None, ""));
-    let ftp = Ftp::open_awake("nas", &place, &login(), Arc::new(FreeTraffic), awake).await.unwrap();
+    let waits = Waits { awake, ..Waits::default() };
+    let ftp = Ftp::open_with("nas", &place, &login(), Arc::new(FreeTraffic), waits).await.unwrap();
     proxies.set_data(|faults| faults.rate = Some(2 * MIB as u64 / LONG.as_secs()));
     let both = || async {
         let stream = ftp.get_stream(&key("long"), 0).await.unwrap();

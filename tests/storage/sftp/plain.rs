@@ -1,89 +1,20 @@
 //! Servers that know plain SFTP alone: no rename over what is there, no hard links.
 
+use super::between::{Told, between};
 use super::*;
-use async_trait::async_trait;
-use backstay_core::host::Space;
-use backstay_core::remote::{RemoteFeatures, RemoteFile, RemoteFiles, RemoteOpen, RemoteRename, RemoteStat};
-use backstay_core::{Error, RawPath, Result};
-use std::sync::Mutex;
-
-/// Such a server, whose renames fail when they are told to, as over a line that is lost.
-struct Plain {
-    inner: Arc<dyn RemoteFilesSource>,
-    renames: Arc<Mutex<Vec<bool>>>,
-}
-
-struct PlainFiles {
-    inner: Arc<dyn RemoteFiles>,
-    renames: Arc<Mutex<Vec<bool>>>,
-}
-
-#[async_trait]
-impl RemoteFilesSource for Plain {
-    fn label(&self) -> &str {
-        self.inner.label()
-    }
-    async fn open(&self) -> Result<Arc<dyn RemoteFiles>> {
-        Ok(Arc::new(PlainFiles { inner: self.inner.open().await?, renames: self.renames.clone() }))
-    }
-}
-
-#[async_trait]
-impl RemoteFiles for PlainFiles {
-    fn features(&self) -> RemoteFeatures {
-        RemoteFeatures { posix_rename: false, hard_link: false, ..self.inner.features() }
-    }
-    fn is_closed(&self) -> bool {
-        self.inner.is_closed()
-    }
-    async fn stat(&self, path: &RawPath) -> Result<RemoteStat> {
-        self.inner.stat(path).await
-    }
-    async fn list(&self, dir: &RawPath) -> Result<Vec<(Vec<u8>, RemoteStat)>> {
-        self.inner.list(dir).await
-    }
-    async fn make_dir(&self, path: &RawPath) -> Result<()> {
-        self.inner.make_dir(path).await
-    }
-    async fn open_file(&self, path: &RawPath, how: RemoteOpen) -> Result<Arc<dyn RemoteFile>> {
-        self.inner.open_file(path, how).await
-    }
-    async fn rename(&self, from: &RawPath, to: &RawPath, how: RemoteRename) -> Result<()> {
-        assert_eq!(how, RemoteRename::Plain, "what the server does not offer is not asked for");
-        let fails = {
-            let mut renames = self.renames.lock().unwrap();
-            !renames.is_empty() && renames.remove(0)
-        };
-        if fails {
-            return Err(Error::new(ErrorClass::Offline, "The line is lost"));
-        }
-        self.inner.rename(from, to, how).await
-    }
-    async fn hard_link(&self, _: &RawPath, _: &RawPath) -> Result<()> {
-        panic!("what the server does not offer is not asked for");
-    }
-    async fn remove(&self, path: &RawPath) -> Result<()> {
-        self.inner.remove(path).await
-    }
-    async fn sha256(&self, path: &RawPath) -> Result<Option<String>> {
-        self.inner.sha256(path).await
-    }
-    async fn space(&self, path: &RawPath) -> Result<Space> {
-        self.inner.space(path).await
-    }
-}
+use backstay_core::Result;
 
 /// What becomes of the renames of a replacement: the first is refused since the name is taken, the old one steps aside,
 /// the new one takes the name, the old one steps back.
 const NEW_ONE_FAILS: [bool; 3] = [false, false, true];
 const STEPPING_BACK_FAILS_TOO: [bool; 4] = [false, false, true, true];
 
-async fn plain(server: &Sshd, user: &LabUser) -> (Arc<dyn Destination>, Arc<Mutex<Vec<bool>>>) {
+async fn plain(server: &Sshd, user: &LabUser) -> (Arc<dyn Destination>, Arc<Told>) {
     let connection = server.connection(user);
-    let renames = Arc::new(Mutex::new(Vec::new()));
-    let files: Arc<dyn RemoteFilesSource> = Arc::new(Plain { inner: source(&connection, 2), renames: renames.clone() });
+    let told = Arc::new(Told { plain: true, ..Told::default() });
+    let files = between(source(&connection, 2), &told);
     let place = SftpPlace { via: SftpVia::Own(connection), path: "/files".into() };
-    (Arc::new(Sftp::open("nas", &place, files, Arc::new(FreeTraffic)).await.unwrap()), renames)
+    (Arc::new(Sftp::open("nas", &place, files, Arc::new(FreeTraffic)).await.unwrap()), told)
 }
 
 async fn write(nas: &dyn Destination, content: &'static str, mode: WriteMode) -> Result<()> {
@@ -133,9 +64,9 @@ async fn a_name_is_taken_once_and_replaced_in_turns() {
 async fn a_replacement_that_fails_half_way_leaves_the_old_one() {
     let Some(server) = Sshd::start() else { return };
     let user = server.add_sftp_user();
-    let (nas, renames) = plain(&server, &user).await;
+    let (nas, told) = plain(&server, &user).await;
     write(&*nas, "old", WriteMode::CreateNew).await.unwrap();
-    *renames.lock().unwrap() = NEW_ONE_FAILS.into();
+    *told.failing.lock().unwrap() = NEW_ONE_FAILS.into();
     let error = write(&*nas, "new", WriteMode::Replace).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Offline, "{error}");
     assert_eq!(nas.get(&key("d/k"), None).await.unwrap(), "old");
@@ -148,10 +79,10 @@ async fn a_replacement_that_fails_half_way_leaves_the_old_one() {
 async fn an_object_that_was_left_aside_is_never_lost() {
     let Some(server) = Sshd::start() else { return };
     let user = server.add_sftp_user();
-    let (nas, renames) = plain(&server, &user).await;
+    let (nas, told) = plain(&server, &user).await;
     for replaced_meanwhile in [false, true] {
         write(&*nas, "old", WriteMode::Replace).await.unwrap();
-        *renames.lock().unwrap() = STEPPING_BACK_FAILS_TOO.into();
+        *told.failing.lock().unwrap() = STEPPING_BACK_FAILS_TOO.into();
         write(&*nas, "new", WriteMode::Replace).await.unwrap_err();
         assert_eq!(nas.get(&key("d/k"), None).await.unwrap_err().class, ErrorClass::Missing);
         assert_eq!(names(&*nas).await, [""; 0], "what stepped aside is no object");
@@ -179,12 +110,12 @@ async fn an_object_that_was_left_aside_is_never_lost() {
 async fn what_is_deleted_does_not_come_back() {
     let Some(server) = Sshd::start() else { return };
     let user = server.add_sftp_user();
-    let (nas, renames) = plain(&server, &user).await;
+    let (nas, told) = plain(&server, &user).await;
     for replaced_meanwhile in [false, true] {
         write(&*nas, "old", WriteMode::Replace).await.unwrap();
         // A delete has looked into the folder before.
         nas.delete(&key("d/other")).await.unwrap();
-        *renames.lock().unwrap() = STEPPING_BACK_FAILS_TOO.into();
+        *told.failing.lock().unwrap() = STEPPING_BACK_FAILS_TOO.into();
         write(&*nas, "new", WriteMode::Replace).await.unwrap_err();
         if replaced_meanwhile {
             write(&*nas, "newer", WriteMode::Replace).await.unwrap();

@@ -1,15 +1,10 @@
 //! What was written is proved by a hash that the server computes itself, where the account runs commands.
 
+use super::between::{Told, between};
 use super::*;
-use async_trait::async_trait;
 use backstay_core::destination::Proof;
-use backstay_core::host::Space;
-use backstay_core::remote::{
-    GrowingHash, RemoteFeatures, RemoteFile, RemoteFiles, RemoteOpen, RemoteRename, RemoteStat,
-};
-use backstay_core::{RawPath, Result, RunContext};
+use backstay_core::{Result, RunContext};
 use backstay_transfer::{Sha256Sum, Uploaded, confirm, upload_stream};
-use std::sync::atomic::AtomicUsize;
 
 /// Stores an object, lets the test do something to its file, and says what the proof comes to.
 async fn proof_of(nas: &dyn Destination, name: &str, spoil: impl FnOnce()) -> Result<Proof> {
@@ -74,78 +69,16 @@ async fn a_line_lost_while_the_server_hashes_is_an_error_and_not_a_no() {
     assert_eq!(hashed.unwrap_err().class, ErrorClass::Offline);
 }
 
-/// A server whose files must be hashed while they grow: being asked afterwards is counted.
-struct Counting {
-    inner: Arc<dyn RemoteFilesSource>,
-    asked: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl RemoteFilesSource for Counting {
-    fn label(&self) -> &str {
-        self.inner.label()
-    }
-    async fn open(&self) -> Result<Arc<dyn RemoteFiles>> {
-        Ok(Arc::new(CountingFiles { inner: self.inner.open().await?, asked: self.asked.clone() }))
-    }
-}
-
-struct CountingFiles {
-    inner: Arc<dyn RemoteFiles>,
-    asked: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl RemoteFiles for CountingFiles {
-    fn features(&self) -> RemoteFeatures {
-        self.inner.features()
-    }
-    fn is_closed(&self) -> bool {
-        self.inner.is_closed()
-    }
-    async fn stat(&self, path: &RawPath) -> Result<RemoteStat> {
-        self.inner.stat(path).await
-    }
-    async fn list(&self, dir: &RawPath) -> Result<Vec<(Vec<u8>, RemoteStat)>> {
-        self.inner.list(dir).await
-    }
-    async fn make_dir(&self, path: &RawPath) -> Result<()> {
-        self.inner.make_dir(path).await
-    }
-    async fn open_file(&self, path: &RawPath, how: RemoteOpen) -> Result<Arc<dyn RemoteFile>> {
-        self.inner.open_file(path, how).await
-    }
-    async fn rename(&self, from: &RawPath, to: &RawPath, how: RemoteRename) -> Result<()> {
-        self.inner.rename(from, to, how).await
-    }
-    async fn hard_link(&self, from: &RawPath, to: &RawPath) -> Result<()> {
-        self.inner.hard_link(from, to).await
-    }
-    async fn remove(&self, path: &RawPath) -> Result<()> {
-        self.inner.remove(path).await
-    }
-    async fn sha256(&self, path: &RawPath) -> Result<Option<String>> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        self.inner.sha256(path).await
-    }
-    async fn follow_sha256(&self, path: &RawPath) -> Result<Option<Box<dyn GrowingHash>>> {
-        self.inner.follow_sha256(path).await
-    }
-    async fn space(&self, path: &RawPath) -> Result<Space> {
-        self.inner.space(path).await
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_upload_is_hashed_while_it_arrives() {
     let Some(server) = Sshd::start() else { return };
     let user = server.add_user(SudoRight::None);
-    let asked = Arc::new(AtomicUsize::new(0));
-    let inner = source(&server.connection(&user), 4);
-    let counting = Arc::new(Counting { inner, asked: asked.clone() });
+    let told = Arc::new(Told::default());
+    let files = between(source(&server.connection(&user), 4), &told);
     let place = SftpPlace { via: SftpVia::Own(server.connection(&user)), path: "b -c$d".into() };
-    let nas = Sftp::open("nas", &place, counting, Arc::new(FreeTraffic)).await.unwrap();
+    let nas = Sftp::open("nas", &place, files, Arc::new(FreeTraffic)).await.unwrap();
     let ctx = RunContext::silent();
+    let asked = || told.asked.load(Ordering::SeqCst);
     let proved = async |name: &str, written: &Uploaded| confirm(&nas, &key(name), written, &ctx).await;
 
     // Three parts, the last one short; the name changes before the hash is asked for.
@@ -153,11 +86,11 @@ async fn a_large_upload_is_hashed_while_it_arrives() {
     let stream = Box::new(std::io::Cursor::new(content.to_vec()));
     let written = upload_stream(&nas, &key("k"), stream, None, WriteMode::CreateNew, &ctx).await.unwrap();
     assert_eq!(proved("k", &written).await.unwrap(), Proof::HashedThere);
-    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    assert_eq!(asked(), 0);
     // Asked again, it is hashed as it lies there.
     flip(user.home.join("b -c$d/k"));
     assert_eq!(proved("k", &written).await.unwrap_err().class, ErrorClass::Corrupt);
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(asked(), 1);
 
     // Out of order, gone on with by another process, and a part that comes twice.
     let part = |number: usize| content.slice((number - 1) * 16 * MIB..content.len().min(number * 16 * MIB));
@@ -174,7 +107,7 @@ async fn a_large_upload_is_hashed_while_it_arrives() {
         upload.complete(&upload.stored().await.unwrap(), WriteMode::CreateNew).await.unwrap();
         let recorded = Uploaded::recorded(written.size, written.sha256.as_str());
         assert_eq!(proved(name, &recorded).await.unwrap(), Proof::HashedThere, "{name}");
-        assert_eq!(asked.load(Ordering::SeqCst), times, "{name}");
+        assert_eq!(asked(), times, "{name}");
     }
     // What was followed and then replaced is not told of what is there now.
     let stream = Box::new(std::io::Cursor::new(content.to_vec()));

@@ -1,8 +1,6 @@
 //! What all verbs share: the session, and names looked up.
 
-use crate::ask;
 use crate::options::ProgressForm;
-use crate::output::{self, Exit};
 use crate::watch::Stops;
 use backstay_contract::{BackupFilter, BackupRow, DestinationRow, PlanRow, ServerRow};
 use backstay_core::{Error, ErrorClass, Result};
@@ -81,39 +79,4 @@ pub fn path_text(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Error::new(ErrorClass::Invalid, format!("Cannot use {}: the path is not valid UTF-8", path.display()))
     })
-}
-
-/// Prints a recovery kit.
-pub fn print_kit(session: &Session, kit: &backstay_contract::RecoveryKit) -> Result<Exit> {
-    if session.json {
-        output::object(kit)?
-    } else {
-        output::text(&kit.text)?
-    }
-    Ok(Exit::Done)
-}
-
-/// Writes the recovery kit of a destination or plan into a file; `opens` says what its holder can read.
-pub async fn save_kit(session: &Session, id: &str, file: &Path, opens: &str) -> Result<Exit> {
-    let html = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("html") || e.eq_ignore_ascii_case("htm"));
-    let file = path_text(&absolute(file)?)?;
-    session.backstay.save_recovery_kit(id, &file, if html { "html" } else { "txt" }).await?;
-    if session.json {
-        output::object(&serde_json::json!({ "file": file }))?;
-    } else {
-        output::text(&format!("Wrote {file}: whoever has it can read {opens}, so print it and keep it safe"))?;
-    }
-    Ok(Exit::Done)
-}
-
-/// Confirms that the recovery kit of a destination or plan is kept, by one of its words.
-pub async fn confirm_kit(session: &Session, id: &str, word: u32) -> Result<Exit> {
-    let typed = ask::secret(&format!("word {word} of the recovery kit"))?;
-    let ok = session.backstay.confirm_recovery_kit(id, word, &typed).await?;
-    if session.json {
-        output::object(&serde_json::json!({ "confirmed": ok }))?;
-    } else {
-        output::text(if ok { "Confirmed" } else { "That is not the word on the recovery kit" })?;
-    }
-    Ok(if ok { Exit::Done } else { Exit::Failed })
 }

@@ -4,7 +4,8 @@ mod limits;
 mod place;
 
 use crate::ask;
-use crate::common::{self, Session};
+use crate::common::Session;
+use crate::kit::{self, Of};
 use crate::options::{
     DestinationAddArgs, DestinationChangeArgs, DestinationOpenArgs, DestinationVerb, ReachArgs, S3Args,
 };
@@ -13,7 +14,6 @@ use crate::servers;
 use backstay_contract::{Adopted, DestinationDraft, DestinationRow, TestStep};
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::size_text;
-use std::path::Path;
 
 /// Runs one of the verbs about destinations.
 pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
@@ -47,10 +47,8 @@ pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
             }
             Ok(Exit::Done)
         }
-        DestinationVerb::Kit { name, out } => kit(session, &name, out.as_deref()).await,
-        DestinationVerb::Confirm { name, word } => {
-            common::confirm_kit(session, &session.destination_id(&name)?, word).await
-        }
+        DestinationVerb::Kit(args) => kit::show(session, Of::Destination, &args).await,
+        DestinationVerb::Confirm(args) => kit::confirm(session, Of::Destination, &args).await,
         DestinationVerb::Remove { name } => {
             session.backstay.remove_destination(&session.destination_id(&name)?).await?;
             if session.json {
@@ -320,12 +318,4 @@ async fn known_use(session: &Session, mut row: DestinationRow) -> Result<Destina
         row = session.destination(&row.id).await?;
     }
     Ok(row)
-}
-
-async fn kit(session: &Session, name: &str, out: Option<&Path>) -> Result<Exit> {
-    let id = session.destination_id(name)?;
-    match out {
-        Some(file) => common::save_kit(session, &id, file, "every backup").await,
-        None => common::print_kit(session, &session.backstay.recovery_kit(&id).await?),
-    }
 }

@@ -7,6 +7,7 @@ mod copies;
 mod demo;
 mod destinations;
 mod items;
+mod kit;
 mod options;
 mod output;
 mod plans;
@@ -34,11 +35,11 @@ fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let json = options.json;
+    let (json, lines) = (options.json, options.progress == options::ProgressForm::Json);
     let exit = match runtime.block_on(run(options)) {
         Ok(exit) => exit,
         Err(error) => {
-            output::error(&error, json);
+            output::error(&error, json, lines);
             Exit::of_error(&error)
         }
     };

@@ -2,12 +2,14 @@
 
 mod backups;
 mod destinations;
+mod kits;
 mod names;
 mod plans;
 mod servers;
 
 pub use backups::*;
 pub use destinations::*;
+pub use kits::*;
 pub use names::mark;
 pub use plans::*;
 pub use servers::*;

@@ -53,10 +53,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Prints an error: text to standard error, JSON to standard output.
-pub fn error(error: &Error, json: bool) {
+/// Prints an error: text to standard error, JSON to standard output, on one line where lines of events went before.
+pub fn error(error: &Error, json: bool, lines: bool) {
     if json {
-        let _ = object(&serde_json::json!({ "error": ipc_error(error) }));
+        let value = serde_json::json!({ "error": ipc_error(error) });
+        let _ = if lines { line(&value) } else { object(&value) };
         return;
     }
     eprintln!("{}.", error.message);

@@ -1,13 +1,13 @@
 //! `backstay plan …`
 
 use crate::ask;
-use crate::common::{self, Session};
+use crate::common::Session;
 use crate::items;
+use crate::kit::{self, Of};
 use crate::options::{PlanAddArgs, PlanChangeArgs, PlanVerb};
 use crate::output::{self, Exit, cells, time_or_never};
 use backstay_contract::{ItemDraft, LayoutDraft, PlanDraft};
 use backstay_core::{Error, ErrorClass, Result};
-use std::path::Path;
 
 /// Runs one of the verbs about plans.
 pub async fn run(session: &Session, verb: PlanVerb) -> Result<Exit> {
@@ -25,8 +25,8 @@ pub async fn run(session: &Session, verb: PlanVerb) -> Result<Exit> {
             }
             Ok(Exit::Done)
         }
-        PlanVerb::Kit { name, out } => kit(session, &name, out.as_deref()).await,
-        PlanVerb::Confirm { name, word } => common::confirm_kit(session, &session.plan(&name).await?.id, word).await,
+        PlanVerb::Kit(args) => kit::show(session, Of::Plan, &args).await,
+        PlanVerb::Confirm(args) => kit::confirm(session, Of::Plan, &args).await,
         PlanVerb::Remove { name } => {
             session.backstay.remove_plan(&session.plan(&name).await?.id).await?;
             if session.json {
@@ -141,14 +141,6 @@ fn layout(args: &PlanAddArgs) -> Result<LayoutDraft> {
         key: asked.map(ask::secret).transpose()?,
         template: args.template.clone(),
     })
-}
-
-async fn kit(session: &Session, name: &str, out: Option<&Path>) -> Result<Exit> {
-    let id = session.plan(name).await?.id;
-    match out {
-        Some(file) => common::save_kit(session, &id, file, "every archive of the plan").await,
-        None => common::print_kit(session, &session.backstay.plan_kit(&id).await?),
-    }
 }
 
 fn item_name(item: &ItemDraft) -> String {

@@ -1,6 +1,6 @@
 //! What a run gives to the code it calls: cancel, clock, progress, problems.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorClass, Result};
 use crate::run::{Phase, Problem};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -120,10 +120,19 @@ impl RunContext {
             }
         }
     }
-    /// Awaits commands that would leave what they change neither old nor new when they were cut half way, with signs of
-    /// life as [`Self::while_it_runs`]. A cancel does not end them, and who ends the run from outside waits for them.
-    pub async fn unbroken<T>(&self, work: impl Future<Output = T>) -> T {
-        self.unbroken.track_future(self.while_it_runs(work)).await
+    /// Runs commands that would leave what they change neither old nor new when they were cut half way, with signs of
+    /// life as [`Self::while_it_runs`]. A cancel does not end them, and who ends the run from outside waits for them. They
+    /// are a task of their own, and go on when nobody waits any more. `tried` reads like "Cannot replace x".
+    pub async fn unbroken<T: Send + 'static>(
+        &self,
+        tried: &str,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let task = self.unbroken.spawn(work);
+        self.while_it_runs(task).await.unwrap_or_else(|error| {
+            let why = format!("{tried}: Backstay failed in the midst of it");
+            Err(Error::new(ErrorClass::Internal, why).hint("Look at what is there before you try again.").source(error))
+        })
     }
 }
 
@@ -132,21 +141,36 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn unbroken_work_is_waited_for() {
-        let ctx = RunContext::silent();
-        let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        let work = tokio::spawn({
-            let ctx = ctx.clone();
-            async move { ctx.unbroken(ended).await }
-        });
-        while ctx.unbroken.is_empty() {
-            tokio::task::yield_now().await;
+    async fn unbroken_work_is_waited_for_and_goes_on_when_it_is_not() {
+        for is_dropped in [false, true] {
+            let ctx = RunContext::silent();
+            let (end, ended) = tokio::sync::oneshot::channel::<()>();
+            let (tell, told) = tokio::sync::oneshot::channel();
+            let waits = tokio::spawn({
+                let ctx = ctx.clone();
+                let work = async move {
+                    let _ = ended.await;
+                    let _ = tell.send("done");
+                    Ok::<_, Error>("its outcome")
+                };
+                async move { ctx.unbroken("Cannot work", work).await }
+            });
+            while ctx.unbroken.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            if is_dropped {
+                waits.abort();
+            }
+            ctx.unbroken.close();
+            let waiting = tokio::time::timeout(Duration::from_millis(20), ctx.unbroken.wait());
+            assert!(waiting.await.is_err());
+            drop(end);
+            ctx.unbroken.wait().await;
+            assert_eq!(told.await, Ok("done"));
+            match waits.await {
+                Ok(outcome) => assert_eq!(outcome.ok(), Some("its outcome")),
+                Err(error) => assert!(is_dropped && error.is_cancelled()),
+            }
         }
-        ctx.unbroken.close();
-        let waiting = tokio::time::timeout(Duration::from_millis(20), ctx.unbroken.wait());
-        assert!(waiting.await.is_err());
-        drop(end);
-        ctx.unbroken.wait().await;
-        assert!(work.await.is_ok());
     }
 }

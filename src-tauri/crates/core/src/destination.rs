@@ -55,7 +55,8 @@ pub struct DestinationCapabilities {
     /// in that moment leaves the old object aside, and the next sweep gives it its name back.
     pub atomic_replace: bool,
     /// Ranges of one object that may be read at the same time; at least 1. It is 1 where a read that stops before the
-    /// object's end costs what the server sent ahead: a download is one stream there.
+    /// object's end costs what the server sent ahead: there a download is one stream, and so is what is read of an archive
+    /// in order.
     pub parallel_ranges: u8,
     /// Free room can be asked.
     pub space: bool,

@@ -3,7 +3,7 @@
 use crate::context::RunContext;
 use crate::entry::{Entry, EntrySink, EntrySource};
 use crate::error::Result;
-use crate::host::Host;
+use crate::host::{Host, SharedHost};
 use crate::path::RawPath;
 use crate::secret::Secret;
 use async_trait::async_trait;
@@ -237,11 +237,12 @@ pub trait Kind: Send + Sync {
         options: &RestoreOptions,
     ) -> Result<RestorePlan>;
     /// Brings the entries back. `plan` is what the user confirmed: paths planned as `Keep` are not written, deletions are
-    /// exactly those of the plan. `source` yields the entries to write, with content.
+    /// exactly those of the plan. `source` yields the entries to write, with content. The host is a shared one: what must not
+    /// be cut half way keeps it, and goes on when this call is dropped (`ctx.unbroken`).
     async fn restore(
         &self,
         ctx: &RunContext,
-        host: &dyn Host,
+        host: &SharedHost,
         input: &ItemInput,
         source: &mut dyn EntrySource,
         plan: &RestorePlan,

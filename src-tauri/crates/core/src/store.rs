@@ -135,4 +135,10 @@ pub trait Store: Send + Sync {
     fn setting(&self, key: &str) -> Result<Option<serde_json::Value>>;
     /// Stores a setting.
     fn put_setting(&self, key: &str, value: &serde_json::Value) -> Result<()>;
+    /// Changes a setting in one step, so that nothing is lost that another process stores meanwhile.
+    fn update_setting(
+        &self,
+        key: &str,
+        change: &mut dyn FnMut(Option<serde_json::Value>) -> Result<serde_json::Value>,
+    ) -> Result<()>;
 }

@@ -55,10 +55,14 @@ pub(crate) struct Inner {
     pub configurations: Mutex<HashMap<DestinationId, [u8; 32]>>,
     /// What holds back bytes on their way to and from destinations.
     pub limiters: Limiters,
-    vaults: tokio::sync::Mutex<HashMap<DestinationId, OpenVault>>,
+    /// Each in a slot of its own: one that does not answer must not hold up the others.
+    vaults: Mutex<HashMap<DestinationId, Slot>>,
     /// Places reached over a network: opening one anew takes a log-in.
     places: tokio::sync::Mutex<HashMap<DestinationId, Arc<dyn Destination>>>,
 }
+
+/// A vault that is open, or being opened.
+type Slot = Arc<tokio::sync::Mutex<Option<OpenVault>>>;
 
 /// Locks a mutex; a panic of another holder does not spread.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -86,7 +90,7 @@ impl Backstay {
             hosts: tokio::sync::Mutex::default(),
             configurations: Mutex::default(),
             limiters,
-            vaults: tokio::sync::Mutex::default(),
+            vaults: Mutex::default(),
             places: tokio::sync::Mutex::default(),
         });
         inner.sweep_interrupted()?;
@@ -238,8 +242,9 @@ impl Inner {
     }
     /// Opens a destination's vault, or returns it when it is open already.
     pub async fn vault(&self, config: &DestinationConfig) -> Result<OpenVault> {
-        let mut vaults = self.vaults.lock().await;
-        if let Some(vault) = vaults.get(&config.id) {
+        let slot = locked(&self.vaults).entry(config.id.clone()).or_default().clone();
+        let mut open = slot.lock().await;
+        if let Some(vault) = open.as_ref() {
             return Ok(vault.clone());
         }
         if config.vault_id.is_empty() {
@@ -263,16 +268,16 @@ impl Inner {
             .hint("Check that the right disk is mounted; to use this vault, add it as a destination of its own")
             .detail(format!("expected vault {}, found {}", config.vault_id, vault.id)));
         }
-        vaults.insert(config.id.clone(), vault.clone());
+        *open = Some(vault.clone());
         Ok(vault)
     }
     /// Keeps a vault that was just made or opened.
-    pub async fn keep_vault(&self, id: &DestinationId, vault: OpenVault) {
-        self.vaults.lock().await.insert(id.clone(), vault);
+    pub fn keep_vault(&self, id: &DestinationId, vault: OpenVault) {
+        locked(&self.vaults).insert(id.clone(), Arc::new(tokio::sync::Mutex::new(Some(vault))));
     }
     /// Closes a vault, and the place it lies at.
     pub async fn drop_vault(&self, id: &DestinationId) {
-        self.vaults.lock().await.remove(id);
+        locked(&self.vaults).remove(id);
         self.places.lock().await.remove(id);
     }
     /// Returns the password of a destination's vault.

@@ -107,7 +107,7 @@ impl Inner {
         let newest = backups.first();
         let plans: Vec<&Plan> = facts.plans.iter().filter(|plan| plan.server == server.id).collect();
         let proof = |known: &BackupCopies| known.record.verified.max(facts.restored.get(&known.record.id).copied());
-        let (state, state_text) = self.protection(server, &plans, newest, facts);
+        let (state, state_text) = self.protection(server, &plans, facts)?;
         let mut kinds: Vec<String> =
             server.facts.iter().flat_map(|found| &found.found).map(|found| found.kind.clone()).collect();
         kinds.sort();
@@ -129,18 +129,13 @@ impl Inner {
         })
     }
 
-    fn protection(
-        &self,
-        server: &Server,
-        plans: &[&Plan],
-        newest: Option<&BackupCopies>,
-        facts: &Facts,
-    ) -> (&'static str, String) {
+    /// Says how a server stands: as its worst plan does. A fresh backup of one plan is none of another.
+    fn protection(&self, server: &Server, plans: &[&Plan], facts: &Facts) -> Result<(&'static str, String)> {
         if facts.busy.contains(&server.id) {
-            return ("running", "A run is going on".into());
+            return Ok(("running", "A run is going on".into()));
         }
         if plans.is_empty() {
-            return ("unplanned", "No plan reads it".into());
+            return Ok(("unplanned", "No plan reads it".into()));
         }
         let last = |plan: &&Plan| facts.last_runs.get(plan.id.as_str()).map(|run| (plan.name.clone(), run));
         let failed = plans
@@ -148,18 +143,37 @@ impl Inner {
             .filter_map(last)
             .find(|(_, run)| matches!(run.state, RunState::Failed | RunState::Interrupted));
         if let Some((name, run)) = failed {
-            return ("failed", format!("{name}: {}", run_words(Some(run)).1));
+            return Ok(("failed", format!("{name}: {}", run_words(Some(run)).1)));
         }
-        let Some(newest) = newest else { return ("never", "No backup yet".into()) };
-        let age = self.clock.now() - newest.record.started;
-        if age > facts.stale {
-            return ("stale", format!("Last backup {} ago", count_text(age.num_days().max(1) as u64, "day", "days")));
+        let (mut never, mut problems) = (None, None);
+        let mut stale: Option<(&Plan, TimeDelta)> = None;
+        for plan in plans.iter().copied() {
+            let Some(newest) = self.newest_backup(&plan.id)? else {
+                never.get_or_insert(plan);
+                continue;
+            };
+            let age = self.clock.now() - newest.record.started;
+            if age > facts.stale && stale.is_none_or(|(_, most)| age > most) {
+                stale = Some((plan, age));
+            }
+            if newest.record.problems > 0 {
+                problems.get_or_insert((plan, newest.record.problems));
+            }
         }
-        if newest.record.problems > 0 {
-            let text = count_text(newest.record.problems, "problem", "problems");
-            return ("problems", format!("Last backup has {text}"));
-        }
-        ("protected", "Protected".into())
+        let said = |plan: &Plan, text: String| match plans.len() {
+            1 => text,
+            _ => format!("{}: {text}", plan.name),
+        };
+        Ok(if let Some(plan) = never {
+            ("never", said(plan, "No backup yet".into()))
+        } else if let Some((plan, age)) = stale {
+            let days = count_text(age.num_days().max(1) as u64, "day", "days");
+            ("stale", said(plan, format!("Last backup {days} ago")))
+        } else if let Some((plan, count)) = problems {
+            ("problems", said(plan, format!("Last backup has {}", count_text(count, "problem", "problems"))))
+        } else {
+            ("protected", "Protected".into())
+        })
     }
 
     fn added_lately(&self) -> Result<u64> {

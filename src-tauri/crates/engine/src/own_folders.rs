@@ -1,18 +1,55 @@
-//! Backstay's own folders on this computer. A backup that held the vault it is written to would grow with every run, and a
-//! restore that replaces a folder must not delete a vault that lies in it: they are left out of both.
+//! Backstay's own folders on this computer. A backup that held the backups it is written to would grow with every run, and
+//! a restore must neither delete nor overwrite a vault that lies where it writes: they are left out of both.
 
 use crate::backstay::Inner;
+use crate::words::{count_text, invalid};
 use backstay_contract::FilesSettings;
 use backstay_core::config::{Connection, Place, Server};
+use backstay_core::entry::Entry;
 use backstay_core::kind::{Item, RestoreOptions};
-use backstay_core::{RawPath, Result};
+use backstay_core::{Error, RawPath, Result};
 use std::path::{Path, PathBuf};
+
+/// What archives and copies of the configuration lie in at a destination.
+const ARCHIVES: [&str; 2] = ["archives", "backstay"];
+/// What a vault is made of besides.
+const VAULT: [&str; 6] = ["config", "data", "index", "keys", "locks", "snapshots"];
+/// Names at a destination that are nobody's data: parts of ours, and what a file system keeps for itself.
+const NOBODYS: [&str; 2] = [".backstay-", "lost+found"];
 
 /// A folder of ours, links resolved.
 pub(crate) struct OwnFolder {
     path: RawPath,
     /// For the run's log: "the backups of nas".
     what: String,
+    kind: Own,
+}
+
+/// What of a folder is ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Own {
+    /// Backstay's own data. Who picks the folder itself, or one in it, wants it.
+    Home,
+    /// A destination with nothing else in it.
+    Backups,
+    /// A destination on a disk with other things beside the backups; whether there is a vault among them.
+    Shared { vault: bool },
+}
+
+impl OwnFolder {
+    /// Returns what must be left alone of it, by its path below the folder.
+    fn areas(&self) -> Vec<&'static str> {
+        match self.kind {
+            Own::Home | Own::Backups => vec![""],
+            Own::Shared { vault } => ARCHIVES.into_iter().chain(VAULT.into_iter().filter(|_| vault)).collect(),
+        }
+    }
+    /// Tells whether a path, links resolved, is such a thing or lies in one.
+    fn holds(&self, path: &RawPath) -> bool {
+        let Some(below) = path.below(&self.path) else { return false };
+        let first = below.parts().next();
+        self.areas().iter().any(|area| area.is_empty() || first == Some(area.as_bytes()))
+    }
 }
 
 impl Inner {
@@ -21,45 +58,119 @@ impl Inner {
         if !matches!(server.connection, Connection::Local { .. }) {
             return Ok(Vec::new());
         }
-        let mut folders = vec![(self.home.clone(), "Backstay's own data".to_owned())];
-        for config in self.store.destinations()? {
-            if let Place::Local { path } = &config.place {
-                folders.push((PathBuf::from(path), format!("the backups of {}", config.name)));
-            }
-        }
         let mut own = Vec::new();
-        for (path, what) in folders {
-            own.extend(resolved(&path).await.map(|path| OwnFolder { path, what }));
+        let what = "Backstay's own data".to_owned();
+        own.extend(resolved(&self.home).await.map(|path| OwnFolder { path, what, kind: Own::Home }));
+        for config in self.store.destinations()? {
+            let Place::Local { path } = &config.place else { continue };
+            let folder = PathBuf::from(path);
+            let vault = !config.vault_id.is_empty();
+            let kind = if is_ours_alone(&folder, vault).await { Own::Backups } else { Own::Shared { vault } };
+            let what = format!("the backups of {}", config.name);
+            own.extend(resolved(&folder).await.map(|path| OwnFolder { path, what, kind }));
         }
         Ok(own)
     }
 }
 
-/// Leaves them out of an item of kind "files". Returns what is to be said of it.
-pub(crate) async fn leave_out(own: &[OwnFolder], item: &mut Item) -> Vec<String> {
-    let Some(mut settings) = settings_of(own, item) else { return Vec::new() };
-    let roots: Vec<RawPath> = settings.paths.iter().filter_map(|text| RawPath::from_text(text).ok()).collect();
-    let mut said = Vec::new();
-    for (path, what) in met_below(own, &roots).await {
-        said.push(format!("Left out: {path}, where {what} lie"));
-        settings.excludes.push(path.to_text());
+/// Tells whether nothing lies in a destination's folder but what we put there. One that cannot be looked into counts as
+/// such.
+async fn is_ours_alone(folder: &Path, vault: bool) -> bool {
+    let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return true };
+    while let Ok(Some(entry)) = entries.next_entry().await {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = ARCHIVES.contains(&&*name) || (vault && VAULT.contains(&&*name));
+        if !ours && !NOBODYS.iter().any(|start| name.starts_with(start)) {
+            return false;
+        }
     }
-    set(item, &settings);
-    said
+    true
 }
 
-/// Leaves them out of what a restore may delete. Exclusions are looked at as places of the backup.
-pub(crate) async fn spare(own: &[OwnFolder], item: &mut Item, options: &RestoreOptions) {
-    let Some(to) = &options.to else {
-        leave_out(own, item).await;
-        return;
-    };
-    let Some(mut settings) = settings_of(own, item) else { return };
-    for (path, _) in met_below(own, std::slice::from_ref(to)).await {
-        let source = path.below(to).and_then(|below| options.strip.join(below.as_bytes()).ok());
-        settings.excludes.extend(source.map(|source| source.to_absolute().to_text()));
+/// What was left out of an item.
+#[derive(Default)]
+pub(crate) struct LeftOut {
+    /// Folders that were picked and are ours, and what lies there.
+    pub picked: Vec<(RawPath, String)>,
+    /// Folders of ours below what was picked, and what lies there.
+    pub below: Vec<(RawPath, String)>,
+    /// Nothing of the item is left.
+    pub is_all: bool,
+}
+
+/// Leaves them out of an item of kind "files", even where they were picked themselves.
+pub(crate) async fn leave_out(own: &[OwnFolder], item: &mut Item) -> LeftOut {
+    let Some(mut settings) = settings_of(own, item) else { return LeftOut::default() };
+    let met = Met::at(own, &roots_of(&settings)).await;
+    let is_ours = |text: &String| RawPath::from_text(text).is_ok_and(|path| holds_path(&met.picked, &path));
+    settings.paths.retain(|text| !is_ours(text));
+    settings.excludes.extend(met.below.iter().map(|(path, _)| path.to_text()));
+    let is_all = settings.paths.is_empty() && !met.picked.is_empty();
+    if !is_all {
+        set(item, &settings);
     }
+    LeftOut { picked: owned(&met.picked), below: owned(&met.below), is_all }
+}
+
+/// Makes the error of what is nothing but a folder of ours.
+pub(crate) fn nothing_else(tried: &str, (path, what): &(RawPath, String)) -> Error {
+    invalid(format!("Cannot {tried}: {path} is where {what} lie, and nothing else was picked"))
+        .hint("Pick other folders: a backup of backups would grow with every run")
+}
+
+/// Keeps a restore off them: nothing is deleted there, and nothing is written. Returns what is to be said of it.
+pub(crate) async fn spare(
+    own: &[OwnFolder],
+    item: &mut Item,
+    options: &RestoreOptions,
+    listing: &mut Vec<Entry>,
+) -> Result<Vec<String>> {
+    let Some(mut settings) = settings_of(own, item) else { return Ok(Vec::new()) };
+    let met = match &options.to {
+        Some(to) => {
+            let met = Met::at(own, std::slice::from_ref(to)).await;
+            if let Some((path, what)) = met.picked.iter().chain(&met.wanted).next() {
+                return Err(taken(path, what));
+            }
+            for (path, _) in &met.below {
+                // Exclusions are looked at as places of the backup.
+                let source = path.below(to).and_then(|below| options.strip.join(below.as_bytes()).ok());
+                settings.excludes.extend(source.map(|source| source.to_absolute().to_text()));
+            }
+            met
+        }
+        None => {
+            let met = Met::at(own, &roots_of(&settings)).await;
+            let is_ours = |text: &String| {
+                let path = RawPath::from_text(text);
+                path.is_ok_and(|path| holds_path(&met.picked, &path) || holds_path(&met.wanted, &path))
+            };
+            settings.paths.retain(|text| !is_ours(text));
+            if settings.paths.is_empty()
+                && let Some((path, what)) = met.picked.iter().chain(&met.wanted).next()
+            {
+                return Err(taken(path, what));
+            }
+            settings.excludes.extend(met.below.iter().map(|(path, _)| path.to_text()));
+            met
+        }
+    };
     set(item, &settings);
+    let mut said = Vec::new();
+    for (path, what) in met.picked.iter().chain(&met.wanted).chain(&met.below) {
+        let before = listing.len();
+        listing.retain(|entry| !options.target(&entry.path).is_ok_and(|target| target.starts_with(path)));
+        if listing.len() < before {
+            let entries = count_text((before - listing.len()) as u64, "entry is", "entries are");
+            said.push(format!("{entries} not restored to {path}: {what} lie there now"));
+        }
+    }
+    Ok(said)
+}
+
+fn taken(path: &RawPath, what: &str) -> Error {
+    invalid(format!("Cannot restore to {path}: {what} lie there")).hint("Restore into another folder")
 }
 
 fn settings_of(own: &[OwnFolder], item: &Item) -> Option<FilesSettings> {
@@ -70,39 +181,85 @@ fn settings_of(own: &[OwnFolder], item: &Item) -> Option<FilesSettings> {
     serde_json::from_value(item.settings.clone()).ok()
 }
 
+fn roots_of(settings: &FilesSettings) -> Vec<RawPath> {
+    settings.paths.iter().filter_map(|text| RawPath::from_text(text).ok()).collect()
+}
+
 fn set(item: &mut Item, settings: &FilesSettings) {
     if let Ok(settings) = serde_json::to_value(settings) {
         item.settings = settings;
     }
 }
 
-/// Finds those of our folders that lie below a root, by the path they are met at there. Who picks such a folder itself, or
-/// one in it, wants it.
-async fn met_below<'a>(own: &'a [OwnFolder], roots: &[RawPath]) -> Vec<(RawPath, &'a str)> {
-    let mut real = Vec::new();
-    for root in roots {
-        let path = resolved(Path::new(&String::from_utf8_lossy(root.as_bytes()).into_owned())).await;
-        real.push((root, path.unwrap_or_else(|| root.clone())));
-    }
-    let mut met = Vec::new();
-    for folder in own {
-        if real.iter().any(|(_, root)| root.starts_with(&folder.path)) {
-            continue;
+fn holds_path(found: &[(RawPath, &str)], path: &RawPath) -> bool {
+    found.iter().any(|(known, _)| known == path)
+}
+
+fn owned(found: &[(RawPath, &str)]) -> Vec<(RawPath, String)> {
+    found.iter().map(|(path, what)| (path.clone(), (*what).to_owned())).collect()
+}
+
+/// Which of our folders are met at some roots, by the paths they are met at there, and what lies in them.
+#[derive(Default)]
+struct Met<'a> {
+    /// Roots that are ours.
+    picked: Vec<(RawPath, &'a str)>,
+    /// Roots that are ours, and may be backed up all the same.
+    wanted: Vec<(RawPath, &'a str)>,
+    /// What is ours below a root.
+    below: Vec<(RawPath, &'a str)>,
+}
+
+impl<'a> Met<'a> {
+    async fn at(own: &'a [OwnFolder], roots: &[RawPath]) -> Self {
+        let mut real = Vec::new();
+        for root in roots {
+            let path = resolved(Path::new(&String::from_utf8_lossy(root.as_bytes()).into_owned())).await;
+            real.push((root.clone(), path.unwrap_or_else(|| root.clone())));
         }
-        for (root, real) in &real {
-            let below = folder.path.below(real).filter(|below| !below.is_root());
-            if let Some(path) = below.and_then(|below| root.join(below.as_bytes()).ok())
-                && !met.iter().any(|(known, _)| *known == path)
-            {
-                met.push((path, folder.what.as_str()));
+        let mut met = Self::default();
+        for folder in own {
+            met.look_at(folder, &real);
+        }
+        met
+    }
+
+    fn look_at(&mut self, folder: &'a OwnFolder, roots: &[(RawPath, RawPath)]) {
+        let what = folder.what.as_str();
+        let inside = roots.iter().filter(|(_, real)| folder.holds(real)).map(|(root, _)| root);
+        let into = if folder.kind == Own::Home { &mut self.wanted } else { &mut self.picked };
+        let before = into.len();
+        inside.for_each(|root| add(into, root.clone(), what));
+        // Who picks Backstay's own data wants it, by another root too.
+        if folder.kind == Own::Home && into.len() > before {
+            return;
+        }
+        for (root, real) in roots {
+            for area in folder.areas() {
+                let Ok(path) = folder.path.join(area) else { continue };
+                let below = path.below(real).filter(|below| !below.is_root());
+                if let Some(path) = below.and_then(|below| root.join(below.as_bytes()).ok()) {
+                    add(&mut self.below, path, what);
+                }
             }
         }
     }
-    met
 }
 
-/// Resolves links; of a folder that is not there yet, the path as it is. `None` where paths do not begin with a slash.
+fn add<'a>(found: &mut Vec<(RawPath, &'a str)>, path: RawPath, what: &'a str) {
+    if !found.iter().any(|(known, _)| *known == path) {
+        found.push((path, what));
+    }
+}
+
+/// Resolves links, as far as the path is there. `None` where paths do not begin with a slash.
 async fn resolved(path: &Path) -> Option<RawPath> {
-    let path = tokio::fs::canonicalize(path).await.unwrap_or_else(|_| path.to_owned());
-    RawPath::new(path.to_str()?).ok().filter(RawPath::is_absolute)
+    let mut real = path.to_owned();
+    for above in path.ancestors() {
+        if let Ok(found) = tokio::fs::canonicalize(above).await {
+            real = path.strip_prefix(above).map_or_else(|_| found.clone(), |rest| found.join(rest));
+            break;
+        }
+    }
+    RawPath::new(real.to_str()?).ok().filter(RawPath::is_absolute)
 }

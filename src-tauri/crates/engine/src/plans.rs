@@ -4,9 +4,10 @@ mod copies;
 mod layout;
 
 use crate::backstay::{Backstay, Inner};
+use crate::own_folders::{leave_out, nothing_else};
 use crate::words::{checked_name, count_text, invalid, millis, run_state_word};
 use backstay_contract::{ItemDraft, ItemSettings, PlanDraft, PlanRow, PlanSaved, PlanView};
-use backstay_core::config::{BackupQuery, KnownBackup, Plan, PlanLayout};
+use backstay_core::config::{BackupQuery, KnownBackup, Plan, PlanLayout, Server};
 use backstay_core::kind::Item;
 use backstay_core::run::{Run, RunKind, RunState};
 use backstay_core::secret::{Secret, SecretName};
@@ -59,7 +60,8 @@ impl Backstay {
         // Held for the moment of removal: a backup of it must not be going on.
         let held = self.inner.locks.hold_plan(&plan.id)?;
         let result = match &held {
-            Some(_) => self.inner.store.delete_plan(&plan.id),
+            // Its archives stay, and so must what opens them: without that, the plan stays too.
+            Some(_) => self.inner.keep_key_of(&plan).await.and_then(|_| self.inner.store.delete_plan(&plan.id)),
             None => Err(Error::new(
                 ErrorClass::Locked,
                 format!("Cannot remove the plan \"{}\": a backup of it is running", plan.name),
@@ -67,8 +69,9 @@ impl Backstay {
             .hint("Wait for it to end, or cancel it in Activity")),
         };
         self.inner.audited("plan.remove", &plan.name, result)?;
-        // Its archives stay, and so must what opens them.
-        self.inner.retire_archive_key(Some(&plan)).await?;
+        if seals(&plan.layout) {
+            self.inner.forget_secret(SecretName::archive_key(&plan.id)).await;
+        }
         for item in plan.items.iter().filter(|item| has_login(&item.kind)) {
             self.inner.forget_secret(SecretName::item_password(&plan.id, &item.name)).await;
         }
@@ -108,6 +111,7 @@ impl Inner {
         for item in &items {
             self.kind(&item.kind)?.validate(item)?;
         }
+        self.check_not_ours(&name, &server, &items).await?;
         let layout = layout_of(&draft.layout)?;
         match &layout {
             PlanLayout::Vault => self.make_copies(&destinations).await?,
@@ -134,6 +138,20 @@ impl Inner {
             self.forget_secret(SecretName::item_password(&plan.id, &item.name)).await;
         }
         Ok((plan, new_key))
+    }
+
+    /// Refuses a plan that picks nothing but folders in which Backstay keeps backups.
+    async fn check_not_ours(&self, name: &str, server: &Server, items: &[Item]) -> Result<()> {
+        let own = self.own_folders(server).await?;
+        let mut first = None;
+        for item in items {
+            let left_out = leave_out(&own, &mut item.clone()).await;
+            if !left_out.is_all {
+                return Ok(());
+            }
+            first = first.or_else(|| left_out.picked.into_iter().next());
+        }
+        first.map_or(Ok(()), |ours| Err(nothing_else(&format!("save the plan \"{name}\""), &ours)))
     }
 
     fn exclude(&self, plan: &mut Plan, paths: &[String]) -> Result<()> {

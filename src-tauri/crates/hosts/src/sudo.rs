@@ -9,6 +9,9 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWriteExt};
 use zeroize::Zeroizing;
 
+/// Tells who commands run as, and whether sudo left something of the input to be read.
+const WHO: &str = "id -u && if read -r line; then echo left; fi";
+
 /// A host whose commands run as root.
 pub struct SudoHost {
     label: String,
@@ -17,13 +20,20 @@ pub struct SudoHost {
 }
 
 impl SudoHost {
-    /// Wraps a host and tries sudo once, so that a missing right shows at once.
+    /// Wraps a host and tries sudo once, so that a missing right shows at once. Where sudo asks for no password (root, or
+    /// NOPASSWD), none is sent from then on: every command would find it in its input.
     ///
     /// Errors: `Refused` with the sudoers line that would help; `Unsupported` without sudo or without a shell.
     pub async fn become_root(server_name: &str, inner: Arc<dyn Host>, password: Option<Secret>) -> Result<Self> {
-        let host = Self { label: format!("{server_name} as root"), inner, password };
-        let output = run(&host, Command::new("id").arg("-u"), b"").await?;
-        if output.status.success() && output.text().trim() == "0" {
+        let mut host = Self { label: format!("{server_name} as root"), inner, password };
+        let no_args: [&str; 0] = [];
+        let output = run(&host, Command::sh(WHO, no_args), b"").await?;
+        let text = output.text();
+        let mut lines = text.lines();
+        if output.status.success() && lines.next().is_some_and(|uid| uid.trim() == "0") {
+            if lines.next().is_some() {
+                host.password = None;
+            }
             return Ok(host);
         }
         let user = match run(host.inner.as_ref(), Command::new("id").arg("-un"), b"").await {
@@ -149,6 +159,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use backstay_core::host::ExitStatus;
+    use backstay_lab::fake_host::{Answer, FakeHost};
 
     fn refused(stderr: &str, with_password: bool) -> Error {
         let output = Output { status: ExitStatus::Code(1), stdout: Vec::new(), stderr: stderr.into() };
@@ -166,5 +177,20 @@ mod tests {
         let error = refused("sudo: no password was provided", true);
         assert_eq!(error.message, "Cannot become root on web-1: sudo refused the password");
         assert_eq!(refused("env: 'sudo': No such file or directory", true).class, ErrorClass::Unsupported);
+    }
+
+    #[tokio::test]
+    async fn a_password_that_sudo_does_not_ask_for_reaches_no_command() {
+        for (said, line, input) in [
+            ("0\n", "sudo -S -k -p  -- env LC_ALL=C cat", "hush\npayload"),
+            ("0\nleft\n", "sudo -n -- env LC_ALL=C cat", "payload"),
+        ] {
+            let inner = Arc::new(FakeHost::default());
+            inner.on("id -u", Answer::ok(said)).on("C cat", Answer::ok(""));
+            let host = SudoHost::become_root("web-1", inner.clone(), Some(Secret::new("hush"))).await.unwrap();
+            run(&host, Command::new("cat"), b"payload").await.unwrap();
+            let last = inner.started().pop().unwrap();
+            assert_eq!((last.line().as_str(), last.stdin.as_slice()), (line, input.as_bytes()));
+        }
     }
 }

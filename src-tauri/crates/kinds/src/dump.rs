@@ -183,6 +183,7 @@ pub(crate) fn is_lost(error: &Error) -> bool {
     let words = [
         "Lost connection",
         "server has gone away",
+        "Server has gone away",
         "Can't connect",
         "could not connect",
         "connection to server",
@@ -219,9 +220,10 @@ pub(crate) fn tool_error(tried: &str, tool: &str, status: &str, said: &str) -> E
         "connection to server",
         "Lost connection",
         "server has gone away",
+        "Server has gone away",
     ]) {
         (ErrorClass::Missing, "Check whether the database server is running, and its socket or port in the plan.")
-    } else if has(&["No space left", "disk is full", "database or disk is full"]) {
+    } else if has(&["No space left", "disk is full", "Disk full (", "' is full"]) {
         (ErrorClass::Full, "Make room there, then try again.")
     } else {
         (ErrorClass::Internal, DETAILS)
@@ -305,11 +307,51 @@ mod tests {
         for (said, lost) in [
             ("ERROR 2013 (HY000) at line 2: Lost connection to server during query", true),
             ("ERROR 2006 (HY000) at line 1: MySQL server has gone away", true),
+            ("ERROR 2006 (HY000) at line 1: Server has gone away", true),
             ("server closed the connection unexpectedly\n\tThis probably means", true),
             ("FATAL:  terminating connection due to administrator command", true),
             ("ERROR 1146 (42S02) at line 3: Table 'a.b' doesn't exist", false),
         ] {
             assert_eq!(is_lost(&tool_error("Cannot try", "tool", "exit status 1", said)), lost, "{said}");
+        }
+    }
+
+    #[test]
+    fn errors_of_mysql_and_mariadb_say_what_to_do() {
+        let log_in = (ErrorClass::Refused, "Check the user and password in the plan, and what that user may read.");
+        let gone = (ErrorClass::Missing, "Check whether the database is still there, or take it out of the plan.");
+        let down =
+            (ErrorClass::Missing, "Check whether the database server is running, and its socket or port in the plan.");
+        let full = (ErrorClass::Full, "Make room there, then try again.");
+        for (said, told) in [
+            ("ERROR 1045 (28000): Access denied for user 'keeper'@'localhost' (using password: YES)", log_in),
+            (
+                "mysqldump: Got error: 1045: Access denied for user 'a'@'b' (using password: NO) when trying to connect",
+                log_in,
+            ),
+            (
+                "mariadb-dump: Got error: 1698: \"Access denied for user 'root'@'localhost'\" when trying to connect",
+                log_in,
+            ),
+            ("ERROR 1142 (42000) at line 1: SELECT command denied to user 'a'@'b' for table `shop`.`customer`", log_in),
+            ("ERROR 1227 (42000): Access denied; you need (at least one of) the PROCESS privilege(s)", log_in),
+            ("mysqldump: Got error: 1049: Unknown database 'gone' when selecting the database", gone),
+            ("mariadb-dump: Got error: 1049: \"Unknown database 'gone'\" when selecting the database", gone),
+            ("ERROR 2002 (HY000): Can't connect to local MySQL server through socket '/tmp/mysql.sock' (2)", down),
+            ("ERROR 2002 (HY000): Can't connect to local server through socket '/run/mysqld/mysqld.sock' (2)", down),
+            ("ERROR 2003 (HY000): Can't connect to MySQL server on '127.0.0.1:3307' (111)", down),
+            ("ERROR 2013 (HY000) at line 7: Lost connection to MySQL server during query", down),
+            ("ERROR 2006 (HY000) at line 7: MySQL server has gone away", down),
+            ("ERROR 2006 (HY000) at line 7: Server has gone away", down),
+            ("ERROR 1114 (HY000) at line 9: The table 'customer' is full", full),
+            ("ERROR 1021 (HY000) at line 9: Disk full (/tmp/a.MAI); waiting for someone to free some space...", full),
+            ("ERROR 3 (HY000) at line 9: Error writing file '/tmp/a' (Errcode: 28 \"No space left on device\")", full),
+            ("ERROR 3 (HY000) at line 9: Error writing file '/tmp/a' (OS errno 28 - No space left on device)", full),
+            ("ERROR 1064 (42000) at line 3: You have an error in your SQL syntax", (ErrorClass::Internal, DETAILS)),
+        ] {
+            let error = tool_error("Cannot try", "the client", "exit status 1", said);
+            assert_eq!((error.class, error.hint.as_deref().unwrap()), told, "{said}");
+            assert_eq!(error.message, format!("Cannot try: the client ended with exit status 1: {said}"));
         }
     }
 

@@ -6,7 +6,7 @@ use crate::load::Load;
 use crate::problems::Problems;
 use async_trait::async_trait;
 use backstay_core::entry::{Entry, EntrySink, EntrySource};
-use backstay_core::host::{Command, Host, run};
+use backstay_core::host::{Command, Host, SharedHost, run};
 use backstay_core::kind::{
     Change, ChangeKind, CheckReport, CollectReport, Found, Item, ItemInput, Kind, Preflight, RestoreMode,
     RestoreOptions, RestorePlan, RestoreReport,
@@ -211,13 +211,13 @@ impl Kind for Sqlite {
     async fn restore(
         &self,
         ctx: &RunContext,
-        host: &dyn Host,
+        host: &SharedHost,
         input: &ItemInput,
         source: &mut dyn EntrySource,
         plan: &RestorePlan,
         options: &RestoreOptions,
     ) -> Result<RestoreReport> {
-        ctx.or_cancel(restore(ctx, host, input, source, plan, options)).await
+        ctx.or_cancel(restore(ctx, host.as_ref(), input, source, plan, options)).await
     }
 
     async fn check(&self, ctx: &RunContext, input: &ItemInput, source: &mut dyn EntrySource) -> Result<CheckReport> {

@@ -1,19 +1,26 @@
 //! Real OpenSSH servers on loopback, with users of their own. They need root.
 
+mod keys;
+mod processes;
+mod users;
+
+pub use keys::{fingerprint_of, keygen};
+pub use processes::process_list;
+pub(crate) use processes::{descendants, kill};
+pub use users::{LabUser, SudoRight};
+
 use backstay_core::config::{SshAuth, SshConnection, SshJump, Sudo};
-use backstay_core::secret::Secret;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use users::SFTP_PREFIX;
 
-/// The start of every name of a user that may only use SFTP, below a chroot.
-const SFTP_PREFIX: &str = "bsf";
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What a lab server is like.
@@ -29,28 +36,6 @@ pub struct SshdOptions {
     pub host_keys: Vec<&'static str>,
     /// More lines for sshd_config.
     pub extra: String,
-}
-
-/// What a lab user may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SudoRight {
-    /// No sudo.
-    None,
-    /// Everything, without a password.
-    WithoutPassword,
-    /// Everything, with the password.
-    WithPassword,
-}
-
-/// A user of this machine, made for one test.
-#[derive(Clone, Debug)]
-pub struct LabUser {
-    /// Name.
-    pub name: String,
-    /// Password.
-    pub password: Secret,
-    /// Home folder.
-    pub home: PathBuf,
 }
 
 /// A running sshd. Dropping it ends it with all its sessions and removes its users.
@@ -180,68 +165,6 @@ impl Sshd {
         format!("[127.0.0.1]:{} {key}", self.port)
     }
 
-    /// Makes a user with a home folder, a password and the server's key authorised.
-    pub fn add_user(&self, sudo: SudoRight) -> LabUser {
-        self.new_user("bsu", "/bin/bash", sudo)
-    }
-    /// Makes a user whose log-in shell is this program.
-    pub fn add_user_with_shell(&self, shell: &str) -> LabUser {
-        self.new_user("bsu", shell, SudoRight::None)
-    }
-    /// Makes a user who may only use SFTP, shut into a chroot; its files lie in `home`, which it sees as `/files`.
-    #[allow(clippy::expect_used)]
-    pub fn add_sftp_user(&self) -> LabUser {
-        let mut user = self.new_user(SFTP_PREFIX, "/usr/sbin/nologin", SudoRight::None);
-        let files = self.chroot.join("files");
-        fs::create_dir_all(&files).expect("the chroot's folder");
-        succeed(Command::new("chown").arg(&user.name).arg(&files));
-        user.home = files;
-        user
-    }
-    /// Returns root, with the server's key authorised and no password.
-    pub fn root(&self) -> LabUser {
-        self.authorize("root");
-        LabUser { name: "root".into(), password: Secret::new(""), home: "/root".into() }
-    }
-
-    #[allow(clippy::expect_used)]
-    fn new_user(&self, prefix: &str, shell: &str, sudo: SudoRight) -> LabUser {
-        let name = format!("{prefix}{:010x}", rand::random::<u64>() & 0xff_ffff_ffff);
-        let password = format!("pw {:08x}'\"\\", rand::random::<u32>());
-        // Both tools give up at once while another process holds /etc/passwd.
-        retry(|| run(Command::new("/usr/sbin/useradd").args(["-m", "-s", shell, &name]), b""));
-        retry(|| run(&mut Command::new("/usr/sbin/chpasswd"), format!("{name}:{password}\n").as_bytes()));
-        let user =
-            LabUser { home: PathBuf::from("/home").join(&name), password: Secret::new(password), name: name.clone() };
-        lock(&self.users).push(user.clone());
-        self.authorize(&name);
-        let right = match sudo {
-            SudoRight::None => return user,
-            SudoRight::WithoutPassword => "NOPASSWD: ALL",
-            SudoRight::WithPassword => "ALL",
-        };
-        let file = PathBuf::from("/etc/sudoers.d").join(&name);
-        fs::write(&file, format!("{name} ALL=(ALL) {right}\n")).expect("a sudoers file");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o440)).expect("its mode");
-        user
-    }
-
-    #[allow(clippy::expect_used)]
-    fn authorize(&self, name: &str) {
-        let key = fs::read(self.dir.path().join("user_key.pub")).expect("the user key");
-        self.authorize_key(name, &key);
-    }
-
-    /// Authorises one more public key (the content of a `.pub` file) for a user.
-    #[allow(clippy::expect_used)]
-    pub fn authorize_key(&self, name: &str, public_key: &[u8]) {
-        let file = self.dir.path().join("auth").join(name);
-        let mut lines = fs::read(&file).unwrap_or_default();
-        lines.extend_from_slice(public_key);
-        fs::write(&file, lines).expect("the authorised keys");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("their mode");
-    }
-
     /// Returns how to reach this server as a user, by the server's key file, with its fingerprint pinned.
     pub fn connection(&self, user: &LabUser) -> SshConnection {
         SshConnection {
@@ -300,45 +223,9 @@ impl Sshd {
 impl Drop for Sshd {
     fn drop(&mut self) {
         self.stop();
-        for user in lock(&self.users).iter() {
-            let _ = fs::remove_file(PathBuf::from("/etc/sudoers.d").join(&user.name));
-            retry(|| run(Command::new("/usr/sbin/userdel").args(["-f", "-r", &user.name]), b""));
-        }
+        self.remove_users();
         let _ = fs::remove_dir_all(&self.chroot);
     }
-}
-
-/// Returns the command lines of all processes of this machine, arguments separated by blanks: what any user of a server
-/// could see.
-pub fn process_list() -> Vec<String> {
-    let mut lines = Vec::new();
-    for item in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        if item.file_name().to_string_lossy().parse::<u32>().is_ok()
-            && let Ok(line) = fs::read(item.path().join("cmdline"))
-        {
-            lines.push(String::from_utf8_lossy(&line).replace('\0', " "));
-        }
-    }
-    lines
-}
-
-/// Makes a key pair. `kind` as for `ssh-keygen -t`.
-pub fn keygen(file: &Path, kind: &str, passphrase: &str) -> io::Result<()> {
-    let mut command = Command::new("ssh-keygen");
-    command.args(["-q", "-t", kind, "-N", passphrase, "-f"]).arg(file);
-    if kind == "rsa" {
-        command.args(["-b", "2048"]);
-    }
-    let output = run(&mut command, b"")?;
-    if output.status.success() { Ok(()) } else { Err(io::Error::other(String::from_utf8_lossy(&output.stderr))) }
-}
-
-/// Returns the fingerprint of a public key file.
-#[allow(clippy::expect_used)]
-pub fn fingerprint_of(public_key: &Path) -> String {
-    let output = run(Command::new("ssh-keygen").arg("-lf").arg(public_key), b"").expect("ssh-keygen");
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.split_whitespace().nth(1).expect("a fingerprint").to_owned()
 }
 
 fn config_text(options: &SshdOptions, types: &[&str], dir: &Path, chroot: &Path, port: u16) -> String {
@@ -380,66 +267,4 @@ pub fn free_port() -> io::Result<u16> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn run(command: &mut Command, stdin: &[u8]) -> io::Result<Output> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    if let Some(mut pipe) = child.stdin.take() {
-        let _ = pipe.write_all(stdin);
-    }
-    child.wait_with_output()
-}
-
-#[allow(clippy::panic)]
-fn retry(mut work: impl FnMut() -> io::Result<Output>) {
-    let end = Instant::now() + DEADLINE;
-    loop {
-        let said = match work() {
-            // 12: userdel could not remove a mail spool that never was.
-            Ok(output) if output.status.success() || output.status.code() == Some(12) => return,
-            Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-            Err(error) => error.to_string(),
-        };
-        if Instant::now() > end {
-            // Clean-up runs while a failed test unwinds: a second panic would hide the first.
-            if std::thread::panicking() {
-                return;
-            }
-            panic!("gave up: {said}");
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-#[allow(clippy::panic)]
-fn succeed(command: &mut Command) {
-    match run(command, b"") {
-        Ok(output) if output.status.success() => {}
-        other => panic!("{command:?}: {other:?}"),
-    }
-}
-
-pub(crate) fn kill(pid: u32) {
-    let _ = run(Command::new("kill").arg("-KILL").arg(pid.to_string()), b"");
-}
-
-/// All processes below one, by their parents in /proc.
-pub(crate) fn descendants(root: u32) -> Vec<u32> {
-    let mut parents = Vec::new();
-    for item in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Ok(pid) = item.file_name().to_string_lossy().parse::<u32>() else { continue };
-        let Ok(stat) = fs::read_to_string(item.path().join("stat")) else { continue };
-        // The name stands in brackets and may hold anything; the parent is the second field after it.
-        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
-        parents.extend(parent.map(|parent| (pid, parent)));
-    }
-    let mut found = vec![root];
-    let mut at = 0;
-    while at < found.len() {
-        let parent = found[at];
-        found.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
-        at += 1;
-    }
-    found.remove(0);
-    found
 }

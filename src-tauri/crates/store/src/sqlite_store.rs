@@ -226,4 +226,10 @@ impl Store for SqliteStore {
     fn put_setting(&self, key: &str, value: &Value) -> Result<()> {
         self.write("Cannot save a setting", |connection| settings::put(connection, key, value))
     }
+    fn update_setting(&self, key: &str, change: &mut dyn FnMut(Option<Value>) -> Result<Value>) -> Result<()> {
+        self.write("Cannot save a setting", |connection| {
+            let value = change(settings::one(connection, key)?)?;
+            settings::put(connection, key, &value)
+        })
+    }
 }

@@ -34,7 +34,10 @@ export function PlanWizardPage() {
   if (error && !ready) {
     return <Page title={title} crumbs={CRUMBS}><ErrorNote error={error} retry={() => void Promise.all([servers.refetch(), destinations.refetch(), plans.refetch()])} /></Page>;
   }
-  if (!servers.data || !destinations.data || !plans.data || (id !== '' && !plan.data)) {
+  // One that was added a moment ago is in the list only once that is read anew.
+  const awaited = (wanted: string | null, list: { data?: { id: string }[]; isFetching: boolean }) => wanted !== null && list.isFetching && !list.data?.some((row) => row.id === wanted);
+  const early = awaited(server, servers) || awaited(destination, destinations);
+  if (!servers.data || !destinations.data || !plans.data || (id !== '' && !plan.data) || early) {
     return <Page title={title} crumbs={CRUMBS}><Skeleton height={240} /></Page>;
   }
   const only = destinations.data.length === 1 ? destinations.data[0]?.id : undefined;

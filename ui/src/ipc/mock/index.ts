@@ -17,17 +17,18 @@ const HANDLERS: Record<string, Handler> = { ...system, ...servers, ...stores, ..
 // Tests and connections take a while, so that their screens can be seen at work.
 const SLOW: Record<string, number> = { probe_host_key: 300, test_server: 700, discover_server: 900, make_bucket: 700, open_existing: 900, plan_restore: 700 };
 
-/** A made-up Backstay, for drawing screens and for tests. Query of the page: `scene`, `theme`, `still` (nothing moves). */
+/** A made-up Backstay, for drawing screens and for tests. Query of the page: `scene`, `theme`, `still` (nothing moves), `slow` (a command that takes a second). */
 export function mockTransport(query: URLSearchParams): Transport {
   const world = makeWorld(query.get('scene') ?? '', Date.now());
   const listeners: ((event: Event) => void)[] = [];
   world.emit = (event) => listeners.forEach((listener) => listener(event));
   const theme = query.get('theme');
+  const slow = query.get('slow');
   if (theme) world.settings = { ...world.settings, theme };
   if (world.runs.some((run) => run.id === 'live1')) drive(world, 'live1', 34, query.has('still'));
   return {
     async call<T>(command: string, args: Record<string, unknown>): Promise<T> {
-      await new Promise((resolve) => setTimeout(resolve, SLOW[command] ?? 5));
+      await new Promise((resolve) => setTimeout(resolve, command === slow ? 1000 : (SLOW[command] ?? 5)));
       if (world.scene === 'broken' && !['app_info', 'settings', 'secrets_status'].includes(command)) {
         throw ipcError('internal', `Cannot read the local database: it is locked by another program (${command})`, 'Close other copies of Backstay and try again.', 'SQLITE_BUSY: database is locked');
       }

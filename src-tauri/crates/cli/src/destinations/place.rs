@@ -39,7 +39,26 @@ pub async fn draft_of(session: &Session, name: &str, place: &PlaceVerb) -> Resul
         }
     };
     draft.vault_password = password.then(|| ask::secret("the vault's password")).transpose()?;
+    if let Some(text) = warning(&draft).filter(|_| !session.json) {
+        eprintln!("{text}.");
+    }
     Ok(draft)
+}
+
+/// Says what is dangerous about a place, or nothing; the window says the same.
+fn warning(draft: &DestinationDraft) -> Option<&'static str> {
+    let plain = |address: &str| address.trim().to_ascii_lowercase().starts_with("http:");
+    match draft.kind.as_str() {
+        "s3" if plain(&draft.s3.endpoint) => Some(
+            "Warning: the address is not encrypted. Whoever is on the way can see the names and sizes of files and change \
+             what is sent; use it only on a network of your own",
+        ),
+        "ftp" if draft.ftp.tls == "none" => Some(
+            "Warning: without TLS the password and everything sent can be read on the way. Backups in a vault and sealed \
+             archives stay unreadable; the password does not",
+        ),
+        _ => None,
+    }
 }
 
 /// Reads a bucket and its secret key.
@@ -132,4 +151,25 @@ pub async fn accept_certificate(session: &Session, draft: &mut DestinationDraft)
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_in_the_clear_is_warned_of() {
+        let mut draft = DestinationDraft { kind: "ftp".into(), ..DestinationDraft::default() };
+        for (tls, warned) in [("explicit", false), ("implicit", false), ("none", true)] {
+            draft.ftp.tls = tls.into();
+            assert_eq!(warning(&draft).is_some(), warned, "{tls}");
+        }
+        draft.kind = "s3".into();
+        for (endpoint, warned) in [("", false), ("https://nas:9000", false), (" HTTP://nas:9000", true)] {
+            draft.s3.endpoint = endpoint.into();
+            assert_eq!(warning(&draft).is_some(), warned, "{endpoint}");
+        }
+        draft.kind = "local".into();
+        assert_eq!(warning(&draft), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! The words of `backstay destination …`.
 
+use super::{ConfirmArgs, KitArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -39,18 +40,9 @@ pub enum DestinationVerb {
     /// Read a destination's backups anew
     Refresh { name: String },
     /// Print the recovery kit, or write it into a file (.html or .txt)
-    Kit {
-        name: String,
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
+    Kit(KitArgs),
     /// Confirm that the recovery kit is kept, by one of its words, read from standard input
-    Confirm {
-        name: String,
-        /// Which word, counted from 1
-        #[arg(long, value_name = "NUMBER")]
-        word: u32,
-    },
+    Confirm(ConfirmArgs),
     /// Forget a destination; what lies there stays
     Remove { name: String },
 }

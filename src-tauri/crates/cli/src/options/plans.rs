@@ -1,8 +1,8 @@
 //! The words of the verbs about plans.
 
+use super::{ConfirmArgs, KitArgs};
 use crate::items;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub enum PlanVerb {
@@ -21,18 +21,9 @@ pub enum PlanVerb {
         paths: Vec<String>,
     },
     /// Print the recovery kit of a plan's archive key, or write it into a file (.html or .txt)
-    Kit {
-        name: String,
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
+    Kit(KitArgs),
     /// Confirm that the recovery kit is kept, by one of its words, read from standard input
-    Confirm {
-        name: String,
-        /// Which word, counted from 1
-        #[arg(long, value_name = "NUMBER")]
-        word: u32,
-    },
+    Confirm(ConfirmArgs),
     /// Remove a plan; its backups stay
     Remove { name: String },
 }
@@ -67,6 +58,9 @@ pub struct PlanAddArgs {
     /// What to back up; several times for several items
     #[arg(long, value_name = "KIND[:SETTINGS]", required = true, long_help = items::HELP)]
     pub item: Vec<String>,
+    /// Read the password of this item's database log-in from standard input; several times, one a line
+    #[arg(long, value_name = "ITEM")]
+    pub item_password_stdin: Vec<String>,
     /// The destination; several times for several, the primary first
     #[arg(long, value_name = "DESTINATION", required = true)]
     pub to: Vec<String>,
@@ -82,7 +76,4 @@ pub struct PlanAddArgs {
     /// The archives' file name: {server}, {plan}, {type}, {time:%Y%m%d_%H%M%S}, {id}
     #[arg(long = "name", id = "template", value_name = "TEMPLATE", default_value = "")]
     pub template: String,
-    /// Read the password of this item's database log-in from standard input; several times, one a line
-    #[arg(long, value_name = "ITEM")]
-    pub item_password_stdin: Vec<String>,
 }

@@ -4,7 +4,9 @@
 //! (long names, nanoseconds, big numbers, extended attributes, holes as GNU sparse 1.0). Names are raw bytes. Read is
 //! all that plus GNU long names, the older sparse forms and base-256 numbers, since servers have tars of any age.
 
+mod decode;
 mod encode;
+mod extra;
 mod read;
 mod sparse;
 

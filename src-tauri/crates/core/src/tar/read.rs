@@ -1,9 +1,10 @@
 //! A stream of blocks back to entries.
 
+use super::decode::{is_old_dir, make_entry, number, until_nul};
+use super::extra::Extra;
 use super::sparse::{self, damaged};
-use super::{ACL_PREFIX, BLOCK, XATTR_PREFIX, padding};
-use crate::entry::{Entry, EntryType, TimeNs, Xattr};
-use crate::path::RawPath;
+use super::{BLOCK, padding};
+use crate::entry::Entry;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -256,141 +257,6 @@ impl<R: AsyncRead + Unpin> AsyncRead for TarReader<R> {
     }
 }
 
-/// What extended headers said about the entry that follows them.
-#[derive(Default)]
-struct Extra {
-    name: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    size: Option<u64>,
-    uid: Option<u32>,
-    gid: Option<u32>,
-    user: Option<String>,
-    group: Option<String>,
-    mtime: Option<TimeNs>,
-    ctime: Option<TimeNs>,
-    xattrs: Vec<Xattr>,
-    sparse_major: Option<u64>,
-    sparse_name: Option<Vec<u8>>,
-    real_size: Option<u64>,
-    map: Vec<(u64, u64)>,
-    /// The offset of sparse 0.0 that waits for its length.
-    open_offset: Option<u64>,
-}
-
-impl Extra {
-    fn read_pax(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let blank =
-                bytes.iter().take(21).position(|b| *b == b' ').ok_or_else(|| damaged("a pax record has no length"))?;
-            let length = decimal(&bytes[..blank])? as usize;
-            if length <= blank + 1 || length > bytes.len() || bytes[length - 1] != b'\n' {
-                return Err(damaged("a pax record has a wrong length"));
-            }
-            let record = &bytes[blank + 1..length - 1];
-            let equals = record.iter().position(|b| *b == b'=').ok_or_else(|| damaged("a pax record has no value"))?;
-            self.record(&String::from_utf8_lossy(&record[..equals]), &record[equals + 1..])?;
-            bytes = &bytes[length..];
-        }
-        Ok(())
-    }
-
-    fn record(&mut self, key: &str, value: &[u8]) -> io::Result<()> {
-        let text = || String::from_utf8_lossy(value).into_owned();
-        match key {
-            "path" => self.name = Some(value.to_vec()),
-            "linkpath" => self.link = Some(value.to_vec()),
-            "size" => self.size = Some(decimal(value)?),
-            "uid" => self.uid = u32::try_from(decimal(value)?).ok(),
-            "gid" => self.gid = u32::try_from(decimal(value)?).ok(),
-            "uname" => self.user = Some(text()),
-            "gname" => self.group = Some(text()),
-            "mtime" => self.mtime = Some(time(value)?),
-            "ctime" => self.ctime = Some(time(value)?),
-            "GNU.sparse.major" => self.sparse_major = Some(decimal(value)?),
-            "GNU.sparse.name" => self.sparse_name = Some(value.to_vec()),
-            "GNU.sparse.realsize" | "GNU.sparse.size" => self.real_size = Some(decimal(value)?),
-            "GNU.sparse.offset" => self.open_offset = Some(decimal(value)?),
-            "GNU.sparse.numbytes" => {
-                let offset =
-                    self.open_offset.take().ok_or_else(|| damaged("a map of holes has a length without place"))?;
-                self.map.push((offset, decimal(value)?));
-            }
-            "GNU.sparse.map" => {
-                let numbers: Vec<u64> = value.split(|b| *b == b',').map(decimal).collect::<io::Result<_>>()?;
-                self.map = numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-            }
-            key if key.starts_with(ACL_PREFIX) => self.xattrs.push(Xattr { name: key.into(), value: value.to_vec() }),
-            key => {
-                if let Some(name) = key.strip_prefix(XATTR_PREFIX) {
-                    let name = name.replace("%3D", "=").replace("%25", "%");
-                    self.xattrs.push(Xattr { name, value: value.to_vec() });
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn make_entry(block: &[u8; BLOCK], extra: Extra, size: u64, holes: Vec<(u64, u64)>) -> io::Result<TarEntry> {
-    let is_dir = block[156] == b'5' || is_old_dir(block, &extra);
-    let name = extra.sparse_name.or(extra.name).unwrap_or_else(|| header_name(block));
-    let link = extra.link.unwrap_or_else(|| until_nul(&block[157..257]).to_vec());
-    let device = |at: usize| number(&block[at..at + 8]).map(|n| n as u32);
-    let mut hard_link_to = None;
-    let kind = match block[156] {
-        b'1' => {
-            hard_link_to = Some(link);
-            EntryType::File
-        }
-        b'2' => EntryType::Symlink(link),
-        b'3' => EntryType::CharDevice(device(329)?, device(337)?),
-        b'4' => EntryType::BlockDevice(device(329)?, device(337)?),
-        b'6' => EntryType::Fifo,
-        _ if is_dir => EntryType::Dir,
-        b'0' | 0 | b'7' | b'S' => EntryType::File,
-        other => return Err(damaged(&format!("an entry has the unknown type {:?}", char::from(other)))),
-    };
-    let relative = name.strip_prefix(b"/").unwrap_or(&name);
-    let path = RawPath::new(relative).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?.to_relative();
-    let header_id = |at: usize| number(&block[at..at + 8]).map(|n| n.min(u64::from(u32::MAX)) as u32);
-    let seconds = signed_number(&block[136..148])?;
-    let mtime = extra.mtime.unwrap_or_else(|| TimeNs::from_parts(seconds, 0));
-    let named = |text: Option<String>, at: usize| {
-        let text = text.unwrap_or_else(|| String::from_utf8_lossy(until_nul(&block[at..at + 32])).into_owned());
-        if text.is_empty() || &block[257..262] != b"ustar" { None } else { Some(text) }
-    };
-    let entry = Entry {
-        path,
-        kind,
-        size_bytes: size,
-        mode: (number(&block[100..108])? & 0o7777) as u32,
-        uid: extra.uid.map_or_else(|| header_id(108), Ok)?,
-        gid: extra.gid.map_or_else(|| header_id(116), Ok)?,
-        user: named(extra.user, 265),
-        group: named(extra.group, 297),
-        mtime,
-        ctime: extra.ctime.unwrap_or_default(),
-        inode: 0,
-        device: 0,
-        links: 1,
-        xattrs: extra.xattrs,
-    };
-    Ok(TarEntry { entry, name, hard_link_to, holes })
-}
-
-/// Very old tars mark a folder by nothing but a trailing slash.
-fn is_old_dir(block: &[u8; BLOCK], extra: &Extra) -> bool {
-    let last = extra.name.as_ref().map_or_else(|| header_name(block).last().copied(), |name| name.last().copied());
-    matches!(block[156], b'0' | 0) && last == Some(b'/')
-}
-
-fn header_name(block: &[u8; BLOCK]) -> Vec<u8> {
-    let name = until_nul(&block[..100]);
-    // Only POSIX ustar has a prefix there; GNU's own format keeps other things in that place.
-    let prefix = if &block[257..263] == b"ustar\0" { until_nul(&block[345..500]) } else { b"" };
-    if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
-}
-
 fn old_segments(bytes: &[u8], segments: &mut Vec<(u64, u64)>) -> io::Result<()> {
     for pair in bytes.chunks_exact(24) {
         if pair[0] == 0 {
@@ -399,55 +265,6 @@ fn old_segments(bytes: &[u8], segments: &mut Vec<(u64, u64)>) -> io::Result<()> 
         segments.push((number(&pair[..12])?, number(&pair[12..])?));
     }
     Ok(())
-}
-
-fn until_nul(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len())]
-}
-
-/// Reads a header's number: octal digits, or base 256 where the first bit is set. Negative ones count as 0.
-fn number(field: &[u8]) -> io::Result<u64> {
-    signed_number(field).map(|value| value.max(0) as u64)
-}
-
-fn signed_number(field: &[u8]) -> io::Result<i64> {
-    let Some(first) = field.first().filter(|first| **first & 0x80 != 0) else {
-        let mut value: i64 = 0;
-        let digits = until_nul(field).trim_ascii();
-        for digit in digits {
-            if !(b'0'..=b'7').contains(digit) {
-                return Err(damaged("a header holds a number that is none"));
-            }
-            value = value
-                .checked_mul(8)
-                .map(|v| v + i64::from(digit - b'0'))
-                .ok_or_else(|| damaged("a number is too big"))?;
-        }
-        return Ok(value);
-    };
-    let negative = first & 0x40 != 0;
-    let mut value: i128 = if negative { -1 } else { 0 };
-    for (i, byte) in field.iter().enumerate() {
-        let byte = if i == 0 { if negative { *byte } else { byte & 0x7f } } else { *byte };
-        value = (value << 8) | i128::from(byte);
-    }
-    i64::try_from(value).map_err(|_| damaged("a number is too big"))
-}
-
-fn decimal(bytes: &[u8]) -> io::Result<u64> {
-    let text = std::str::from_utf8(bytes).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-    text.and_then(|text| text.parse().ok()).ok_or_else(|| damaged("a pax record holds a number that is none"))
-}
-
-/// Reads decimal seconds with a fraction of any length; what is finer than nanoseconds is cut off.
-fn time(value: &[u8]) -> io::Result<TimeNs> {
-    let (negative, value) = value.strip_prefix(b"-").map_or((false, value), |rest| (true, rest));
-    let mut parts = value.splitn(2, |b| *b == b'.');
-    let seconds = decimal(parts.next().unwrap_or_default())?;
-    let mut fraction = parts.next().unwrap_or_default().to_vec();
-    fraction.resize(9, b'0');
-    let ns = i128::from(seconds) * 1_000_000_000 + i128::from(decimal(&fraction)?);
-    Ok(TimeNs(if negative { -ns } else { ns }))
 }
 
 fn cut(error: io::Error) -> io::Error {

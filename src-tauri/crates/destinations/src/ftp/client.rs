@@ -1,6 +1,6 @@
 //! The folder itself: is it there, and the calls that are passed on to the files beside this one.
 
-use super::pool::{AWAKE, Lease, Pool};
+use super::pool::{Lease, Pool, Waits};
 use super::tls::{Connector, Versions, trust_of};
 use super::{errors, greet, parts};
 use crate::asides::Tidy;
@@ -74,16 +74,16 @@ impl Ftp {
         login: &DestinationLogin,
         traffic: Arc<dyn Traffic>,
     ) -> Result<Self> {
-        Self::open_awake(label, place, login, traffic, AWAKE).await
+        Self::open_with(label, place, login, traffic, Waits::default()).await
     }
 
-    /// Like [`Ftp::open`], for a server that hangs up on sessions that are silent for hardly longer than `awake`.
-    pub async fn open_awake(
+    /// Like [`Ftp::open`], for a server that is more or less patient than most.
+    pub async fn open_with(
         label: &str,
         place: &FtpPlace,
         login: &DestinationLogin,
         traffic: Arc<dyn Traffic>,
-        awake: Duration,
+        waits: Waits,
     ) -> Result<Self> {
         let path = server_names::folder(label, &place.path)?;
         let text = std::str::from_utf8(path.as_bytes()).unwrap_or_default().to_owned();
@@ -96,7 +96,7 @@ impl Ftp {
         let tried = format!("Cannot open {label}");
         let trust = trust_of(place.pinned_certificate.as_deref()).await?;
         let password = login.secret.clone().unwrap_or_else(|| Secret::new(""));
-        let pool = Pool::new(place.clone(), password, trust, awake);
+        let pool = Pool::new(place.clone(), password, trust, waits);
         let home = try_data(&pool, &tried).await?;
         let relative = !path.is_absolute();
         let root = match relative {

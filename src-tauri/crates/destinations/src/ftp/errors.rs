@@ -164,6 +164,12 @@ pub(super) fn cut_short(tried: &str, has: u64, wanted: u64) -> Error {
         .hint("The file was cut short; verify this destination")
 }
 
+/// The error of an object that is longer than when it was begun to be read.
+pub(super) fn replaced(tried: &str, had: u64, has: u64) -> Error {
+    Error::new(ErrorClass::Corrupt, format!("{tried}: it was replaced while it was read, {had} bytes by {has}"))
+        .hint("Try again: what lies there now is another object")
+}
+
 /// The error of a name that leaves no room for the one its object has while another takes its place.
 pub(super) fn too_long(tried: &str) -> Error {
     let text = format!("{tried}: the server cannot replace a file in one step, and its name is too long for two");

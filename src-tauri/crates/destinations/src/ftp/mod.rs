@@ -12,6 +12,8 @@ mod pool;
 mod reader;
 mod session;
 mod tls;
+mod turns;
 mod writer;
 
 pub use client::{Ftp, probe_certificate};
+pub use pool::Waits;

@@ -2,6 +2,7 @@
 
 use super::errors;
 use super::session::{Answer, Session, Ways};
+use super::turns::Turns;
 use crate::tls::Trust;
 use backstay_core::config::{FtpPassive, FtpPlace};
 use backstay_core::{Error, ErrorClass, Result, Secret};
@@ -9,11 +10,28 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use suppaftp::FtpError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-/// Sessions nobody uses are spoken to so often: some servers hang up after a minute of silence. One with a transfer under
-/// way is left alone: many servers answer nothing until it ends, and take what was said meanwhile for its answer.
-pub(super) const AWAKE: Duration = Duration::from_secs(25);
+/// How long sessions wait for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Waits {
+    /// Sessions nobody uses are spoken to so often: some servers hang up after a minute of silence. One with a transfer
+    /// under way is left alone: many servers answer nothing until it ends, and take what was said meanwhile for its answer.
+    pub awake: Duration,
+    /// Whoever has waited for a session for so long is given that of a download, which goes on later.
+    pub turn: Duration,
+    /// A download nobody has read from for so long gives its session back, and goes on when it is read again. Servers cut
+    /// one that stands still: vsftpd after five minutes.
+    pub reader: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        let [awake, turn, reader] = [25, 10, 60].map(Duration::from_secs);
+        Self { awake, turn, reader }
+    }
+}
+
 /// After so long without any use sessions are closed: a server has few of them to give.
 const REST: Duration = Duration::from_secs(300);
 
@@ -23,7 +41,8 @@ pub(super) struct Pool {
     password: Secret,
     trust: Arc<Trust>,
     pub(super) ways: Arc<Ways>,
-    permits: Arc<Semaphore>,
+    pub(super) turns: Turns,
+    pub(super) waits: Waits,
     limit: AtomicUsize,
     idle: Mutex<Vec<Session>>,
     /// When one was taken or given back last.
@@ -35,22 +54,22 @@ pub(super) struct Lease {
     pool: Arc<Pool>,
     session: Option<Session>,
     // Given back after the session is gone or idle, so that the server never sees more than the limit.
-    permit: OwnedSemaphorePermit,
+    turn: OwnedSemaphorePermit,
 }
 
 impl Pool {
-    /// Makes a pool without sessions. Idle ones are kept awake by a word every `awake`.
-    pub(super) fn new(place: FtpPlace, password: Secret, trust: Arc<Trust>, awake: Duration) -> Arc<Self> {
+    /// Makes a pool without sessions.
+    pub(super) fn new(place: FtpPlace, password: Secret, trust: Arc<Trust>, waits: Waits) -> Arc<Self> {
         let limit = usize::from(place.connections.max(1));
         let ways = Arc::new(Ways {
             tls13: AtomicBool::new(false),
             pasv: AtomicBool::new(place.passive == FtpPassive::Pasv),
             finds_pasv: place.passive == FtpPassive::Auto,
         });
-        let permits = Arc::new(Semaphore::new(limit));
+        let turns = Turns::new(limit, waits.turn);
         let (limit, used) = (AtomicUsize::new(limit), Mutex::new(Instant::now()));
-        let pool = Arc::new(Self { place, password, trust, ways, permits, limit, idle: Mutex::default(), used });
-        tokio::spawn(keep_awake(Arc::downgrade(&pool), awake));
+        let pool = Arc::new(Self { place, password, trust, ways, turns, waits, limit, idle: Mutex::default(), used });
+        tokio::spawn(keep_awake(Arc::downgrade(&pool), waits.awake));
         pool
     }
 
@@ -62,20 +81,19 @@ impl Pool {
     /// Takes a session, waiting while all are in use.
     pub(super) async fn take(self: &Arc<Self>, tried: &str) -> Result<Lease> {
         loop {
-            let closed = |_| Error::new(ErrorClass::Internal, "The FTP connections were closed");
-            let permit = self.permits.clone().acquire_owned().await.map_err(closed)?;
+            let turn = self.turns.take().await?;
             self.note_use();
             while let Some(mut session) = self.pop() {
                 if session.is_alive().await {
-                    return Ok(Lease { pool: self.clone(), session: Some(session), permit });
+                    return Ok(Lease { pool: self.clone(), session: Some(session), turn });
                 }
             }
             match Session::open(&self.place, &self.password, &self.trust, &self.ways, tried).await {
-                Ok(session) => return Ok(Lease { pool: self.clone(), session: Some(session), permit }),
+                Ok(session) => return Ok(Lease { pool: self.clone(), session: Some(session), turn }),
                 // Others of ours are connected: go on with so many.
                 Err(error) if error.class == ErrorClass::Throttled && self.lower() => {
                     tracing::info!(%error, "fewer FTP connections: {}", self.limit());
-                    permit.forget();
+                    turn.forget();
                 }
                 Err(error) => return Err(error),
             }
@@ -107,12 +125,12 @@ impl Pool {
 
     /// Says a word on each idle session, or closes them all when nobody has used any for long.
     async fn look_after(&self) {
-        let in_use = self.permits.available_permits() < self.limit();
+        let in_use = self.turns.free() < self.limit();
         let rested = self.used.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > REST;
         let idle = self.idle().len();
         for _ in 0..idle {
             // Held meanwhile: or somebody opens another session in its place, one too many for the server.
-            let Ok(_permit) = self.permits.try_acquire() else { return };
+            let Some(_turn) = self.turns.try_take() else { return };
             // The one used last is taken first; the oldest is spoken to first.
             let Some(mut session) = self.take_oldest() else { return };
             if rested && !in_use {
@@ -156,7 +174,7 @@ impl Lease {
             self.pool.note_use();
             self.pool.idle().push(session);
         }
-        drop(self.permit);
+        drop(self.turn);
     }
 
     /// Looks at what a call came to. A session that only heard a "no" stays good; any other error ends it here.

@@ -1,24 +1,48 @@
-//! Reading objects, from an offset by REST.
+//! Reading objects, from an offset by REST. A stream that gave its session back goes on by another transfer.
 
 use super::client::Folder;
-use super::errors::{self, cut_short};
+use super::errors::{self, cut_short, replaced};
 use super::pool::Lease;
 use super::session::Transfer;
 use backstay_core::destination::{Direction, Key, PIECE};
 use backstay_core::entry::ByteStream;
 use backstay_core::{Error, ErrorClass, Result};
 use bytes::{Bytes, BytesMut};
+use std::cmp::Ordering;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 use suppaftp::FtpError;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Pieces that wait for a reader.
 const READY_PIECES: usize = 16;
 /// Room made at once for an object whose size only the caller tells.
 const TRUSTED_BYTES: u64 = 64 << 20;
+
+/// Where a stream's pieces go.
+type Reader = mpsc::Sender<io::Result<Bytes>>;
+
+/// Why a download stopped in good order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// All of it was handed on, or nobody wants the rest.
+    Over,
+    /// Its session is of more use elsewhere for now.
+    Paused,
+}
+
+/// What comes next of a download.
+enum Next<'a> {
+    /// A piece, and the room kept for it.
+    Piece(mpsc::Permit<'a, io::Result<Bytes>>, Bytes),
+    End,
+    Broken(io::Error),
+    Stop(Stop),
+}
 
 impl Folder {
     pub(super) async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Bytes> {
@@ -123,11 +147,8 @@ impl Folder {
         let (sender, mut receiver) = mpsc::channel::<io::Result<Bytes>>(READY_PIECES);
         let key = key.clone();
         tokio::spawn(async move {
-            match self.hand_on(&mut lease, (&tried, &key), transfer, offset..size, &sender).await {
-                Ok(()) => lease.done(),
-                Err(error) => {
-                    let _ = sender.send(Err(error.into())).await;
-                }
+            if let Err(error) = self.hand_on((&tried, &key), (lease, transfer), offset..size, &sender).await {
+                let _ = sender.send(Err(error.into())).await;
             }
         });
         let stream = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
@@ -152,36 +173,100 @@ impl Folder {
         Ok(Some((self.retrieve(lease, tried, key, offset).await?, size)))
     }
 
+    /// Hands content on as it is read. Where the session was given back, it goes on when somebody reads on.
     async fn hand_on(
+        &self,
+        (tried, key): (&str, &Key),
+        (mut lease, mut transfer): (Lease, Transfer),
+        mut left: Range<u64>,
+        to: &Reader,
+    ) -> Result<()> {
+        loop {
+            let stop = self.pump(&mut lease, (tried, key), transfer, &mut left, to).await?;
+            lease.done();
+            if stop == Stop::Over || to.reserve().await.is_err() {
+                return Ok(());
+            }
+            lease = tokio::select! {
+                biased;
+                () = to.closed() => return Ok(()),
+                taken = self.pool.take(tried) => taken?,
+            };
+            transfer = match self.go_on(&mut lease, (tried, key), &left).await {
+                Ok(transfer) => transfer,
+                Err(error) => {
+                    lease.done();
+                    return Err(error);
+                }
+            };
+        }
+    }
+
+    /// Hands on what is left, piece by piece, until its end or until the session is better given back.
+    async fn pump(
         &self,
         lease: &mut Lease,
         (tried, key): (&str, &Key),
         mut transfer: Transfer,
-        range: Range<u64>,
-        to: &mpsc::Sender<io::Result<Bytes>>,
-    ) -> Result<()> {
-        let mut at = range.start;
-        let mut broken = None;
-        while at < range.end {
-            let mut piece = BytesMut::with_capacity(PIECE);
-            let most = (range.end - at).min(PIECE as u64);
-            match (&mut transfer).take(most).read_buf(&mut piece).await {
-                Ok(0) => break,
-                Ok(read) => {
-                    at += read as u64;
-                    self.traffic.pass(Direction::Down, read).await;
-                    if to.send(Ok(piece.freeze())).await.is_err() {
-                        lease.session()?.leave(transfer);
-                        return Ok(());
-                    }
+        left: &mut Range<u64>,
+        to: &Reader,
+    ) -> Result<Stop> {
+        let (mut broken, since) = (None, Instant::now());
+        while left.start < left.end {
+            let most = (left.end - left.start).min(PIECE as u64);
+            let next = tokio::select! {
+                biased;
+                // Not only when the next piece is here: it may never come.
+                () = to.closed() => Next::Stop(Stop::Over),
+                () = self.pool.turns.is_wanted(since) => Next::Stop(Stop::Paused),
+                next = next_piece(&mut transfer, most, to, self.pool.waits.reader) => next,
+            };
+            match next {
+                Next::Piece(room, piece) => {
+                    left.start += piece.len() as u64;
+                    self.traffic.pass(Direction::Down, piece.len()).await;
+                    room.send(Ok(piece));
                 }
-                Err(error) => {
+                Next::End => break,
+                Next::Broken(error) => {
                     broken = Some(error);
                     break;
+                }
+                Next::Stop(stop) => {
+                    lease.session()?.leave(transfer);
+                    return Ok(stop);
                 }
             }
         }
         self.hear_the_end(lease, tried, transfer, broken).await?;
-        if at < range.end { Err(self.ended_early(lease, tried, key, at, range.end).await) } else { Ok(()) }
+        match left.is_empty() {
+            true => Ok(Stop::Over),
+            false => Err(self.ended_early(lease, tried, key, left.start, left.end).await),
+        }
+    }
+
+    /// Begins another transfer of what is left of an object, if it still is as long as it was.
+    async fn go_on(&self, lease: &mut Lease, (tried, key): (&str, &Key), left: &Range<u64>) -> Result<Transfer> {
+        let size = self.size_of(lease, tried, key).await?;
+        match size.cmp(&left.end) {
+            Ordering::Less => Err(cut_short(tried, size, left.end)),
+            Ordering::Greater => Err(replaced(tried, left.end, size)),
+            Ordering::Equal => self.retrieve(lease, tried, key, left.start).await,
+        }
+    }
+}
+
+/// Waits for room, then reads the next piece. A reader that makes no room for long does not need the session.
+async fn next_piece<'a>(transfer: &mut Transfer, most: u64, to: &'a Reader, patience: Duration) -> Next<'a> {
+    let room = match tokio::time::timeout(patience, to.reserve()).await {
+        Ok(Ok(room)) => room,
+        Ok(Err(_)) => return Next::Stop(Stop::Over),
+        Err(_) => return Next::Stop(Stop::Paused),
+    };
+    let mut piece = BytesMut::with_capacity(PIECE);
+    match transfer.take(most).read_buf(&mut piece).await {
+        Ok(0) => Next::End,
+        Ok(_) => Next::Piece(room, piece.freeze()),
+        Err(error) => Next::Broken(error),
     }
 }

@@ -5,7 +5,7 @@ use crate::backstay::{Backstay, Inner, locked};
 use crate::words::{invalid, ipc_error, millis, size_text, time_text};
 use backstay_contract::{CopyView, DeleteFailure, DeletePreview, DeleteReport, LinkView};
 use backstay_core::config::{BackupQuery, Place};
-use backstay_core::destination::Availability;
+use backstay_core::destination::{Availability, Key};
 use backstay_core::layout::Deleted;
 use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext};
 use chrono::{DateTime, TimeDelta};
@@ -130,7 +130,10 @@ impl Inner {
         let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
         let deleted = match self.layout_of(copy).await?.delete(&ctx, copy.id()).await {
             // Somebody else was faster: what is asked for is so.
-            Err(error) if error.class == ErrorClass::Missing => Deleted::default(),
+            Err(error) if error.class == ErrorClass::Missing => {
+                self.surely_gone(copy).await?;
+                Deleted::default()
+            }
             Err(error) if error.class == ErrorClass::Refused && self.lock_of(copy).await.is_some() => {
                 // Who wants it gone does not want it locked for ever.
                 self.let_lock_end(copy)?;
@@ -144,6 +147,34 @@ impl Inner {
         self.store.delete_backup(copy.id(), &copy.config.id)?;
         locked(&self.used).remove(&copy.config.id);
         Ok(deleted)
+    }
+
+    /// Fails where a copy may be there all the same, though it was not found.
+    async fn surely_gone(&self, copy: &Copy) -> Result<()> {
+        let place = self.place(&copy.config).await?;
+        let Some(key) = copy.key()? else {
+            // Every vault has it.
+            return place.head(&Key::new("config")?).await.map(drop).map_err(|error| match error.class {
+                ErrorClass::Missing => Error::new(
+                    ErrorClass::Missing,
+                    format!("Cannot delete the copy at {}: the vault is not there", copy.config.name),
+                )
+                .hint("Is the right disk mounted?"),
+                _ => error,
+            });
+        };
+        self.refuse_emptied(&copy.config, place.as_ref()).await?;
+        match place.head(&key).await {
+            Err(error) if error.class == ErrorClass::Missing => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => {
+                let name = &copy.config.name;
+                let text =
+                    format!("Cannot delete the copy at {name}: {key} is there, but not as this backup's archive");
+                let error = Error::new(ErrorClass::Corrupt, text);
+                Err(error.hint("Its manifest is damaged, or it is another backup's now: verify that destination"))
+            }
+        }
     }
 
     /// Tells whether a backup is its plan's newest good one, and whether it is its only one.

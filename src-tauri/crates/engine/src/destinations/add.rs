@@ -53,7 +53,7 @@ impl Backstay {
         let added = self.inner.audited(action, &name, result)?;
         let kit = added.vault.as_ref().map(|(_, password)| self.inner.kit_of(&added.config, password));
         if let Some((vault, _)) = added.vault {
-            self.inner.keep_vault(&added.config.id, vault).await;
+            self.inner.keep_vault(&added.config.id, vault);
         }
         let backups = self.inner.read_backups(&added.config).await?;
         self.inner.store_configuration_copies().await;
@@ -247,7 +247,7 @@ impl Inner {
                 "There is a vault at {} already: its password is needed",
                 destination.label()
             ))
-            .hint("Give the password from its recovery kit"));
+            .hint("Give the password from its recovery kit; if making it failed just now, choose a new folder"));
         };
         let vault = self.parts.open_vault(destination, &password).await?;
         self.put_secret(SecretName::vault_password(id), password.clone()).await?;

@@ -2,7 +2,7 @@
 
 use crate::backstay::Inner;
 use crate::parts::Parts;
-use backstay_core::config::{ArchiveSettings, DestinationConfig, Plan, PlanLayout, Seal};
+use backstay_core::config::{ArchiveSettings, DestinationConfig, KnownBackup, Plan, PlanLayout, Seal};
 use backstay_core::layout::{ArchiveKey, ArchiveKeys, Layout};
 use backstay_core::secret::{Secret, SecretName, SecretStore};
 use backstay_core::store::Store;
@@ -70,6 +70,15 @@ fn known_keys(store: &dyn Store) -> Result<Vec<KnownKey>> {
     Ok(stored.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
 }
 
+/// Adds the name of a key to those that are stored; names that cannot be read are no reason to forget them.
+fn with_one_more(stored: Option<serde_json::Value>, key: &KnownKey) -> Result<serde_json::Value> {
+    let broken =
+        |e: serde_json::Error| Error::new(ErrorClass::Internal, "Cannot store the names of archive keys").source(e);
+    let mut known: Vec<KnownKey> = stored.map(serde_json::from_value).transpose().map_err(broken)?.unwrap_or_default();
+    known.push(key.clone());
+    serde_json::to_value(&known).map_err(broken)
+}
+
 /// Returns the key a plan seals with, of its secret; `None` for plain archives.
 pub(crate) fn key_of(settings: &ArchiveSettings, secret: Secret) -> Option<ArchiveKey> {
     match settings.seal {
@@ -79,7 +88,16 @@ pub(crate) fn key_of(settings: &ArchiveSettings, secret: Secret) -> Option<Archi
     }
 }
 
-fn same_key(a: &ArchiveKey, b: &ArchiveKey) -> bool {
+/// One key and no other.
+struct Only(ArchiveKey);
+
+impl ArchiveKeys for Only {
+    fn candidates(&self, _key_id: &str) -> Vec<ArchiveKey> {
+        vec![self.0.clone()]
+    }
+}
+
+pub(super) fn same_key(a: &ArchiveKey, b: &ArchiveKey) -> bool {
     match (a, b) {
         (ArchiveKey::Key(a), ArchiveKey::Key(b)) | (ArchiveKey::Passphrase(a), ArchiveKey::Passphrase(b)) => a == b,
         _ => false,
@@ -116,6 +134,13 @@ impl Inner {
         self.parts.locked_archives(place, Arc::new(keys)).await
     }
 
+    /// Tells whether a key opens an archive by itself.
+    pub(super) async fn opens(&self, key: &ArchiveKey, archive: &KnownBackup) -> Result<bool> {
+        let place = self.place(&self.store.destination(&archive.destination)?).await?;
+        let archives = self.parts.archives(place, Arc::new(Only(key.clone())));
+        Ok(archives.list().await?.iter().any(|record| record.id == archive.record.id))
+    }
+
     /// Returns all archive keys that are kept; none where they cannot be read.
     pub(super) async fn held_archive_keys(&self) -> Vec<ArchiveKey> {
         self.with_secret_store(stored_keys).await.unwrap_or_default()
@@ -132,7 +157,7 @@ impl Inner {
                 ErrorClass::Locked,
                 format!("Cannot seal archives of \"{}\": its key is not in the secret store", plan.name),
             )
-            .hint("Edit the plan and give its key again, from its recovery kit")
+            .hint("Open one of its destinations again with the key from the plan's recovery kit")
         })?;
         Ok(key_of(settings, secret))
     }
@@ -165,10 +190,7 @@ impl Inner {
             ArchiveKey::Passphrase(secret) => (secret, true),
         };
         self.put_secret(SecretName::known_archive_key(&id), secret).await?;
-        let mut known = known_keys(self.store.as_ref())?;
-        known.push(KnownKey { id, passphrase });
-        let value = serde_json::to_value(&known)
-            .map_err(|e| Error::new(ErrorClass::Internal, "Cannot store the names of archive keys").source(e))?;
-        self.store.put_setting(KNOWN_KEYS, &value)
+        let key = KnownKey { id, passphrase };
+        self.store.update_setting(KNOWN_KEYS, &mut |stored| with_one_more(stored, &key))
     }
 }

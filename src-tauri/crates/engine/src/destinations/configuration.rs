@@ -48,8 +48,13 @@ impl Inner {
         if let Some(serde_json::Value::String(id)) = self.store.setting(INSTALLATION)? {
             return Ok(id);
         }
-        let id = DestinationId::random().to_string();
-        self.store.put_setting(INSTALLATION, &serde_json::Value::String(id.clone()))?;
+        let mut id = DestinationId::random().to_string();
+        self.store.update_setting(INSTALLATION, &mut |kept| {
+            if let Some(serde_json::Value::String(other)) = kept {
+                id = other;
+            }
+            Ok(serde_json::Value::String(id.clone()))
+        })?;
         Ok(id)
     }
 

@@ -1,20 +1,18 @@
-//! Opening a place with backups on a computer that knows nothing of them, and taking over what another kept there.
+//! Opening a place with backups on a computer that knows nothing of them.
 
 use super::add::{Opened, Purpose};
-use super::configuration::Configuration;
+use super::archives::same_key;
 use super::draft::identity;
-use super::missing;
 use super::seal::key_bytes;
 use crate::backstay::{Backstay, Inner};
 use crate::parts::{OpenVault, VaultPresence};
-use crate::words::{invalid, millis};
-use backstay_contract::{Adopted, ConfigurationCopy, DestinationDraft, ExistingFound};
-use backstay_core::config::{DestinationConfig, Plan, Server};
+use crate::plans::seals;
+use backstay_contract::{DestinationDraft, ExistingFound};
+use backstay_core::config::{BackupQuery, DestinationConfig, KnownBackup, Plan, PlanLayout, Seal};
 use backstay_core::destination::Destination;
 use backstay_core::layout::ArchiveKey;
 use backstay_core::secret::{Secret, SecretName};
-use backstay_core::{DestinationId, Error, ErrorClass, Result, ServerId};
-use std::collections::HashMap;
+use backstay_core::{Error, ErrorClass, Result};
 use std::sync::Arc;
 
 impl Backstay {
@@ -25,8 +23,8 @@ impl Backstay {
         let keys = keys_of_text(key);
         let result = self.inner.open_with(&draft, &keys).await;
         let config = self.inner.audited("destination.open", &name, result)?;
-        self.inner.recover_archive_keys(&config).await?;
         let backups = self.inner.read_backups(&config).await?;
+        self.inner.recover_archive_keys(&config).await?;
         let place = self.inner.place(&config).await?;
         let locked = self.inner.locked_archives(place.clone(), &[]).await?;
         let configurations = self.inner.read_configurations(place.as_ref(), &self.inner.all_keys(&keys).await).await?;
@@ -37,16 +35,6 @@ impl Backstay {
         self.inner.changed("backups");
         let destination = self.inner.destination_row(&config).await?;
         Ok(ExistingFound { destination, backups, locked, configurations })
-    }
-
-    /// Takes over the servers, plans and destinations another installation kept at a destination. What is here already
-    /// stays as it is; a name that is taken gets " (2)".
-    pub async fn adopt_configuration(&self, destination: &str, configuration: &str) -> Result<Adopted> {
-        let config = self.inner.store.destination(&DestinationId::from(destination))?;
-        let result = self.inner.adopt(&config, configuration).await;
-        let adopted = self.inner.audited("configuration.adopt", &config.name, result)?;
-        ["servers", "plans", "destinations", "backups"].iter().for_each(|what| self.inner.changed(what));
-        Ok(adopted)
     }
 }
 
@@ -106,7 +94,7 @@ impl Inner {
         self.put_secret(name, password).await?;
         // Who opens a vault by its key has the key.
         let config = self.keep_destination(opened, vault.id.clone(), true).await?;
-        self.keep_vault(&config.id, vault).await;
+        self.keep_vault(&config.id, vault);
         Ok(config)
     }
 
@@ -122,7 +110,7 @@ impl Inner {
             match self.parts.open_vault(self.place(&known).await?, password).await {
                 Ok(vault) if vault.id == known.vault_id => {
                     self.put_secret(SecretName::vault_password(&known.id), password.clone()).await?;
-                    self.keep_vault(&known.id, vault).await;
+                    self.keep_vault(&known.id, vault);
                     break;
                 }
                 Err(error) if error.class != ErrorClass::WrongKey => return Err(error),
@@ -181,7 +169,7 @@ impl Inner {
     }
 
     /// The typed keys, and all we hold.
-    async fn all_keys(&self, typed: &[ArchiveKey]) -> Vec<ArchiveKey> {
+    pub(super) async fn all_keys(&self, typed: &[ArchiveKey]) -> Vec<ArchiveKey> {
         let mut keys = typed.to_vec();
         for config in self.store.destinations().unwrap_or_default() {
             if let Ok(password) = self.vault_password(&config).await
@@ -192,118 +180,6 @@ impl Inner {
         }
         keys.extend(self.held_archive_keys().await);
         keys
-    }
-
-    fn configuration_view(&self, other: &Configuration) -> Result<ConfigurationCopy> {
-        let (servers, destinations, plans) = (self.store.servers()?, self.store.destinations()?, self.store.plans()?);
-        Ok(ConfigurationCopy {
-            id: other.installation.clone(),
-            computer: other.computer.clone(),
-            made: millis(other.made),
-            servers: names(&other.servers, |one| servers.iter().any(|known| known.id == one.id), |one| &one.name),
-            plans: names(&other.plans, |one| plans.iter().any(|known| known.id == one.id), |one| &one.name),
-            destinations: names(
-                &other.destinations,
-                |one| destinations.iter().any(|known| is_same(known, one)),
-                |one| &one.name,
-            ),
-        })
-    }
-
-    async fn adopt(&self, at: &DestinationConfig, id: &str) -> Result<Adopted> {
-        let place = self.place(at).await?;
-        let copies = self.read_configurations(place.as_ref(), &self.all_keys(&[]).await).await?;
-        let Some(other) = copies.into_iter().find(|copy| copy.installation == id) else {
-            return Err(Error::new(
-                ErrorClass::Missing,
-                format!("There is no copy of that configuration at {} that our keys open", at.name),
-            )
-            .hint("Open the destination again with its key"));
-        };
-        check_adoptable(&other)?;
-        let mut adopted = Adopted::default();
-        self.adopt_servers(&other, &mut adopted)?;
-        let renamed = self.adopt_destinations(&other, at, &mut adopted).await?;
-        self.adopt_plans(&other, &renamed, &mut adopted).await?;
-        Ok(adopted)
-    }
-
-    fn adopt_servers(&self, other: &Configuration, adopted: &mut Adopted) -> Result<()> {
-        let known = self.store.servers()?;
-        let mut taken: Vec<String> = known.iter().map(|server| server.name.clone()).collect();
-        for server in &other.servers {
-            // The other's own computer is not this one; its plans will read this one, which took its place.
-            if server.id == ServerId::this_computer() || known.iter().any(|one| one.id == server.id) {
-                continue;
-            }
-            let name = free_name(&server.name, &mut taken);
-            self.store.put_server(&Server { name: name.clone(), facts: None, ..server.clone() })?;
-            adopted.servers += 1;
-            adopted.missing_secrets.extend(missing::of_server(&name, server, &other.secrets));
-        }
-        Ok(())
-    }
-
-    /// Adds the other's destinations. Returns which of ours stands for which of theirs, where it is another.
-    async fn adopt_destinations(
-        &self,
-        other: &Configuration,
-        at: &DestinationConfig,
-        adopted: &mut Adopted,
-    ) -> Result<HashMap<DestinationId, DestinationId>> {
-        let known = self.store.destinations()?;
-        let mut taken: Vec<String> = known.iter().map(|one| one.name.clone()).collect();
-        let mut stands_for = HashMap::new();
-        for theirs in &other.destinations {
-            // The way there may differ between two computers: what the copy was written to is where it was found.
-            let found_at = (theirs.id == other.written_to).then_some(at);
-            if let Some(ours) = known.iter().find(|ours| is_same(ours, theirs)).or(found_at) {
-                self.take_settings(ours, theirs).await?;
-                stands_for.insert(theirs.id.clone(), ours.id.clone());
-                continue;
-            }
-            let name = free_name(&theirs.name, &mut taken);
-            self.store.put_destination(&DestinationConfig { name: name.clone(), ..theirs.clone() })?;
-            adopted.destinations += 1;
-            adopted.missing_secrets.extend(self.missing_of_destination(&name, theirs, &other.secrets).await?);
-        }
-        Ok(stands_for)
-    }
-
-    async fn adopt_plans(
-        &self,
-        other: &Configuration,
-        stands_for: &HashMap<DestinationId, DestinationId>,
-        adopted: &mut Adopted,
-    ) -> Result<()> {
-        let known = self.store.plans()?;
-        let mut taken: Vec<String> = known.iter().map(|plan| plan.name.clone()).collect();
-        for theirs in &other.plans {
-            if known.iter().any(|plan| plan.id == theirs.id) {
-                continue;
-            }
-            let name = free_name(&theirs.name, &mut taken);
-            let mut plan = Plan { name: name.clone(), ..theirs.clone() };
-            for id in &mut plan.destinations {
-                if let Some(ours) = stands_for.get(id) {
-                    *id = ours.clone();
-                }
-            }
-            let mut seen = std::collections::HashSet::new();
-            plan.destinations.retain(|id| seen.insert(id.clone()));
-            self.store.put_plan(&plan)?;
-            adopted.plans += 1;
-            let lacking = &mut adopted.missing_secrets;
-            if other.secrets.contains(&SecretName::archive_key(&plan.id).0) && !self.recover_archive_key(&plan).await? {
-                lacking.push(format!("Plan {name}: archive key (in its recovery kit)"));
-            }
-            for item in &plan.items {
-                if other.secrets.contains(&SecretName::item_password(&plan.id, &item.name).0) {
-                    lacking.push(format!("Plan {name}: password of {}", item.name));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Plans that were taken over before their key was typed get it now.
@@ -317,67 +193,49 @@ impl Inner {
     }
 
     /// A plan's key may be one that was typed to open its archives.
-    async fn recover_archive_key(&self, plan: &Plan) -> Result<bool> {
-        let backstay_core::config::PlanLayout::Archive(settings) = &plan.layout else { return Ok(true) };
-        let wanted_passphrase = settings.seal == backstay_core::config::Seal::Passphrase;
-        let fits = |key: &ArchiveKey| matches!(key, ArchiveKey::Passphrase(_)) == wanted_passphrase;
-        let held: Vec<ArchiveKey> = self.held_archive_keys().await.into_iter().filter(fits).collect();
-        // With several it is not known which is this plan's: a wrong one would seal archives its kit does not open.
-        match held.as_slice() {
-            [ArchiveKey::Key(secret) | ArchiveKey::Passphrase(secret)] => {
-                self.put_secret(SecretName::archive_key(&plan.id), secret.clone()).await?;
-                Ok(true)
+    pub(super) async fn recover_archive_key(&self, plan: &Plan) -> Result<bool> {
+        if !seals(&plan.layout) {
+            return Ok(true);
+        }
+        let mut held = Vec::new();
+        for key in self.held_archive_keys().await.into_iter().filter(|key| fits(key, plan)) {
+            if !held.iter().any(|known| same_key(known, &key)) {
+                held.push(key);
             }
-            _ => Ok(false),
         }
+        let Some(ArchiveKey::Key(secret) | ArchiveKey::Passphrase(secret)) = self.key_among(plan, held).await? else {
+            return Ok(false);
+        };
+        self.put_secret(SecretName::archive_key(&plan.id), secret).await?;
+        Ok(true)
     }
-}
 
-fn is_same(ours: &DestinationConfig, theirs: &DestinationConfig) -> bool {
-    ours.id == theirs.id || identity(&ours.place) == identity(&theirs.place)
-}
-
-fn names<T>(all: &[T], known: impl Fn(&T) -> bool, name: impl Fn(&T) -> &String) -> Vec<String> {
-    all.iter().filter(|one| !known(one)).map(|one| name(one).clone()).collect()
-}
-
-/// Returns a name that is not taken: "web", "web (2)", "web (3)".
-fn free_name(name: &str, taken: &mut Vec<String>) -> String {
-    let free = (1..)
-        .map(|n| if n == 1 { name.to_owned() } else { format!("{name} ({n})") })
-        .find(|candidate| !taken.contains(candidate))
-        .unwrap_or_else(|| name.to_owned());
-    taken.push(free.clone());
-    free
-}
-
-/// What comes from a destination is checked like what a user types.
-fn check_adoptable(other: &Configuration) -> Result<()> {
-    if other.version != 1 {
-        return Err(Error::new(ErrorClass::Unsupported, "A newer version of Backstay wrote the configuration")
-            .hint("Update Backstay"));
-    }
-    for (name, what) in other
-        .servers
-        .iter()
-        .map(|server| (&server.name, "server"))
-        .chain(other.plans.iter().map(|plan| (&plan.name, "plan")))
-        .chain(other.destinations.iter().map(|config| (&config.name, "destination")))
-    {
-        crate::words::checked_name(name, what)?;
-    }
-    let servers: Vec<_> = other.servers.iter().map(|server| &server.id).collect();
-    let destinations: Vec<_> = other.destinations.iter().map(|config| &config.id).collect();
-    for plan in &other.plans {
-        let whole = servers.contains(&&plan.server) && plan.destinations.iter().all(|id| destinations.contains(&id));
-        if !whole {
-            return Err(invalid(format!(
-                "The configuration is not whole: the plan {} names what is not in it",
-                plan.name
-            )));
+    /// Finds a plan's key: the one that opens its newest archive. A wrong one would seal archives its kit does not open.
+    async fn key_among(&self, plan: &Plan, mut held: Vec<ArchiveKey>) -> Result<Option<ArchiveKey>> {
+        let query = BackupQuery { plan: Some(plan.id.clone()), limit: 1000, ..BackupQuery::default() };
+        let sealed = |known: &KnownBackup| known.record.archive.as_ref().is_some_and(|file| file.sealed);
+        if let Some(newest) = self.store.backups(&query)?.rows.into_iter().find(sealed) {
+            for key in held {
+                if self.opens(&key, &newest).await? {
+                    return Ok(Some(key));
+                }
+            }
+            return Ok(None);
         }
+        // None is open. An only key is that of an only plan.
+        let alone =
+            !self.store.plans()?.iter().any(|other| other.id != plan.id && held.iter().any(|key| fits(key, other)));
+        Ok(if held.len() == 1 && alone { held.pop() } else { None })
     }
-    Ok(())
+}
+
+/// Tells whether a plan's archives may be sealed by such a key.
+fn fits(key: &ArchiveKey, plan: &Plan) -> bool {
+    let PlanLayout::Archive(settings) = &plan.layout else { return false };
+    match key {
+        ArchiveKey::Passphrase(_) => settings.seal == Seal::Passphrase,
+        ArchiveKey::Key(_) => matches!(settings.seal, Seal::PlanKey | Seal::OwnKey),
+    }
 }
 
 #[cfg(test)]
@@ -403,13 +261,5 @@ mod tests {
         assert_eq!(texts(&key)[0], format!("key {}", "0f".repeat(32)));
         let grouped: String = key.as_bytes().chunks(8).map(|c| format!("{} ", String::from_utf8_lossy(c))).collect();
         assert_eq!(texts(&grouped)[0], format!("key {}", "0f".repeat(32)));
-    }
-
-    #[test]
-    fn taken_names_get_a_number() {
-        let mut taken = vec!["web".to_owned()];
-        assert_eq!(free_name("web", &mut taken), "web (2)");
-        assert_eq!(free_name("web", &mut taken), "web (3)");
-        assert_eq!(free_name("db", &mut taken), "db");
     }
 }

@@ -160,20 +160,22 @@ impl Inner {
 
     /// Stores limits and lets them hold.
     pub(super) fn put_limits(&self, all: Option<&Bandwidth>, each: &[(DestinationId, Bandwidth)]) -> Result<()> {
-        let mut stored = read(self.parts.as_ref())?;
-        if let Some(all) = all {
-            stored.all = all.clone();
-        }
-        for (id, bandwidth) in each {
-            match *bandwidth == Bandwidth::default() {
-                true => stored.destinations.remove(id.as_str()),
-                false => stored.destinations.insert(id.to_string(), bandwidth.clone()),
-            };
-        }
-        let value = serde_json::to_value(&stored)
-            .map_err(|e| Error::new(ErrorClass::Internal, "Cannot store the limits").source(e))?;
-        self.store.put_setting(LIMITS_KEY, &value)?;
-        self.limiters.all.set(&stored.all);
+        let mut limits = StoredLimits::default();
+        self.store.update_setting(LIMITS_KEY, &mut |kept| {
+            limits = parsed(kept);
+            if let Some(all) = all {
+                limits.all = all.clone();
+            }
+            for (id, bandwidth) in each {
+                match *bandwidth == Bandwidth::default() {
+                    true => limits.destinations.remove(id.as_str()),
+                    false => limits.destinations.insert(id.to_string(), bandwidth.clone()),
+                };
+            }
+            serde_json::to_value(&limits)
+                .map_err(|e| Error::new(ErrorClass::Internal, "Cannot store the limits").source(e))
+        })?;
+        self.limiters.all.set(&limits.all);
         for (id, bandwidth) in each {
             self.limiters.of(self.parts.as_ref(), id).set(bandwidth);
         }
@@ -183,8 +185,11 @@ impl Inner {
 
 /// Reads the limits; what cannot be read counts as none.
 fn read(parts: &dyn Parts) -> Result<StoredLimits> {
-    let stored = parts.store().setting(LIMITS_KEY)?;
-    Ok(stored.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
+    Ok(parsed(parts.store().setting(LIMITS_KEY)?))
+}
+
+fn parsed(stored: Option<serde_json::Value>) -> StoredLimits {
+    stored.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default()
 }
 
 /// Checks a limit as it was filled in.

@@ -2,11 +2,13 @@
 
 mod access;
 mod add;
+mod adopt;
 mod archives;
 mod change;
 mod cleanup;
 mod configuration;
 mod draft;
+mod emptied;
 mod existing;
 mod kit;
 mod kit_page;
@@ -25,7 +27,7 @@ use crate::words::invalid;
 use backstay_contract::{DestinationDraft, DestinationRow, S3Provider};
 use backstay_core::config::{BackupQuery, DestinationConfig, KnownBackup};
 use backstay_core::{BackupId, DestinationId, Result};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl Backstay {
     /// Returns all destinations.
@@ -92,26 +94,27 @@ impl Backstay {
 
 impl Inner {
     /// Makes the cached backups of a destination those it tells, in its vault and as archives. What only we know, the
-    /// last check, is kept.
+    /// last check, is kept; so is what was completed or deleted while it told.
     pub(crate) async fn read_backups(&self, config: &DestinationConfig) -> Result<u64> {
+        let id = &config.id;
+        let before: HashSet<BackupId> = self.all_backups(Some(id))?.into_iter().map(|known| known.record.id).collect();
         let mut records = Vec::new();
         if !config.vault_id.is_empty() {
             records = self.vault(config).await?.layout.list().await?;
         }
         records.extend(self.archives(config).await?.list().await?);
-        let id = &config.id;
-        let verified: HashMap<BackupId, _> = self
-            .all_backups(Some(id))?
-            .into_iter()
-            .filter_map(|known| known.record.verified.map(|at| (known.record.id, at)))
-            .collect();
-        let known: Vec<_> = records
-            .into_iter()
-            .map(|mut record| {
-                record.verified = record.verified.max(verified.get(&record.id).copied());
-                KnownBackup { record, destination: id.clone() }
-            })
-            .collect();
+        let mut now: HashMap<BackupId, KnownBackup> =
+            self.all_backups(Some(id))?.into_iter().map(|known| (known.record.id.clone(), known)).collect();
+        let mut known = Vec::with_capacity(records.len());
+        for mut record in records {
+            let cached = now.remove(&record.id);
+            if cached.is_none() && before.contains(&record.id) {
+                continue;
+            }
+            record.verified = record.verified.max(cached.and_then(|cached| cached.record.verified));
+            known.push(KnownBackup { record, destination: id.clone() });
+        }
+        known.extend(now.into_values().filter(|cached| !before.contains(&cached.record.id)));
         self.store.replace_backups(id, &known)?;
         Ok(known.len() as u64)
     }

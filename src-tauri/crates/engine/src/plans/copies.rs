@@ -76,7 +76,7 @@ impl Inner {
             kit_confirmed: first.kit_confirmed,
             ..copy.clone()
         })?;
-        self.keep_vault(&copy.id, vault).await;
+        self.keep_vault(&copy.id, vault);
         self.audit("destination.copy", &format!("{} of the vault at {}", copy.name, first.name), "ok")?;
         self.changed("destinations");
         Ok(())

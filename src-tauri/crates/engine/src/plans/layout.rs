@@ -98,21 +98,28 @@ impl Inner {
 
     /// Keeps a plan's key for the archives that are there, when it seals no more. Always returns that no key is new.
     pub(super) async fn retire_archive_key(&self, known: Option<&Plan>) -> Result<bool> {
-        let Some(plan) = known else { return Ok(false) };
+        if let Some(plan) = known
+            && self.keep_key_of(plan).await?
+        {
+            self.forget_secret(SecretName::archive_key(&plan.id)).await;
+        }
+        Ok(false)
+    }
+
+    /// Keeps what seals a plan's archives for those that are there, whatever becomes of the plan. Tells whether there is
+    /// such a key.
+    pub(super) async fn keep_key_of(&self, plan: &Plan) -> Result<bool> {
         let PlanLayout::Archive(settings) = &plan.layout else { return Ok(false) };
-        let name = SecretName::archive_key(&plan.id);
         if settings.seal == Seal::None {
             return Ok(false);
         }
-        if let Some(secret) = self.secret(name.clone()).await? {
-            let key = match settings.seal {
-                Seal::Passphrase => ArchiveKey::Passphrase(secret),
-                _ => ArchiveKey::Key(secret),
-            };
-            self.keep_archive_key(key).await?;
-            self.forget_secret(name).await;
-        }
-        Ok(false)
+        let Some(secret) = self.secret(SecretName::archive_key(&plan.id)).await? else { return Ok(false) };
+        let key = match settings.seal {
+            Seal::Passphrase => ArchiveKey::Passphrase(secret),
+            _ => ArchiveKey::Key(secret),
+        };
+        self.keep_archive_key(key).await?;
+        Ok(true)
     }
 }
 

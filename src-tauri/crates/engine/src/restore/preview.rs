@@ -10,7 +10,7 @@ use backstay_contract::{ChangeSum, RestorePreview, RestoreRequest};
 use backstay_core::host::Host;
 use backstay_core::kind::{ChangeKind, RestoreMode};
 use backstay_core::layout::BackupReader;
-use backstay_core::{BackupId, RawPath, Result, RunContext, RunId, ServerId};
+use backstay_core::{BackupId, Error, RawPath, Result, RunContext, RunId, ServerId};
 use futures::FutureExt;
 use std::sync::Arc;
 
@@ -51,11 +51,16 @@ impl Inner {
         };
         let mut parts = Vec::new();
         for mut part in picked {
-            crate::own_folders::spare(&own, &mut part.input.item, &part.options).await;
-            let kind = self.kind(&part.input.item.kind)?;
-            let plan = kind.plan_restore(&ctx, host.as_ref(), &part.input, &part.listing, &part.options).await;
-            match plan {
-                Ok(mut plan) => {
+            let planned = async {
+                let (item, listing) = (&mut part.input.item, &mut part.listing);
+                let spared = crate::own_folders::spare(&own, item, &part.options, listing).await?;
+                let kind = self.kind(&part.input.item.kind)?;
+                let plan = kind.plan_restore(&ctx, host.as_ref(), &part.input, &part.listing, &part.options).await?;
+                Ok::<_, Error>((plan, spared))
+            };
+            match planned.await {
+                Ok((mut plan, spared)) => {
+                    plan.warnings.extend(spared);
                     super::spare::spare_unread(&mut plan, &problems, &part.options);
                     parts.push(RestorePart {
                         input: part.input,

@@ -3,7 +3,7 @@
 use super::legs::{Legs, Target};
 use super::{Finish, HeldLock, Job, RunStart};
 use crate::backstay::{Backstay, Inner};
-use crate::own_folders::leave_out;
+use crate::own_folders::{leave_out, nothing_else};
 use crate::words::{count_text, size_text};
 use async_trait::async_trait;
 use backstay_contract::FilesSettings;
@@ -110,11 +110,7 @@ impl Work {
     async fn on_host(&self, job: &Job, host: &dyn Host, legs: &Legs) -> Result<(BackupRecord, Target, Finish)> {
         let ctx = &job.ctx;
         let started = ctx.clock.now();
-        let mut inputs = job.inner.inputs(&self.plan).await?;
-        let own = job.inner.own_folders(&self.server).await?;
-        for input in &mut inputs {
-            leave_out(&own, &mut input.item).await.iter().for_each(|line| job.log(line));
-        }
+        let inputs = self.without_own(job, job.inner.inputs(&self.plan).await?).await?;
         let (ready, facts, estimate) = self.preflight(job, host, &inputs).await?;
         job.phase(Phase::Opening);
         let archive = self.archive(job).await?;
@@ -125,13 +121,14 @@ impl Work {
             server_name: self.server.name.clone(),
             plan: self.plan.id.clone(),
             plan_name: self.plan.name.clone(),
-            items: self.plan.items.clone(),
+            // As they were read: what was left out, a restore that replaces must leave alone.
+            items: inputs.iter().map(|input| input.item.clone()).collect(),
             started,
             app_version: env!("CARGO_PKG_VERSION").into(),
             facts,
             problems: Vec::new(),
         };
-        let start = BackupStart { manifest: manifest.clone(), paths: self.paths(), parent: None, archive };
+        let start = BackupStart { manifest: manifest.clone(), paths: paths_of(&inputs), parent: None, archive };
         let writer = ctx.or_cancel(target.layout.begin(ctx, start)).await.map_err(|e| legs.reason(&target, e))?;
         let mut sink = WatchedSink { writer, failed: false };
         let collected = self.collect(job, host, &ready, &mut sink).await;
@@ -246,13 +243,56 @@ impl Work {
         Ok(sum)
     }
 
-    /// The absolute paths picked, as restic names them.
-    fn paths(&self) -> Vec<RawPath> {
-        let files = self.plan.items.iter().filter(|item| item.kind == "files");
-        let settings = files.filter_map(|item| serde_json::from_value::<FilesSettings>(item.settings.clone()).ok());
-        let texts = settings.flat_map(|settings| settings.paths);
-        texts.filter_map(|text| RawPath::from_text(&text).ok()).collect()
+    /// Leaves Backstay's own folders on this computer out of the items, and says so. An item that is nothing else is left
+    /// out whole; if all are, there is nothing to back up.
+    async fn without_own(&self, job: &Job, inputs: Vec<ItemInput>) -> Result<Vec<ItemInput>> {
+        let own = job.inner.own_folders(&self.server).await?;
+        let (mut kept, mut first) = (Vec::with_capacity(inputs.len()), None);
+        for mut input in inputs {
+            let left_out = leave_out(&own, &mut input.item).await;
+            for (what, paths) in by_what(&left_out.below) {
+                job.log(format!("Left out: {}, where {what} lie", paths.join(", ")));
+            }
+            for (path, what) in &left_out.picked {
+                job.log(format!("Left out: {path}, where {what} lie"));
+                job.problem(Problem {
+                    kind: ProblemKind::Skipped,
+                    item: input.item.name.clone(),
+                    subject: path.to_text(),
+                    reason: format!("It was picked, and left out: {what} lie there, and would grow with every run"),
+                });
+            }
+            if left_out.is_all {
+                first = first.or_else(|| left_out.picked.into_iter().next());
+            } else {
+                kept.push(input);
+            }
+        }
+        match first.filter(|_| kept.is_empty()) {
+            Some(ours) => Err(nothing_else(&format!("back up \"{}\"", self.plan.name), &ours)),
+            None => Ok(kept),
+        }
     }
+}
+
+/// Puts folders with the same in them together.
+fn by_what(found: &[(RawPath, String)]) -> Vec<(&str, Vec<String>)> {
+    let mut all: Vec<(&str, Vec<String>)> = Vec::new();
+    for (path, what) in found {
+        match all.iter_mut().find(|(known, _)| known == what) {
+            Some((_, paths)) => paths.push(path.to_text()),
+            None => all.push((what.as_str(), vec![path.to_text()])),
+        }
+    }
+    all
+}
+
+/// The absolute paths picked, as restic names them.
+fn paths_of(inputs: &[ItemInput]) -> Vec<RawPath> {
+    let files = inputs.iter().map(|input| &input.item).filter(|item| item.kind == "files");
+    let settings = files.filter_map(|item| serde_json::from_value::<FilesSettings>(item.settings.clone()).ok());
+    let texts = settings.flat_map(|settings| settings.paths);
+    texts.filter_map(|text| RawPath::from_text(&text).ok()).collect()
 }
 
 impl Job {

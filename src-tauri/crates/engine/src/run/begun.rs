@@ -34,13 +34,18 @@ impl Begun {
         Self { store: inner.store.clone(), prefix: format!("begun/{destination}/{plan}/") }
     }
 
-    /// Keeps an upload until it is completed or ended.
-    pub fn keep(&self, key: &Key, upload: Arc<dyn PartUpload>) -> Result<Arc<dyn PartUpload>> {
+    /// Keeps an upload until it is completed or ended. One that cannot be kept is ended at once.
+    pub async fn keep(&self, key: &Key, upload: Arc<dyn PartUpload>) -> Result<Arc<dyn PartUpload>> {
         let token = upload.token();
         let name = format!("{}{key}", self.prefix);
         let kept = Kept { key: key.as_str().to_owned(), token };
         let text = serde_json::to_string(&kept).unwrap_or_default();
-        self.store.put_transfer(&name, &text)?;
+        if let Err(error) = self.store.put_transfer(&name, &text) {
+            if let Err(left) = upload.abort().await {
+                tracing::info!(%left, %key, "an upload that could not be noted is left to the sweep");
+            }
+            return Err(error);
+        }
         Ok(Arc::new(KeptUpload { inner: upload, store: self.store.clone(), name }))
     }
 

@@ -78,7 +78,7 @@ impl Destination for LegPlace {
         self.inner.put_stream(key, content, mode).await
     }
     async fn begin_upload(&self, key: &Key, size: Option<u64>) -> Result<Arc<dyn PartUpload>> {
-        self.begun.keep(key, self.inner.begin_upload(key, size).await?)
+        self.begun.keep(key, self.inner.begin_upload(key, size).await?).await
     }
     async fn resume_upload(&self, key: &Key, size: Option<u64>, token: &str) -> Result<Arc<dyn PartUpload>> {
         self.inner.resume_upload(key, size, token).await

@@ -144,8 +144,11 @@ impl Legs {
         let place = job.ctx.or_cancel(job.inner.open_place(&leg.config, watch)).await?;
         let key = Key::new(if self.archives { "backstay/ready" } else { "config" })?;
         match job.ctx.or_cancel(place.head(&key)).await {
-            Ok(_) => Ok(place),
-            Err(error) if error.class == ErrorClass::Missing && self.archives => Ok(place),
+            Ok(_) if !self.archives => Ok(place),
+            Ok(_) => self.not_emptied(job, leg, place).await,
+            Err(error) if error.class == ErrorClass::Missing && self.archives => {
+                self.not_emptied(job, leg, place).await
+            }
             Err(error) if error.class == ErrorClass::Missing => Err(Error::new(
                 ErrorClass::Missing,
                 format!("Cannot back up to {}: the vault is not there", place.label()),
@@ -153,6 +156,16 @@ impl Legs {
             .hint("Is the right disk mounted? To fill it anew from another copy, use Sync")),
             Err(error) => Err(error),
         }
+    }
+
+    async fn not_emptied(
+        &self,
+        job: &Job,
+        leg: &LegOfRun,
+        place: Arc<dyn Destination>,
+    ) -> Result<Arc<dyn Destination>> {
+        job.ctx.or_cancel(job.inner.refuse_emptied(&leg.config, place.as_ref())).await?;
+        Ok(place)
     }
 
     /// Chooses the first destination whose backups can be read.

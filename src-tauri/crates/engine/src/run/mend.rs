@@ -11,7 +11,7 @@ use backstay_core::destination::{Availability, Destination, Key, WriteMode};
 use backstay_core::layout::{ArchiveFile, Suspects};
 use backstay_core::run::{Phase, Problem, ProblemKind};
 use backstay_core::{DestinationId, Error, ErrorClass, Result};
-use backstay_transfer::{Copying, Uploaded, copy, read_back};
+use backstay_transfer::{ObjectReplay, Uploaded, read_back, upload_resumable};
 use std::sync::Arc;
 
 /// All archives lie below this.
@@ -204,22 +204,23 @@ async fn mend_archive(
 
 /// Copies an archive over a damaged one; its content is proven before it takes that one's place.
 async fn replace_archive(job: &Job, place: &Arc<dyn Destination>, from: &Copy, file: &ArchiveFile) -> Result<()> {
-    let key = Key::new(&file.key)?;
+    let key = Key::new(file.key.clone())?;
     let source = job.ctx.or_cancel(job.inner.place(&from.config)).await?;
-    let same =
-        from.known.record.archive.as_ref().is_some_and(|other| other.sha256 == file.sha256 && other.key == file.key);
-    if !same {
+    // It may be called otherwise there, where another backup had its name.
+    let other = from.known.record.archive.as_ref().filter(|other| other.sha256 == file.sha256);
+    let Some(other) = other else {
         let text = format!("The copy at {} is another file", from.config.name);
         return Err(Error::new(ErrorClass::Missing, text));
-    }
+    };
     job.phase(Phase::Copying);
     job.progress_current(&file.key);
     job.ctx.progress.total(None, Some(file.size_bytes));
-    let what = Copying { key, size: file.size_bytes, sha256: Some(file.sha256.clone()), mode: WriteMode::Replace };
+    let (size, sha256) = (file.size_bytes, Some(file.sha256.clone()));
+    let source = ObjectReplay { destination: source, key: Key::new(other.key.clone())?, size, sha256 };
     let name = format!("mend/{}/{}", place.label(), file.key);
     let journal = StoreJournal(job.inner.store.clone());
-    copy(source, place.as_ref(), &what, &journal, &name, &job.ctx).await?;
-    read_back(place.as_ref(), &what.key, &recorded(file), &job.ctx).await
+    upload_resumable(place.as_ref(), &key, &source, &journal, &name, WriteMode::Replace, &job.ctx).await?;
+    read_back(place.as_ref(), &key, &recorded(file), &job.ctx).await
 }
 
 fn recorded(file: &ArchiveFile) -> Uploaded {

@@ -10,7 +10,7 @@ use crate::backups::spare::Copies;
 use crate::restore::{KeptPreview, RestorePart};
 use crate::words::{count_text, size_text};
 use backstay_core::context::Progress;
-use backstay_core::host::Host;
+use backstay_core::host::SharedHost;
 use backstay_core::kind::{ChangeKind, RestoreReport};
 use backstay_core::run::{Phase, RunCounts, RunKind};
 use backstay_core::{Error, ErrorClass, Result};
@@ -44,7 +44,7 @@ async fn run(job: Job, kept: Arc<KeptPreview>) -> Result<Finish> {
     let host = job.ctx.or_cancel(job.inner.connect(&kept.server)).await?;
     job.log(format!("Connected to {} {}", kept.server.name, host.route()));
     job.log(&kept.shown.sentence);
-    let result = on_host(&job, &kept, host.as_ref(), &job.copies(copies)).await;
+    let result = on_host(&job, &kept, &host, &job.copies(copies)).await;
     host.close().await;
     result
 }
@@ -61,7 +61,7 @@ fn copies_of(job: &Job, kept: &KeptPreview) -> Result<(Vec<Copy>, Vec<HeldLock>)
     Ok((found, locks))
 }
 
-async fn on_host(job: &Job, kept: &KeptPreview, host: &dyn Host, copies: &Copies) -> Result<Finish> {
+async fn on_host(job: &Job, kept: &KeptPreview, host: &SharedHost, copies: &Copies) -> Result<Finish> {
     job.phase(Phase::Restoring);
     let mut sum = RestoreReport::default();
     let mut failures = Failures::new(kept.parts.len());
@@ -109,7 +109,7 @@ fn finish(kept: &KeptPreview, sum: RestoreReport) -> Finish {
     Finish { counts, backup: None, result: Some(text) }
 }
 
-async fn restore_part(job: &Job, host: &dyn Host, copies: &Copies, part: &RestorePart) -> Result<RestoreReport> {
+async fn restore_part(job: &Job, host: &SharedHost, copies: &Copies, part: &RestorePart) -> Result<RestoreReport> {
     let kind = job.inner.kind(&part.input.item.kind)?;
     let mut selection = part.selection.clone();
     let writes = part.plan.changes.iter().filter(|c| matches!(c.kind, ChangeKind::Create | ChangeKind::Overwrite));

@@ -6,6 +6,7 @@ use backstay_core::destination::Availability;
 use backstay_core::run::Phase;
 use backstay_core::{Error, ErrorClass, Result};
 use std::collections::VecDeque;
+use std::pin::pin;
 
 /// Copies in the order they are to be tried: the nearest first, but those on their way out of a cold class last.
 pub(super) struct Turns {
@@ -56,19 +57,25 @@ pub(super) async fn one_ready(job: &Job, copies: &[Copy]) -> Result<()> {
 /// A sign of life comes so often in each minute of waiting: a run may be set to stall after a single one.
 const SIGNS: u32 = 4;
 
-/// Lets a minute pass while a store brings an archive back.
+/// Lets a minute pass while a store brings an archive back. Other runs may work meanwhile.
 pub(super) async fn rest(job: &Job, name: &str, looks: u32) -> Result<()> {
     job.phase(Phase::Thawing);
-    // A sign of life: waiting is what goes on here.
     job.progress_current(&format!("{name} thaws, looked {looks} times"));
-    let minute = job.inner.parts.minute();
-    job.ctx
-        .or_cancel(async {
-            for _ in 0..SIGNS {
-                tokio::time::sleep(minute / SIGNS).await;
-                job.ctx.progress.alive();
+    let sign = job.inner.parts.minute() / SIGNS;
+    job.slot.leave();
+    let waited = async {
+        for _ in 0..SIGNS {
+            tokio::time::sleep(sign).await;
+            job.ctx.progress.alive();
+        }
+        let mut slot = pin!(job.slot.take());
+        loop {
+            match tokio::time::timeout(sign, &mut slot).await {
+                Ok(taken) => return taken,
+                // Waiting is what goes on here, no silence.
+                Err(_) => job.ctx.progress.alive(),
             }
-            Ok(())
-        })
-        .await
+        }
+    };
+    job.ctx.or_cancel(waited).await
 }

@@ -14,8 +14,8 @@ use crate::words::{checked_name, invalid};
 use backstay_contract::{
     HostKeyReport, HostKeyView, ServerDetail, ServerDraft, ServerFactsView, ServerRow, SshConfigHost,
 };
-use backstay_core::config::{Connection, PinnedHostKey, Server, ServerFacts, Sudo};
-use backstay_core::{Result, RunContext, ServerId};
+use backstay_core::config::{Connection, PinnedHostKey, Place, Server, ServerFacts, SftpVia, Sudo};
+use backstay_core::{Error, ErrorClass, Result, RunContext, ServerId};
 use draft::{connection_key, draft_of, has_password, route_of, summary_of};
 use std::sync::Arc;
 
@@ -109,13 +109,13 @@ impl Backstay {
         self.inner.server_row(&server)
     }
 
-    /// Removes a server. Its backups stay; a plan that reads it must go first.
+    /// Removes a server. Its backups stay; a plan that reads it must go first, and a destination that lies there.
     pub async fn remove_server(&self, id: &str) -> Result<()> {
         let server = self.inner.store.server(&ServerId::from(id))?;
         let result = if server.id == ServerId::this_computer() {
             Err(invalid("This computer cannot be removed: it is always there"))
         } else {
-            self.inner.store.delete_server(&server.id)
+            self.inner.not_a_way(&server).and_then(|()| self.inner.store.delete_server(&server.id))
         };
         self.inner.audited("server.remove", &server.name, result)?;
         self.inner.unpin(&server.connection)?;
@@ -132,16 +132,26 @@ impl Backstay {
 }
 
 impl Inner {
+    /// Fails while a destination is reached by a server.
+    fn not_a_way(&self, server: &Server) -> Result<()> {
+        let by_it = |place: &Place| match place {
+            Place::Sftp(place) => matches!(&place.via, SftpVia::Server { server: id } if *id == server.id),
+            _ => false,
+        };
+        let Some(config) = self.store.destinations()?.into_iter().find(|config| by_it(&config.place)) else {
+            return Ok(());
+        };
+        let text = format!("Cannot remove the server: the destination {} lies there", config.name);
+        Err(Error::new(ErrorClass::Locked, text).hint("Remove the destination first; what lies there stays"))
+    }
+
     async fn store_server(&self, draft: ServerDraft) -> Result<Server> {
         let name = checked_name(&draft.name, "server")?;
         let connection = connection_of(&draft)?;
         let known = draft.id.as_deref().map(|id| self.store.server(&ServerId::from(id))).transpose()?;
         if self.store.servers()?.iter().any(|s| s.name == name && Some(&s.id) != known.as_ref().map(|k| &k.id)) {
-            return Err(backstay_core::Error::new(
-                backstay_core::ErrorClass::Exists,
-                format!("There is a server called {name} already"),
-            )
-            .hint("Choose another name"));
+            return Err(Error::new(ErrorClass::Exists, format!("There is a server called {name} already"))
+                .hint("Choose another name"));
         }
         if known.as_ref().is_some_and(|k| k.id == ServerId::this_computer()) && !draft.local {
             return Err(invalid("This computer cannot be reached over SSH: add a server instead"));

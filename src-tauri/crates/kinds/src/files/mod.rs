@@ -15,7 +15,7 @@ mod walk;
 use crate::gnu::Tools;
 use async_trait::async_trait;
 use backstay_core::entry::{Entry, EntrySink, EntrySource};
-use backstay_core::host::Host;
+use backstay_core::host::{Host, SharedHost};
 use backstay_core::kind::{
     CheckReport, CollectReport, Found, Item, ItemInput, Kind, Preflight, RestoreOptions, RestorePlan, RestoreReport,
 };
@@ -135,13 +135,13 @@ impl Kind for Files {
     async fn restore(
         &self,
         ctx: &RunContext,
-        host: &dyn Host,
+        host: &SharedHost,
         input: &ItemInput,
         source: &mut dyn EntrySource,
         plan: &RestorePlan,
         options: &RestoreOptions,
     ) -> Result<RestoreReport> {
-        ctx.or_cancel(restore::restore(ctx, host, &input.item.name, source, plan, options)).await
+        ctx.or_cancel(restore::restore(ctx, host.as_ref(), &input.item.name, source, plan, options)).await
     }
 
     async fn check(&self, ctx: &RunContext, _: &ItemInput, source: &mut dyn EntrySource) -> Result<CheckReport> {

@@ -71,15 +71,16 @@ impl Swap<'_> {
         Ok(self.client.query(&sql).await?.into_iter().flatten().collect())
     }
 
-    /// Returns what a database holds that we did not put into the one the old tables are kept in.
-    pub(super) async fn others_beside_kept(&self, database: &str) -> Result<Vec<String>> {
+    /// Returns what the database in which the old one is kept holds beside [`KEPT`] and `ours`, the tables put there.
+    pub(super) async fn others_beside_kept(&self, database: &str, ours: &[String]) -> Result<Vec<String>> {
         let name = literal(database);
         let sql = format!(
             "select table_name from information_schema.tables where table_schema = {name} union all \
              select routine_name from information_schema.routines where routine_schema = {name} union all \
              select event_name from information_schema.events where event_schema = {name}"
         );
-        Ok(self.client.query(&sql).await?.into_iter().flatten().filter(|one| one != KEPT).collect())
+        let all = self.client.query(&sql).await?.into_iter().flatten();
+        Ok(all.filter(|one| one != KEPT && !ours.contains(one)).collect())
     }
 
     /// Dumps the views one by one. One whose tables are gone works no more, and nothing can make it again: it is passed
@@ -125,9 +126,7 @@ impl Swap<'_> {
     /// Gives the rights to use routines again, as far as there are such routines now. Returns what is to be said.
     pub(super) async fn give_rights(&self, old: &Holding) -> Option<String> {
         let Some(rights) = &old.rights else {
-            let why = "rights on single procedures and functions, where users had any, are gone and must be granted \
-                       again by hand: this user may not read them (mysql.procs_priv)";
-            return Some(why.into());
+            return Some(self.unread_rights().await);
         };
         let sql: String = rights.iter().filter_map(|row| grant(self.name, row)).collect();
         if sql.is_empty() {
@@ -145,6 +144,20 @@ impl Swap<'_> {
         let silent = errors.peek().is_none() && !output.status.success();
         let first = if silent { Some("the client failed") } else { errors.find(|line| !is_gone(line)) };
         first.map(|line| format!("rights on its routines must be granted again by hand: {line}"))
+    }
+
+    /// Says which rights are gone where they could not be read, and what gives them back.
+    async fn unread_rights(&self) -> String {
+        let rows = self.client.query("select current_user()").await.unwrap_or_default();
+        let user = rows.into_iter().flatten().next().unwrap_or_default();
+        let who =
+            user.rsplit_once('@').map_or_else(|| "the plan's user".to_owned(), |(user, host)| account(user, host));
+        format!(
+            "rights of single users on its procedures and functions (EXECUTE, ALTER ROUTINE), where there were any, \
+             are gone: {who} may not read them (mysql.procs_priv). Give them again by hand: GRANT EXECUTE ON PROCEDURE \
+             {}.NAME TO USER. To have them brought back next time: GRANT SELECT ON mysql.procs_priv TO {who}",
+            quoted(self.name)
+        )
     }
 
     /// Writes the SQL that drops a database's triggers, and, unless only these are to go, its routines, events and views.
@@ -180,9 +193,13 @@ fn grant(database: &str, row: &[String]) -> Option<String> {
         set.split(',').filter(|right| !right.is_empty()).partition(|right| *right == "Grant");
     let rights = if rights.is_empty() { "usage".to_owned() } else { rights.join(", ") };
     let option = if option.is_empty() { "" } else { " with grant option" };
-    // A role of MariaDB has no host.
-    let who = if host.is_empty() { literal(user) } else { format!("{}@{}", literal(user), literal(host)) };
+    let who = account(user, host);
     Some(format!("grant {rights} on {sort} {}.{} to {who}{option};\n", quoted(database), quoted(name)))
+}
+
+/// Quotes an account for SQL. A role of MariaDB has no host.
+fn account(user: &str, host: &str) -> String {
+    if host.is_empty() { literal(user) } else { format!("{}@{}", literal(user), literal(host)) }
 }
 
 /// Tells whether a dump failed at a view that refers to what is not there (1356).

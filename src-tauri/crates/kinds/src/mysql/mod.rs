@@ -11,7 +11,7 @@ use crate::dump::{self, Dump, Whole};
 use crate::problems::Problems;
 use async_trait::async_trait;
 use backstay_core::entry::{Entry, EntrySink, EntrySource};
-use backstay_core::host::Host;
+use backstay_core::host::{Host, SharedHost};
 use backstay_core::kind::{
     CheckReport, CollectReport, Found, Item, ItemInput, Kind, Preflight, RestoreOptions, RestorePlan, RestoreReport,
 };
@@ -151,7 +151,7 @@ impl Kind for Mysql {
     async fn restore(
         &self,
         ctx: &RunContext,
-        host: &dyn Host,
+        host: &SharedHost,
         input: &ItemInput,
         source: &mut dyn EntrySource,
         plan: &RestorePlan,

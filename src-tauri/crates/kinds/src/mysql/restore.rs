@@ -8,7 +8,7 @@ use crate::dump::Edges;
 use crate::load::Load;
 use crate::problems::Problems;
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
-use backstay_core::host::Host;
+use backstay_core::host::{Host, SharedHost};
 use backstay_core::kind::{ChangeKind, ItemInput, RestoreMode, RestoreOptions, RestorePlan, RestoreReport};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, Result, RunContext};
@@ -31,15 +31,16 @@ pub(super) async fn plan(
 
 pub(super) async fn restore(
     ctx: &RunContext,
-    host: &dyn Host,
+    host: &SharedHost,
     input: &ItemInput,
     source: &mut dyn EntrySource,
     plan: &RestorePlan,
     options: &RestoreOptions,
 ) -> Result<RestoreReport> {
     let settings = Settings::parse(&input.item)?;
-    let tools = ctx.or_cancel(Tools::probe(host)).await?;
-    let client = Client::new(host, &settings, &tools, input)?;
+    let tools = ctx.or_cancel(Tools::probe(host.as_ref())).await?;
+    let client = Client::new(host.as_ref(), &settings, &tools, input)?;
+    let loading = Loading { ctx, host, client: &client, mode: options.mode };
     let mut problems = Problems::new(ctx, &input.item.name);
     ctx.progress.phase(Phase::Restoring);
     let wanted = common::wanted(plan);
@@ -53,7 +54,7 @@ pub(super) async fn restore(
         let subject = format!("database {}", target.name);
         ctx.progress.current(&subject);
         let is_new = *kind == ChangeKind::Create;
-        match database(ctx, &client, &target, is_new, options.mode, source.content()).await {
+        match loading.database(&target, is_new, source.content()).await {
             Ok((bytes, notes)) => {
                 for note in notes {
                     problems.report(ProblemKind::Database, subject.clone(), note);
@@ -66,47 +67,52 @@ pub(super) async fn restore(
             Err(error) => problems.report(ProblemKind::Database, subject, common::advice(&error)),
         }
     }
-    common::finish(host, &wanted, report)
+    common::finish(host.as_ref(), &wanted, report)
 }
 
-/// Brings one database back. One that is to be replaced stays as it is until the new one is whole beside it; one that was
-/// not there before is not there afterwards either when it could not be loaded. Returns the bytes loaded, and what is to be
-/// said though it worked.
-async fn database(
-    ctx: &RunContext,
-    client: &Client<'_>,
-    target: &Target,
-    is_new: bool,
+struct Loading<'a> {
+    ctx: &'a RunContext,
+    host: &'a SharedHost,
+    client: &'a Client<'a>,
     mode: RestoreMode,
-    content: ByteStream,
-) -> Result<(u64, Vec<String>)> {
-    let name = target.name.as_str();
-    let there = ctx.or_cancel(databases(client)).await?.iter().any(|database| database.name == name);
-    if there && is_new {
-        // Nobody was told that anything happens to it.
-        return Err(common::appeared(client.host, name));
-    }
-    if !there {
-        return match ctx.or_cancel(load(ctx, client, target, content, Make::New)).await {
-            Ok(bytes) => Ok((bytes, Vec::new())),
-            // Made by somebody in this moment: not ours to drop.
-            Err(error) if is_there_already(&error) => Err(common::appeared(client.host, name)),
-            Err(error) => {
-                let _ = client.query(&format!("drop database if exists {}", quoted(name))).await;
-                Err(error)
+}
+
+impl Loading<'_> {
+    /// Brings one database back. One that is to be replaced stays as it is until the new one is whole beside it; one that
+    /// was not there before is not there afterwards either when it could not be loaded. Returns the bytes loaded, and what
+    /// is to be said though it worked.
+    async fn database(&self, target: &Target, is_new: bool, content: ByteStream) -> Result<(u64, Vec<String>)> {
+        let (ctx, client, name) = (self.ctx, self.client, target.name.as_str());
+        let there = ctx.or_cancel(databases(client)).await?.iter().any(|database| database.name == name);
+        if there && is_new {
+            // Nobody was told that anything happens to it.
+            return Err(common::appeared(client.host, name));
+        }
+        if !there {
+            return match ctx.or_cancel(load(ctx, client, target, content, Make::New)).await {
+                Ok(bytes) => Ok((bytes, Vec::new())),
+                // Made by somebody in this moment: not ours to drop.
+                Err(error) if is_there_already(&error) => Err(common::appeared(client.host, name)),
+                Err(error) => {
+                    let _ = client.query(&format!("drop database if exists {}", quoted(name))).await;
+                    Err(error)
+                }
+            };
+        }
+        if self.mode != RestoreMode::Replace {
+            let loaded = ctx.or_cancel(load(ctx, client, target, content, Make::Nothing)).await;
+            return loaded.map(|bytes| (bytes, Vec::new()));
+        }
+        let swap = ctx.or_cancel(Swap::prepare(client, name)).await?;
+        let beside = Target { original: target.original.clone(), name: swap.temporary.clone() };
+        match ctx.or_cancel(load(ctx, client, &beside, content, Make::Marked)).await {
+            Ok(bytes) => {
+                let exchange = swap.of_its_own(self.host.clone());
+                ctx.unbroken(&swap.tried(), exchange.run()).await.map(|notes| (bytes, notes))
             }
-        };
-    }
-    if mode != RestoreMode::Replace {
-        let loaded = ctx.or_cancel(load(ctx, client, target, content, Make::Nothing)).await;
-        return loaded.map(|bytes| (bytes, Vec::new()));
-    }
-    let swap = ctx.or_cancel(Swap::prepare(client, name)).await?;
-    let beside = Target { original: target.original.clone(), name: swap.temporary.clone() };
-    match ctx.or_cancel(load(ctx, client, &beside, content, Make::Marked)).await {
-        Ok(bytes) => ctx.unbroken(swap.take_the_place()).await.map(|notes| (bytes, notes)),
-        Err(error) if is_there_already(&error) => Err(error),
-        Err(error) => Err(swap.give_up(swap.way_out(error), true).await),
+            Err(error) if is_there_already(&error) => Err(error),
+            Err(error) => Err(swap.give_up(swap.way_out(error), true).await),
+        }
     }
 }
 

@@ -5,12 +5,12 @@
 //! place. Until all of that has worked, what was there before is kept in a database of its own; when it does not work, it
 //! goes back.
 
-use super::client::{Client, quoted};
+use super::client::{Client, Settings, Tools, quoted};
 use super::holding::Holding;
 use super::tool_name;
 use crate::databases as common;
 use crate::dump::{is_lost, tool_error};
-use backstay_core::host::{Output, run};
+use backstay_core::host::{Output, SharedHost, run};
 use backstay_core::{Error, ErrorClass, Result};
 
 /// The table by which a database that a restore left behind is known as ours. A restore makes it first of all.
@@ -38,12 +38,11 @@ impl<'a> Swap<'a> {
     pub(super) async fn prepare(client: &'a Client<'a>, name: &'a str) -> Result<Self> {
         let (temporary, aside) = (common::beside(name, "new"), common::beside(name, "old"));
         let swap = Self { client, name, temporary, aside };
-        let refuse = |class, why: String, hint: String| {
-            let tried = format!("Cannot replace database {name} on {}", client.host.label());
-            Err(Error::new(class, format!("{tried}: {why}")).hint(hint))
-        };
+        let refuse =
+            |class, why: String, hint: String| Err(Error::new(class, format!("{}: {why}", swap.tried())).hint(hint));
         let there = client.query("select schema_name from information_schema.schemata").await?;
-        for left in [&swap.temporary, &swap.aside] {
+        // As long as the old one is kept, an exchange may be at work: it needs the new one.
+        for left in [&swap.aside, &swap.temporary] {
             if !there.iter().flatten().any(|schema| schema == left) {
                 continue;
             }
@@ -78,9 +77,22 @@ impl<'a> Swap<'a> {
         Ok(swap)
     }
 
+    /// Returns the exchange with all it needs, so that it can go on when nobody waits for it any more.
+    pub(super) fn of_its_own(&self, host: SharedHost) -> Exchange {
+        Exchange {
+            host,
+            settings: self.client.settings.clone(),
+            tools: self.client.tools.clone(),
+            options: self.client.options.clone(),
+            name: self.name.to_owned(),
+            temporary: self.temporary.clone(),
+            aside: self.aside.clone(),
+        }
+    }
+
     /// Puts what was loaded in the place it is for. On an error what was there before is there again, unless it says so.
     /// Returns what is to be said though it worked. Not to be cut: half of it is neither the old database nor the new.
-    pub(super) async fn take_the_place(&self) -> Result<Vec<String>> {
+    async fn take_the_place(&self) -> Result<Vec<String>> {
         let (new, old) = match self.both_kept().await {
             Ok(both) => both,
             Err(error) => return Err(self.give_up(error, true).await),
@@ -96,12 +108,28 @@ impl<'a> Swap<'a> {
                 new.broken.join(", ")
             ));
         }
-        for name in [&self.temporary, &self.aside] {
-            if let Err(error) = self.drop_database(name).await {
-                notes.push(format!("{name} could not be dropped: {}", common::reason(&error)));
-            }
+        if let Err(error) = self.drop_database(&self.temporary).await {
+            notes.push(format!("{} could not be dropped: {}", self.temporary, common::reason(&error)));
         }
+        notes.extend(self.clear_aside(&old).await);
         Ok(notes.into_iter().map(|note| format!("It is replaced, but {note}")).collect())
+    }
+
+    /// Drops what was there before, unless somebody put something beside it meanwhile. Returns what is to be said.
+    async fn clear_aside(&self, old: &Holding) -> Option<String> {
+        let aside = &self.aside;
+        let dropped = match self.others_beside_kept(aside, &old.tables).await {
+            Ok(others) if !others.is_empty() => {
+                let others = others.join(", ");
+                return Some(format!(
+                    "{aside} stays, with what was there before: Backstay did not put all of it there ({others}); look \
+                     whether that is needed, then drop it"
+                ));
+            }
+            Ok(_) => self.drop_database(aside).await,
+            Err(error) => Err(error),
+        };
+        dropped.err().map(|error| format!("{aside} could not be dropped: {}", common::reason(&error)))
     }
 
     /// Looks what both databases hold, and keeps the old one's code. The one that is replaced is not touched.
@@ -111,7 +139,7 @@ impl<'a> Swap<'a> {
         let sql = format!("create database {} {}", quoted(&self.aside), old.charset);
         self.client.query(&sql).await?;
         if let Err(error) = self.keep(&old).await {
-            if self.others_beside_kept(&self.aside).await.is_ok_and(|others| others.is_empty()) {
+            if self.others_beside_kept(&self.aside, &[]).await.is_ok_and(|others| others.is_empty()) {
                 let _ = self.drop_database(&self.aside).await;
             }
             return Err(error);
@@ -124,7 +152,7 @@ impl<'a> Swap<'a> {
         let (name, aside) = (self.name, &self.aside);
         let back = match self.put_back(new, old).await {
             // The old tables may be in there still: then it must stay.
-            Ok(()) => match self.others_beside_kept(aside).await {
+            Ok(()) => match self.others_beside_kept(aside, &[]).await {
                 Ok(others) if others.is_empty() => Ok(()),
                 Ok(others) => Err(format!("{aside} holds {}", others.join(", "))),
                 Err(second) => Err(common::reason(&second)),
@@ -204,9 +232,13 @@ impl<'a> Swap<'a> {
         run(self.client.host, command, &[self.client.options.as_slice(), patience.as_bytes(), sql].concat()).await
     }
 
+    /// Returns what is tried, for errors.
+    pub(super) fn tried(&self) -> String {
+        format!("Cannot replace database {} on {}", self.name, self.client.host.label())
+    }
+
     pub(super) fn failed(&self, tool: &str, status: &str, said: &str) -> Error {
-        let tried = format!("Cannot replace database {} on {}", self.name, self.client.host.label());
-        tool_error(&tried, &tool_name(tool), status, said)
+        tool_error(&self.tried(), &tool_name(tool), status, said)
     }
 
     /// Writes the old code into the database the old tables go to: a kill in between must not lose it.
@@ -255,7 +287,31 @@ impl<'a> Swap<'a> {
     }
 }
 
+/// An exchange with all it needs.
+pub(super) struct Exchange {
+    host: SharedHost,
+    settings: Settings,
+    tools: Tools,
+    options: Vec<u8>,
+    name: String,
+    temporary: String,
+    aside: String,
+}
+
+impl Exchange {
+    /// Puts what was loaded in the place it is for. Returns what is to be said though it worked.
+    pub(super) async fn run(self) -> Result<Vec<String>> {
+        let Self { host, settings, tools, options, name, temporary, aside } = self;
+        let client = Client { host: host.as_ref(), settings: &settings, tools: &tools, options };
+        let swap = Swap { client: &client, name: &name, temporary, aside };
+        swap.take_the_place().await
+    }
+}
+
 /// Quotes a text for SQL.
 pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use crate::dump::{self, Dump, Whole};
 use crate::problems::Problems;
 use async_trait::async_trait;
 use backstay_core::entry::{Entry, EntrySink, EntrySource};
-use backstay_core::host::Host;
+use backstay_core::host::{Host, SharedHost};
 use backstay_core::kind::{
     CheckReport, CollectReport, Found, Item, ItemInput, Kind, Preflight, RestoreOptions, RestorePlan, RestoreReport,
 };
@@ -151,13 +151,13 @@ impl Kind for Postgres {
     async fn restore(
         &self,
         ctx: &RunContext,
-        host: &dyn Host,
+        host: &SharedHost,
         input: &ItemInput,
         source: &mut dyn EntrySource,
         plan: &RestorePlan,
         options: &RestoreOptions,
     ) -> Result<RestoreReport> {
-        restore::restore(ctx, host, input, source, plan, options).await
+        restore::restore(ctx, host.as_ref(), input, source, plan, options).await
     }
 
     async fn check(&self, ctx: &RunContext, _: &ItemInput, source: &mut dyn EntrySource) -> Result<CheckReport> {

@@ -6,6 +6,7 @@ mod faults;
 mod outside;
 mod server;
 mod shelf;
+mod shelf_calls;
 mod shelf_files;
 mod shelf_page;
 mod tls;

@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, Shared};
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio_util::task::AbortOnDropHandle;
 
 /// Uncompressed bytes remembered.
 const REMEMBERED_BYTES: u64 = 32 << 20;
@@ -132,7 +133,8 @@ impl Inner {
     }
 
     fn start(self: Arc<Self>, number: usize) -> Unpacked {
-        let task = tokio::spawn(async move {
+        // It ends when nobody can want the block any more.
+        let task = AbortOnDropHandle::new(tokio::spawn(async move {
             let (Some(range), Some(block)) = (self.range(number), self.blocks.get(number).copied()) else {
                 return Err(Arc::new(self.damaged("its manifest names a block it does not have")));
             };
@@ -143,7 +145,7 @@ impl Inner {
                 Ok(Ok(raw)) => Ok(Bytes::from(raw)),
                 _ => Err(Arc::new(self.damaged(&format!("block {number} cannot be unpacked")))),
             }
-        });
+        }));
         async move {
             task.await.unwrap_or_else(|_| {
                 Err(Arc::new(Error::new(ErrorClass::Internal, "Unpacking an archive ended unexpectedly")))

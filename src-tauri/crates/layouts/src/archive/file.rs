@@ -1,6 +1,7 @@
 //! The bytes of an archive as if it were not sealed, read in segments: neighbours in one read, each at most once while
-//! it is remembered.
+//! it is remembered. Where a place has one stream at a time to give, all reads come out of one.
 
+use super::line::Line;
 use super::seal::{Cipher, SealHeader};
 use backstay_core::destination::{Destination, Key};
 use backstay_core::{Error, ErrorClass, Result};
@@ -10,6 +11,8 @@ use futures::future::{BoxFuture, Shared};
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A segment of what is not sealed.
 const PLAIN_SEGMENT: u64 = 1 << 20;
@@ -22,6 +25,8 @@ const REMEMBERED: usize = 24;
 pub(crate) type Shareable<T> = Result<T, Arc<Error>>;
 /// Neighbouring segments, each by itself good or bad.
 type Run = Shared<BoxFuture<'static, Arc<Vec<Shareable<Bytes>>>>>;
+/// A read that was asked of a line.
+type Asked = oneshot::Receiver<Result<Bytes>>;
 
 /// Copies a shared error.
 pub(crate) fn copy_error(error: &Error) -> Error {
@@ -42,12 +47,16 @@ struct Inner {
     plain: u64,
     segment: u64,
     seal: Option<(SealHeader, Cipher)>,
+    /// Where several ranges at the same time cost more than they bring.
+    line: Option<Line>,
 }
 
 #[derive(Default)]
 struct Remembered {
     runs: HashMap<u64, (Run, usize)>,
     order: VecDeque<u64>,
+    /// How many segments were read in advance the last time: somebody may be about to take them.
+    before: usize,
 }
 
 impl ArchiveBytes {
@@ -65,7 +74,9 @@ impl ArchiveBytes {
                 (header.plain_bytes(size).ok_or_else(cut)?, u64::from(header.segment))
             }
         };
-        let inner = Inner { destination, key, size, plain, segment, seal };
+        let one_stream = destination.capabilities().parallel_ranges <= 1;
+        let line = one_stream.then(|| Line::start(destination.clone(), key.clone()));
+        let inner = Inner { destination, key, size, plain, segment, seal, line };
         Ok(Self { inner: Arc::new(inner), remembered: Mutex::default() })
     }
 
@@ -79,13 +90,17 @@ impl ArchiveBytes {
         format!("The archive {} at {}", self.inner.key, self.inner.destination.label())
     }
 
-    /// Starts reading the segments of these ranges, so that they are there when they are asked for.
+    /// Starts reading the segments of these ranges, so that they are there when they are asked for. Over a line they are
+    /// read in the order of these calls.
     pub fn prepare(&self, ranges: &[Range<u64>]) {
         let mut wanted: Vec<u64> = ranges.iter().flat_map(|range| self.segments_of(range)).collect();
         wanted.sort_unstable();
         wanted.dedup();
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         wanted.retain(|number| !remembered.runs.contains_key(number));
+        if wanted.is_empty() {
+            return;
+        }
         let most = (LONGEST_READ / self.inner.segment).max(1);
         let mut rest = wanted.as_slice();
         while let Some(first) = rest.first() {
@@ -98,7 +113,9 @@ impl ArchiveBytes {
             }
             rest = &rest[length..];
         }
-        while remembered.order.len() > REMEMBERED.max(wanted.len()) {
+        let keep = REMEMBERED.max(remembered.before + wanted.len());
+        remembered.before = wanted.len();
+        while remembered.order.len() > keep {
             if let Some(number) = remembered.order.pop_front() {
                 remembered.runs.remove(&number);
             }
@@ -162,11 +179,13 @@ impl Inner {
         Error::new(ErrorClass::Corrupt, text).hint(HINT)
     }
 
-    /// Reads neighbouring segments on a task of its own.
+    /// Reads neighbouring segments on a task of its own, which ends when nobody can want them any more.
     fn start(self: Arc<Self>, numbers: Range<u64>) -> Run {
         let count = (numbers.end - numbers.start) as usize;
+        // Asked for here, not on the task: what is asked for first is to be read first.
+        let asked = self.line.as_ref().map(|line| line.ask(self.stored_all(&numbers)));
         let inner = self.clone();
-        let task = tokio::spawn(async move { inner.fetch(numbers).await });
+        let task = AbortOnDropHandle::new(tokio::spawn(async move { inner.fetch(numbers, asked).await }));
         async move {
             Arc::new(task.await.unwrap_or_else(|_| {
                 let error = Arc::new(Error::new(ErrorClass::Internal, "Reading an archive ended unexpectedly"));
@@ -177,9 +196,15 @@ impl Inner {
         .shared()
     }
 
-    async fn fetch(&self, numbers: Range<u64>) -> Vec<Shareable<Bytes>> {
-        let whole = self.stored(numbers.start).start..self.stored(numbers.end - 1).end;
-        match self.destination.get(&self.key, Some(whole.clone())).await {
+    async fn fetch(&self, numbers: Range<u64>, asked: Option<Asked>) -> Vec<Shareable<Bytes>> {
+        let whole = self.stored_all(&numbers);
+        let read = match asked {
+            Some(asked) => asked.await.unwrap_or_else(|_| {
+                Err(Error::new(ErrorClass::Internal, "Reading an archive in one stream ended unexpectedly"))
+            }),
+            None => self.destination.get(&self.key, Some(whole.clone())).await,
+        };
+        match read {
             Ok(bytes) => numbers
                 .map(|number| {
                     let range = self.stored(number);
@@ -218,6 +243,11 @@ impl Inner {
                 at..(at + bytes).min(self.size)
             }
         }
+    }
+
+    /// Where neighbouring segments lie as they are stored.
+    fn stored_all(&self, numbers: &Range<u64>) -> Range<u64> {
+        self.stored(numbers.start).start..self.stored(numbers.end - 1).end
     }
 
     fn open(&self, number: u64, stored: Bytes) -> Shareable<Bytes> {

@@ -9,6 +9,7 @@ mod file;
 mod holes;
 mod index;
 mod keys;
+mod line;
 mod lines;
 mod manifest;
 mod name;
@@ -66,6 +67,17 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Returns the same at another destination, with the keys that are known here.
+    fn at(&self, other: Arc<dyn Destination>) -> Self {
+        Self {
+            destination: other,
+            keys: self.keys.clone(),
+            reserved: Mutex::default(),
+            known: Mutex::default(),
+            last: Mutex::default(),
+        }
+    }
+
     fn remember(&self, record: &BackupRecord) {
         if let Some(key) = record.archive.as_ref().and_then(|file| Key::new(&file.key).ok()) {
             lock(&self.known).insert(record.id.clone(), key);
@@ -210,13 +222,7 @@ impl Layout for Archives {
     }
 
     fn over(&self, other: Arc<dyn Destination>) -> Option<Arc<dyn Layout>> {
-        let shared = Shared {
-            destination: other,
-            keys: self.shared.keys.clone(),
-            reserved: Mutex::default(),
-            known: Mutex::default(),
-            last: Mutex::default(),
-        };
+        let shared = self.shared.at(other);
         Some(Arc::new(Self { shared: Arc::new(shared), locked: AtomicU64::new(0), unreadable: Mutex::default() }))
     }
 }

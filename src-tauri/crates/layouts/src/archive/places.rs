@@ -24,7 +24,7 @@ const HEAD_BYTES: u64 = 16 << 10;
 /// The largest manifest read: some hundred million entries.
 const LARGEST_MANIFEST: u64 = 16 << 30;
 /// The longest name's number tried.
-const MOST_NAMES: u32 = 10_000;
+pub(super) const MOST_NAMES: u32 = 10_000;
 
 /// What lies below `archives/`.
 pub(crate) struct Places {
@@ -176,7 +176,7 @@ impl Shared {
     }
 
     /// Reads the first line of one manifest.
-    async fn head(&self, object: &ObjectInfo) -> Result<BackupRecord> {
+    pub(super) async fn head(&self, object: &ObjectInfo) -> Result<BackupRecord> {
         let (key, size) = (&object.key, object.size_bytes);
         let name = self.name_of(key);
         let sealed = key.as_str().strip_suffix(MANIFEST_ENDING).is_some_and(|key| key.ends_with(SEALED_ENDING));

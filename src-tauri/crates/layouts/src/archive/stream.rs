@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A batch ends when its content reaches so many bytes,
 const BATCH_BYTES: u64 = 8 << 20;
@@ -95,8 +96,11 @@ pub(crate) fn start(contents: Arc<Contents>, rows: Vec<usize>, ctx: RunContext) 
     tokio::spawn(async move {
         let work = async {
             let batches = futures::stream::iter(planner).map(|parts| {
+                let blocks = blocks_of(&fetched, &parts);
+                // Here, so that it is asked for in order.
+                fetched.blocks.prepare(&blocks);
                 // Its own task, so that it goes on while an earlier batch is handed out.
-                let task = tokio::spawn(fetch(fetched.clone(), parts));
+                let task = AbortOnDropHandle::new(tokio::spawn(fetch(fetched.clone(), parts, blocks)));
                 async move { task.await.map_err(|error| fault().source(error)) }
             });
             let mut batches = std::pin::pin!(batches.buffered(BATCHES));
@@ -107,7 +111,11 @@ pub(crate) fn start(contents: Arc<Contents>, rows: Vec<usize>, ctx: RunContext) 
             }
             Ok(())
         };
-        let end = ctx.or_cancel(work).await;
+        let end = tokio::select! {
+            end = ctx.or_cancel(work) => end,
+            // What is under way ends with its batches.
+            () = sender.closed() => return,
+        };
         // Nobody listening means nobody wants to know.
         let _ = sender.send(vec![Message::End(end)]).await;
     });
@@ -119,17 +127,20 @@ fn fault() -> Error {
     Error::new(ErrorClass::Internal, "Reading the archive ended by a fault")
 }
 
-async fn fetch(contents: Arc<Contents>, parts: Vec<Part>) -> Vec<Message> {
+/// Returns the blocks the content of these parts lies in.
+fn blocks_of(contents: &Contents, parts: &[Part]) -> Vec<usize> {
     let mut numbers = BTreeSet::new();
-    for part in &parts {
+    for part in parts {
         if let Part::Content(at, length) = part {
             numbers.extend(contents.blocks.blocks_of(*at, *length));
         }
     }
-    let numbers: Vec<usize> = numbers.into_iter().collect();
-    contents.blocks.prepare(&numbers);
+    numbers.into_iter().collect()
+}
+
+async fn fetch(contents: Arc<Contents>, parts: Vec<Part>, blocks: Vec<usize>) -> Vec<Message> {
     // All blocks at once, so that they are unpacked side by side.
-    let unpacking = numbers.iter().map(|number| contents.blocks.block(*number));
+    let unpacking = blocks.iter().map(|number| contents.blocks.block(*number));
     let _held = futures::future::join_all(unpacking).await;
     let mut messages = Vec::with_capacity(parts.len());
     for part in parts {

@@ -1,13 +1,14 @@
 //! Copies archives to another destination: the file, then the proof, then the manifest that makes it a backup there.
 
-use super::Shared;
-use super::places::Opened;
+use super::places::{MOST_NAMES, Opened};
 use super::writer::manifest_key;
+use super::{SEALED_ENDING, Shared};
 use backstay_core::destination::{Destination, Key, WriteMode};
-use backstay_core::layout::{Synced, TransferJournal};
+use backstay_core::layout::{ArchiveFile, BackupRecord, Synced, TransferJournal};
 use backstay_core::run::Phase;
 use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext};
-use backstay_transfer::{Copying, Uploaded, confirm, copy};
+use backstay_transfer::{ObjectReplay, Uploaded, confirm, upload_resumable};
+use bytes::Bytes;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -38,11 +39,7 @@ pub(crate) async fn sync(
     let mut synced = Synced::default();
     for record in &records {
         ctx.check()?;
-        let Some(file) = &record.archive else { continue };
-        let key = Key::new(&file.key)?;
-        ctx.progress.current(key.as_str());
-        let what = Copying { key, size: file.size_bytes, sha256: Some(file.sha256.clone()), mode: WriteMode::Replace };
-        one(shared, ctx, &other, &what, journal.as_ref(), &mut synced).await?;
+        one(shared, ctx, &other, record, journal.as_ref(), &mut synced).await?;
     }
     // Only now: one that is lost here says nothing of the others.
     if !missing.is_empty() {
@@ -57,38 +54,39 @@ async fn one(
     shared: &Shared,
     ctx: &RunContext,
     other: &Arc<dyn Destination>,
-    what: &Copying,
+    record: &BackupRecord,
     journal: &dyn TransferJournal,
     synced: &mut Synced,
 ) -> Result<()> {
-    let beside = manifest_key(&what.key)?;
-    let manifest = ctx.or_cancel(shared.destination.get(&beside, None)).await?;
-    let size_there = size_of(ctx, other.as_ref(), &what.key).await?;
-    if size_there == Some(what.size) {
-        match ctx.or_cancel(other.get(&beside, None)).await {
-            Ok(there) if there == manifest => {
-                ctx.progress.advance(1, what.size);
-                return Ok(());
-            }
-            Ok(_) => {}
-            Err(error) if error.class == ErrorClass::Missing => {}
-            Err(error) => return Err(error),
-        }
+    let Some(file) = &record.archive else { return Ok(()) };
+    let from = Key::new(&file.key)?;
+    ctx.progress.current(from.as_str());
+    let manifest = ctx.or_cancel(shared.destination.get(&manifest_key(&from)?, None)).await?;
+    let there = ctx.or_cancel(place_at(&shared.at(other.clone()), record, file, &manifest)).await?;
+    let same_size = there.size == Some(file.size_bytes);
+    if same_size && there.is_listed {
+        ctx.progress.advance(1, file.size_bytes);
+        return Ok(());
     }
-    let whole = match size_there == Some(what.size) {
-        // A copy that was cut off between its file and its manifest.
-        true => is_whole(ctx, other.as_ref(), what).await?,
-        false => false,
-    };
-    if whole {
-        ctx.progress.advance(0, what.size);
+    // A copy that was cut off between its file and its manifest.
+    if same_size && is_whole(ctx, other.as_ref(), &there.key, file).await? {
+        ctx.progress.advance(0, file.size_bytes);
     } else {
-        let name = format!("archive-sync/{}/{}", other.label(), what.key);
-        copy(shared.destination.clone(), other.as_ref(), what, journal, &name, ctx).await?;
-        let recorded = Uploaded::recorded(what.size, what.sha256.as_deref().unwrap_or_default());
-        confirm(other.as_ref(), &what.key, &recorded, ctx).await?;
-        (synced.objects, synced.bytes) = (synced.objects + 1, synced.bytes + what.size);
+        let source = ObjectReplay {
+            destination: shared.destination.clone(),
+            key: from.clone(),
+            size: file.size_bytes,
+            sha256: Some(file.sha256.clone()),
+        };
+        let name = format!("archive-sync/{}/{from}", other.label());
+        // What came there since must not be replaced.
+        let mode = if there.size.is_some() { WriteMode::Replace } else { WriteMode::CreateNew };
+        upload_resumable(other.as_ref(), &there.key, &source, journal, &name, mode, ctx).await?;
+        let recorded = Uploaded::recorded(file.size_bytes, file.sha256.as_str());
+        confirm(other.as_ref(), &there.key, &recorded, ctx).await?;
+        (synced.objects, synced.bytes) = (synced.objects + 1, synced.bytes + file.size_bytes);
     }
+    let beside = manifest_key(&there.key)?;
     let bytes = manifest.len() as u64;
     ctx.or_cancel(other.put(&beside, manifest.clone(), WriteMode::Replace)).await?;
     if ctx.or_cancel(other.get(&beside, None)).await? != manifest {
@@ -101,18 +99,88 @@ async fn one(
     Ok(())
 }
 
-async fn size_of(ctx: &RunContext, destination: &dyn Destination, key: &Key) -> Result<Option<u64>> {
-    match ctx.or_cancel(destination.head(key)).await {
+/// Where an archive goes at another destination.
+struct There {
+    key: Key,
+    /// The size of what lies there under its name.
+    size: Option<u64>,
+    /// Its very manifest lies beside.
+    is_listed: bool,
+}
+
+/// Finds the name an archive has at another destination, or is to have: its own, unless another backup has that there.
+/// Two plans may make the same name on the same day; neither must take the other's place.
+async fn place_at(there: &Shared, record: &BackupRecord, file: &ArchiveFile, manifest: &Bytes) -> Result<There> {
+    for number in 1..MOST_NAMES {
+        let key = numbered(file, number)?;
+        let size = size_of(there.destination.as_ref(), &key).await?;
+        match beside(there, &key, manifest).await? {
+            Beside::Nothing if size.is_some_and(|size| size != file.size_bytes) => {}
+            Beside::Damaged if size.is_some_and(|size| size != file.size_bytes) => {}
+            Beside::Backup(id) if id != record.id => {}
+            Beside::Unknown => {}
+            lies => return Ok(There { key, size, is_listed: lies == Beside::Same }),
+        }
+    }
+    let text = format!("Cannot name a copy of {} at {}", file.key, there.destination.label());
+    Err(Error::new(ErrorClass::Exists, text).hint("Put the time into the plan's template for file names"))
+}
+
+/// What lies where an archive's manifest would.
+#[derive(PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    /// The very same.
+    Same,
+    /// That of this backup.
+    Backup(BackupId),
+    /// One that cannot be read, whosever it was.
+    Damaged,
+    /// One that no key at hand opens, or of a newer version.
+    Unknown,
+}
+
+async fn beside(there: &Shared, archive: &Key, manifest: &Bytes) -> Result<Beside> {
+    let key = manifest_key(archive)?;
+    let info = match there.destination.head(&key).await {
+        Err(error) if error.class == ErrorClass::Missing => return Ok(Beside::Nothing),
+        other => other?,
+    };
+    if info.size_bytes == manifest.len() as u64 && there.destination.get(&key, None).await? == *manifest {
+        return Ok(Beside::Same);
+    }
+    match there.head(&info).await {
+        Ok(record) => Ok(Beside::Backup(record.id)),
+        Err(error) => match error.class {
+            ErrorClass::Missing => Ok(Beside::Nothing),
+            ErrorClass::Corrupt => Ok(Beside::Damaged),
+            ErrorClass::WrongKey | ErrorClass::Unsupported => Ok(Beside::Unknown),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Returns an archive's key, with a number before its ending from the second on.
+fn numbered(file: &ArchiveFile, number: u32) -> Result<Key> {
+    if number == 1 {
+        return Key::new(&file.key);
+    }
+    let ending = format!(".{}{}", file.format.extension(), if file.sealed { SEALED_ENDING } else { "" });
+    let stem = file.key.strip_suffix(&ending);
+    Key::new(stem.map_or_else(|| format!("{}-{number}", file.key), |stem| format!("{stem}-{number}{ending}")))
+}
+
+async fn size_of(destination: &dyn Destination, key: &Key) -> Result<Option<u64>> {
+    match destination.head(key).await {
         Ok(info) => Ok(Some(info.size_bytes)),
         Err(error) if error.class == ErrorClass::Missing => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-async fn is_whole(ctx: &RunContext, destination: &dyn Destination, what: &Copying) -> Result<bool> {
-    let sha256 = what.sha256.as_deref().unwrap_or_default();
-    match super::check::hash_of(ctx, destination, &what.key, what.size).await {
-        Ok(found) => Ok(found == sha256),
+async fn is_whole(ctx: &RunContext, destination: &dyn Destination, key: &Key, file: &ArchiveFile) -> Result<bool> {
+    match super::check::hash_of(ctx, destination, key, file.size_bytes).await {
+        Ok(found) => Ok(found == file.sha256),
         Err(error) if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) => Ok(false),
         Err(error) => Err(error),
     }

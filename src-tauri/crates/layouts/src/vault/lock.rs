@@ -39,7 +39,9 @@ fn write_time<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) -> std:
 
 /// A lock, held until dropped or released.
 pub(crate) struct Lock {
-    renewed: Arc<Mutex<Instant>>,
+    clock: Arc<dyn Clock>,
+    /// When it was written last, by both clocks: one of them stands still while the computer sleeps.
+    renewed: Arc<Mutex<(Instant, DateTime<Utc>)>>,
     end: Option<oneshot::Sender<()>>,
     task: Option<tokio::task::JoinHandle<()>>,
 }
@@ -57,14 +59,20 @@ impl Lock {
 
     async fn take(repo: Arc<Repo>, clock: Arc<dyn Clock>, exclusive: bool) -> Result<Self> {
         refuse_others(&repo, clock.now(), exclusive, None).await?;
-        let mut id = repo.save("locks", &LockFile::ours(clock.now(), exclusive)).await?;
+        let at = clock.now();
+        let (mut id, sealed) = repo.seal(&LockFile::ours(at, exclusive))?;
+        // Who is cancelled from here on must not leave it: its owner would live, and keep others out.
+        let mut unheld = Unheld(Some((repo.clone(), id)));
+        repo.put(&object_key("locks", &id)?, sealed).await?;
         // Somebody may have locked between the look and the lock.
         if let Err(error) = refuse_others(&repo, clock.now(), exclusive, Some(&id)).await {
             remove(&repo, &id).await;
+            unheld.0 = None;
             return Err(error);
         }
-        let renewed = Arc::new(Mutex::new(Instant::now()));
-        let stamp = renewed.clone();
+        unheld.0 = None;
+        let renewed = Arc::new(Mutex::new((Instant::now(), at)));
+        let (stamp, time) = (renewed.clone(), clock.clone());
         let (end, mut ended) = oneshot::channel();
         let task = Handle::current().spawn(async move {
             loop {
@@ -73,21 +81,24 @@ impl Lock {
                     () = tokio::time::sleep(REFRESH) => {}
                 }
                 // A refresh that fails is tried again at the next turn; the old lock holds for 30 minutes.
-                if let Ok(fresh) = repo.save("locks", &LockFile::ours(clock.now(), exclusive)).await {
+                let now = (Instant::now(), time.now());
+                if let Ok(fresh) = repo.save("locks", &LockFile::ours(now.1, exclusive)).await {
                     remove(&repo, &id).await;
                     id = fresh;
-                    *stamp.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                    *stamp.lock().unwrap_or_else(PoisonError::into_inner) = now;
                 }
             }
             remove(&repo, &id).await;
         });
-        Ok(Self { renewed, end: Some(end), task: Some(task) })
+        Ok(Self { clock, renewed, end: Some(end), task: Some(task) })
     }
 
-    /// Fails once the lock could not be renewed for so long that others may soon take it for dead.
+    /// Fails once the lock was not renewed for so long that others may soon take it for dead, or do so already: the
+    /// destination did not answer, or this computer slept.
     pub fn check(&self, label: &str) -> Result<()> {
-        let renewed = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
-        if renewed.elapsed() < RENEWED_WITHIN {
+        let (renewed, at) = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_the_clock = (self.clock.now() - at).to_std().unwrap_or_default();
+        if renewed.elapsed().max(by_the_clock) < RENEWED_WITHIN {
             return Ok(());
         }
         Err(Error::new(ErrorClass::Offline, format!("Lost the lock of the vault at {label}: it could not be renewed"))
@@ -109,6 +120,16 @@ impl Drop for Lock {
     }
 }
 
+/// A lock nobody holds yet: removed when whoever takes it gives up half way.
+struct Unheld(Option<(Arc<Repo>, Id)>);
+
+impl Drop for Unheld {
+    fn drop(&mut self) {
+        let (Some((repo, id)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
+        runtime.spawn(async move { remove(&repo, &id).await });
+    }
+}
+
 async fn remove(repo: &Repo, id: &Id) {
     if let Ok(key) = object_key("locks", id) {
         // A lock that stays is dead in 30 minutes at the latest.
@@ -118,6 +139,20 @@ async fn remove(repo: &Repo, id: &Id) {
 
 /// Fails while somebody alive holds the vault exclusively, or, for who wants it so, in any way.
 pub(crate) async fn refuse_others(repo: &Repo, now: DateTime<Utc>, exclusive: bool, own: Option<&Id>) -> Result<()> {
+    refuse(repo, now, own, |lock| lock.exclusive || exclusive).await
+}
+
+/// Fails while anybody alive but this process uses the vault: he took a lock of ours for dead.
+pub(crate) async fn refuse_strangers(repo: &Repo, now: DateTime<Utc>) -> Result<()> {
+    refuse(repo, now, None, |lock| lock.hostname != this_host() || lock.pid != std::process::id()).await
+}
+
+async fn refuse(
+    repo: &Repo,
+    now: DateTime<Utc>,
+    own: Option<&Id>,
+    minds: impl Fn(&LockFile) -> bool + Send + Sync,
+) -> Result<()> {
     for id in repo.ids("locks").await? {
         if own == Some(&id) {
             continue;
@@ -133,7 +168,7 @@ pub(crate) async fn refuse_others(repo: &Repo, now: DateTime<Utc>, exclusive: bo
             if lock.owner_died() || now - lock.time > TimeDelta::days(1) {
                 remove(repo, &id).await;
             }
-        } else if lock.exclusive || exclusive {
+        } else if minds(&lock) {
             let who = format!("{}@{}, process {}", lock.username, lock.hostname, lock.pid);
             let since = lock.time.format("%Y-%m-%d %H:%M UTC");
             let how = if lock.exclusive { "holds it for itself" } else { "uses it" };

@@ -4,7 +4,7 @@
 use super::fetch::Unpacker;
 use super::id::Id;
 use super::index::{Index, IndexFile, IndexPack};
-use super::lock::Lock;
+use super::lock::{Lock, refuse_strangers};
 use super::pack::{PackBuilder, PackedBlob};
 use super::pool::PACK_BYTES;
 use super::repo::{Repo, internal, object_key, pack_key};
@@ -29,6 +29,7 @@ pub(crate) const INDEX_CHUNKS: usize = 50_000;
 
 /// What lies there.
 struct Survey {
+    snapshots: HashSet<Id>,
     index: Arc<Index>,
     /// Packs by the destination's own listing, with sizes.
     there: HashMap<Id, u64>,
@@ -74,30 +75,45 @@ async fn prune_locked(repo: &Arc<Repo>, ctx: &RunContext, lock: &Lock) -> Result
     if plan.index_changes {
         let moved = repack(repo, ctx, &plan.repack).await?;
         replace_index(repo, ctx, &survey, plan.keep, moved).await?;
-        lock.check(repo.label())?;
+        nobody_came(repo, ctx, lock, &survey).await?;
         let names = survey.index.files().map(|id| object_key("index", id)).collect::<Result<Vec<_>>>()?;
         old.extend(names.iter().cloned());
-        remove(repo, ctx, names).await?;
+        remove(repo, ctx, lock, names).await?;
+    } else if !plan.remove.is_empty() {
+        nobody_came(repo, ctx, lock, &survey).await?;
     }
-    lock.check(repo.label())?;
     let packs = plan.remove.iter().chain(plan.repack.iter().map(|(id, _)| id));
     let packs = packs.filter(|id| survey.there.contains_key(id)).map(pack_key).collect::<Result<Vec<_>>>()?;
     old.extend(packs.iter().cloned());
-    remove(repo, ctx, packs).await?;
+    remove(repo, ctx, lock, packs).await?;
     Ok(Pruned { objects: old.len() as u64, freed_bytes, moved_bytes })
+}
+
+/// Fails if somebody came though the vault is locked, since his clock differs or this computer slept: what he wrote may
+/// need what is about to go.
+async fn nobody_came(repo: &Arc<Repo>, ctx: &RunContext, lock: &Lock, survey: &Survey) -> Result<()> {
+    lock.check(repo.label())?;
+    ctx.or_cancel(refuse_strangers(repo, ctx.clock.now())).await?;
+    let snapshots = ctx.or_cancel(repo.ids("snapshots")).await?;
+    if snapshots.iter().all(|id| survey.snapshots.contains(id)) {
+        return Ok(());
+    }
+    let text = format!("Cannot free room in the vault at {}: a backup was made there meanwhile", repo.label());
+    Err(Error::new(ErrorClass::Locked, text).hint("Start again; nothing was removed"))
 }
 
 async fn survey(repo: &Arc<Repo>, ctx: &RunContext) -> Result<Survey> {
     let index = ctx.or_cancel(repo.index()).await?;
+    let snapshots: HashSet<Id> = ctx.or_cancel(repo.ids("snapshots")).await?.into_iter().collect();
     let mut roots = Vec::new();
-    for id in ctx.or_cancel(repo.ids("snapshots")).await? {
+    for id in &snapshots {
         // One that cannot be read may need anything: nothing may go then.
-        roots.push(ctx.or_cancel(repo.snapshot(&id)).await?.tree);
+        roots.push(ctx.or_cancel(repo.snapshot(id)).await?.tree);
     }
     let mut used = Chunks::new();
     add_used(repo, &index, ctx, roots, &mut used).await?;
     let there = ctx.or_cancel(repo.packs_there()).await?;
-    Ok(Survey { index, there, used })
+    Ok(Survey { snapshots, index, there, used })
 }
 
 /// How much of a pack is needed.
@@ -325,7 +341,10 @@ pub(crate) async fn write_index(
     Ok(written)
 }
 
-async fn remove(repo: &Arc<Repo>, ctx: &RunContext, keys: Vec<Key>) -> Result<()> {
-    let removes = keys.into_iter().map(|key| async move { ctx.or_cancel(repo.destination.delete(&key)).await });
+async fn remove(repo: &Arc<Repo>, ctx: &RunContext, lock: &Lock, keys: Vec<Key>) -> Result<()> {
+    let removes = keys.into_iter().map(|key| async move {
+        lock.check(repo.label())?;
+        ctx.or_cancel(repo.destination.delete(&key)).await
+    });
     futures::stream::iter(removes).buffer_unordered(REMOVES).try_collect::<Vec<()>>().await.map(|_| ())
 }

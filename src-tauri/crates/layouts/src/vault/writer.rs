@@ -4,7 +4,7 @@ use super::chunker::MIN_CHUNK;
 use super::collected::{Collected, Slots};
 use super::id::Id;
 use super::index::IndexFile;
-use super::lock::Lock;
+use super::lock::{Lock, refuse_others};
 use super::parent::Parent;
 use super::pool::{Pool, Worker};
 use super::repo::{Repo, internal, object_key, pack_key};
@@ -234,6 +234,8 @@ impl Writer {
             ..self.counts.clone()
         };
         let snapshot = self.snapshot(manifest, tree, summary);
+        // While this computer slept, somebody may have taken our lock for dead and begun to remove what nobody needs yet.
+        self.ctx.or_cancel(refuse_others(&self.repo, self.ctx.clock.now(), false, None)).await?;
         let id = self.ctx.or_cancel(self.repo.save("snapshots", &snapshot)).await?;
         if let Err(error) = self.repo.load_there::<Snapshot>("snapshots", &id).await {
             // A backup nobody could read back is none.
