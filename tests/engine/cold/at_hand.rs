@@ -117,8 +117,8 @@ async fn runs_that_wait_for_a_cold_store_let_others_work() {
     let mut events = two.world.engine.subscribe();
     // As many as may work at once.
     let mut waiting = Vec::new();
-    for _ in 0..3 {
-        waiting.push(two.start_download(&backup, "as_is").await);
+    for format in ["as_is", "tar.gz", "zip"] {
+        waiting.push(two.start_download(&backup, format).await);
         until_it_waits(&mut events).await;
     }
     two.back_up().await;
