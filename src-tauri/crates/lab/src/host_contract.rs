@@ -33,6 +33,7 @@ pub async fn all(host: &dyn Host, dir: &RawPath) {
     step("arguments", arguments(host)).await;
     step("exit status", exit_status(host)).await;
     step("environment", environment(host)).await;
+    step("end of input", end_of_input(host)).await;
     step("both ways", both_ways(host)).await;
     step("much stderr", much_stderr(host)).await;
     step("kill", kill(host)).await;
@@ -76,6 +77,17 @@ pub async fn links_and_attributes(host: &dyn Host, dir: &RawPath) {
     for path in [&file, &folder, &link] {
         host.remove(path).await.unwrap();
     }
+}
+
+/// An input that is shut down has ended, though whoever wrote it still holds it.
+pub async fn end_of_input(host: &dyn Host) {
+    let mut process = host.start(Command::new("cat")).await.unwrap();
+    process.stdin.write_all(b"all there is").await.unwrap();
+    process.stdin.shutdown().await.unwrap();
+    let mut came = Vec::new();
+    process.stdout.read_to_end(&mut came).await.unwrap();
+    assert_eq!(came, b"all there is");
+    assert_eq!(process.control.wait().await.unwrap(), ExitStatus::Code(0));
 }
 
 /// Arguments arrive byte for byte, whatever a shell would make of them.

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod files;
+mod input;
 
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry};
@@ -112,7 +113,7 @@ fn start(label: &str, command: &Command) -> Result<Process> {
     widen(&stdin);
     widen(&stdout);
     Ok(Process {
-        stdin: Box::new(stdin),
+        stdin: Box::new(input::Input::new(stdin)),
         stdout: Box::new(stdout),
         stderr: Box::new(stderr),
         control: Box::new(Child { child, tried: tried() }),
