@@ -32,25 +32,20 @@ fn reads(memory: &MemoryDestination, record: &BackupRecord) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_read_in_order_comes_out_of_one_stream() {
-    for format in FORMATS {
-        for key in [None, Some(raw_key())] {
-            let memory = MemoryDestination::new();
-            let files = files();
-            // The seal's header is read before.
-            let headers = usize::from(key.is_some());
-            let record = backup(&memory, &files, format, key).await;
-            at_once(&memory, 1);
-            memory.forget_calls();
-            assert_same(&files, &read(&open(&memory), &record.id).await.unwrap());
-            assert_eq!(reads(&memory, &record), headers + 1, "{format:?}");
-            at_once(&memory, 4);
-            memory.forget_calls();
-            assert_same(&files, &read(&open(&memory), &record.id).await.unwrap());
-            assert!(
-                reads(&memory, &record) > headers + 3,
-                "{format:?}: elsewhere several ranges come at the same time"
-            );
-        }
+    for (format, key) in [(ArchiveFormat::TarZst, None), (ArchiveFormat::Zip, Some(raw_key()))] {
+        let memory = MemoryDestination::new();
+        let files = files();
+        // The seal's header is read before.
+        let headers = usize::from(key.is_some());
+        let record = backup(&memory, &files, format, key).await;
+        at_once(&memory, 1);
+        memory.forget_calls();
+        assert_same(&files, &read(&open(&memory), &record.id).await.unwrap());
+        assert_eq!(reads(&memory, &record), headers + 1, "{format:?}");
+        at_once(&memory, 4);
+        memory.forget_calls();
+        assert_same(&files, &read(&open(&memory), &record.id).await.unwrap());
+        assert!(reads(&memory, &record) > headers + 3, "{format:?}: elsewhere several ranges come at the same time");
     }
 }
 
