@@ -51,7 +51,7 @@ const say = (text) => console.log(text);
 /** Adds a line to the table: ours against a peer's, with the bar. */
 function row(what, ours, peer, bar, unit = 's') {
   const ratio = peer === undefined ? ours : ours / peer;
-  rows.push({ what, ours, peer, ratio, bar, unit, ok: ratio <= bar });
+  rows.push({ what, ours, peer, ratio, bar, unit, ok: bar === null || ratio <= bar });
 }
 
 async function backstayBench(bin, sshd, dir, round) {
@@ -170,6 +170,6 @@ say('');
 const cell = (value, unit) => (value === undefined ? '' : `${value.toFixed(2)} ${unit}`);
 for (const one of rows) {
   const peer = one.peer === undefined ? '' : `peer ${cell(one.peer, one.unit)}  ratio ${one.ratio.toFixed(2)}`;
-  say(`${one.ok ? 'ok  ' : 'OVER'}  ${one.what.padEnd(52)} ${cell(one.ours, one.unit).padStart(11)}  ${peer}  bar ${one.bar}`);
+  say(`${one.ok ? 'ok  ' : 'OVER'}  ${one.what.padEnd(52)} ${cell(one.ours, one.unit).padStart(11)}  ${peer}  ${one.bar === null ? '' : `bar ${one.bar}`}`);
 }
 writeFileSync(join(work, 'result.json'), JSON.stringify(rows, null, 2));

@@ -169,3 +169,25 @@ fn ten_thousand_backups_are_filtered_sorted_and_paged_at_once() {
     // Printed, not judged: a loaded machine must not fail the test.
     println!("slowest of {} queries over 10,000 backups: {:?} for {}", queries.len(), slowest.0, slowest.1);
 }
+
+#[test]
+fn the_newest_proof_of_a_server_and_what_was_added_lately_are_told() {
+    let store = filled();
+    let mut first = backup(1, "d");
+    first.record.verified = Some(at(50));
+    store.put_backup(&first).unwrap();
+    let second = KnownBackup { destination: "e".into(), ..first.clone() };
+    store.put_backup(&second).unwrap();
+    let mut later = backup(9, "d");
+    later.record.server = first.record.server.clone();
+    later.record.verified = Some(at(40));
+    store.put_backup(&later).unwrap();
+    let server = first.record.server.clone().unwrap();
+    assert_eq!(store.last_verified(&server).unwrap(), Some(at(50)), "the newest proof, not the newest backup's");
+    assert_eq!(store.last_verified(&"nobody".into()).unwrap(), None);
+    let added = |record: &BackupRecord| record.counts.bytes_added;
+    let both = added(&first.record) + added(&later.record);
+    assert_eq!(store.bytes_added_since(first.record.started).unwrap(), both, "a backup with two copies counts once");
+    assert_eq!(store.bytes_added_since(later.record.started).unwrap(), added(&later.record));
+    assert_eq!(store.bytes_added_since(later.record.started + chrono::TimeDelta::seconds(1)).unwrap(), 0);
+}

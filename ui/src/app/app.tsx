@@ -1,8 +1,6 @@
-import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import { prefetchBackups } from '../features/backups';
 import { Routes, navigate, usePlace } from '../shared/router';
-import { EmptyState, Page, Toasts, useStages } from '../shared/ui';
+import { EmptyState, Page, Toasts } from '../shared/ui';
 import { Boundary } from './boundary';
 import { CommandPalette } from './command-palette';
 import { fetchPages, routes } from './routes';
@@ -12,36 +10,34 @@ import { useEvents } from './use-events';
 import { useTheme } from './use-theme';
 import './app.css';
 
-/** The window: sidebar, the page of the place, messages, command palette. */
+/** The window: sidebar, the page of the place, messages, command palette. Only the first two are drawn anew for another place. */
 export function App() {
   useEvents();
   useTheme();
+  useEffect(() => fetchPages(), []);
+  return (
+    <div className="app">
+      <Sidebar />
+      <main className="app-main" aria-label="Page">
+        <SecretsBanner />
+        <PageHere />
+      </main>
+      <Toasts />
+      <CommandPalette />
+    </div>
+  );
+}
+
+function PageHere() {
   const { path } = usePlace();
   useEffect(() => {
     // A new page takes the focus by its title. One that stays, with another row open, leaves it where it is, if it is anywhere.
     if (document.activeElement === document.body) document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });
   }, [path]);
-  const client = useQueryClient();
-  useEffect(() => {
-    // The list most gone to is there when it is asked for.
-    prefetchBackups(client);
-  }, [client]);
-  const painted = useStages(1) > 0;
-  useEffect(() => {
-    if (painted) fetchPages();
-  }, [painted]);
   return (
-    <div className="app">
-      <Sidebar path={path} />
-      <main className="app-main" aria-label="Page">
-        <SecretsBanner />
-        <Boundary key={path.split('/')[1]}>
-          <Routes routes={routes} otherwise={<NotFound />} />
-        </Boundary>
-      </main>
-      <Toasts />
-      <CommandPalette />
-    </div>
+    <Boundary key={path.split('/')[1]}>
+      <Routes routes={routes} otherwise={<NotFound />} />
+    </Boundary>
   );
 }
 

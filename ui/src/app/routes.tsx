@@ -33,9 +33,22 @@ function LaterPage({ page, fetch }: { page: () => ReactNode; fetch: () => Promis
   return ready ?? <div style={{ padding: 24 }} aria-busy="true"><Skeleton height={20} width={180} /></div>;
 }
 
-/** Fetches the other pages while nothing else is to do, so that going there waits for nothing. */
-export function fetchPages(): void {
-  for (const load of loads) load().catch(() => {});
+/** How long the window has for itself, and for whoever clicks at once, before the other pages are fetched. */
+const FETCH_AFTER_MS = 1_000;
+
+/** Fetches the other pages once the window has come to rest, one after the other, so that going there waits for nothing. */
+export function fetchPages(): () => void {
+  let left = false;
+  const timer = setTimeout(async () => {
+    for (const load of loads) {
+      if (left) return;
+      await load().catch(() => {});
+    }
+  }, FETCH_AFTER_MS);
+  return () => {
+    left = true;
+    clearTimeout(timer);
+  };
 }
 
 const plans = () => import('../features/plans');

@@ -5,7 +5,7 @@ import { useQuery } from '@tanstack/react-query';
 import { api, type Counts, type IpcError, type Overview } from '../ipc';
 import { formatCount } from '../shared/format';
 import { keys, useActiveRuns, useRunsElsewhere } from '../shared/query';
-import { Link } from '../shared/router';
+import { Link, usePlace } from '../shared/router';
 import { ProgressMini } from '../shared/ui';
 
 type Entry = { to: string; title: string; icon: Icon; count?: keyof Counts };
@@ -37,7 +37,8 @@ function NavLink({ entry, path, count }: { entry: Entry; path: string; count: nu
 }
 
 /** The bar at the left: pages with counts; at its foot what runs now, and the settings. */
-export function Sidebar({ path }: { path: string }) {
+export function Sidebar() {
+  const { path } = usePlace();
   const overview = useQuery<Overview, IpcError>({ queryKey: keys.overview, queryFn: api.overview });
   const active = useActiveRuns();
   useRunsElsewhere(active.data?.rows);

@@ -96,6 +96,10 @@ pub trait Store: Send + Sync {
     /// Backups of a plan that lie elsewhere and not at this destination, though they could: archives, and those in a vault
     /// this destination holds a copy of. Newest first.
     fn missing_backups(&self, plan: &PlanId, destination: &DestinationId) -> Result<Vec<BackupId>>;
+    /// What the backups begun since then added to their destinations, in bytes; each counts once, however many copies it has.
+    fn bytes_added_since(&self, since: DateTime<Utc>) -> Result<u64>;
+    /// When a backup of a server was last read back and found whole.
+    fn last_verified(&self, server: &ServerId) -> Result<Option<DateTime<Utc>>>;
     /// The copies of one backup; an id's unambiguous start of at least 6 digits is enough.
     fn backup(&self, id: &BackupId) -> Result<Vec<KnownBackup>>;
 

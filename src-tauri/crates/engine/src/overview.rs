@@ -5,22 +5,23 @@ use crate::plans::{run_words, seals};
 use crate::servers::address_of;
 use crate::words::{count_text, millis};
 use backstay_contract::{Counts, FirstSteps, Need, Overview, ServerRow};
-use backstay_core::config::{BackupCopies, BackupQuery, Connection, Plan, Server};
+use backstay_core::config::{BackupQuery, Connection, Plan, Server};
 use backstay_core::run::{Run, RunKind, RunState};
 use backstay_core::store::RunQuery;
-use backstay_core::{BackupId, Result, ServerId};
+use backstay_core::{BackupId, ErrorClass, Result, ServerId};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
 
-/// How far back proofs are looked for.
-const PROOFS_LOOKED_AT: u64 = 200;
+/// How many restores are looked at for proofs.
+const RESTORES_LOOKED_AT: u64 = 200;
 
 /// What the rows are made of, read once for all of them.
 struct Facts {
     plans: Vec<Plan>,
     last_runs: HashMap<String, Run>,
     busy: HashSet<ServerId>,
-    restored: HashMap<BackupId, DateTime<Utc>>,
+    /// When a backup of a server was last restored.
+    restored: HashMap<ServerId, DateTime<Utc>>,
     stale: TimeDelta,
 }
 
@@ -47,7 +48,7 @@ impl Backstay {
             needs: self.inner.needs(&plans, &servers).await?,
             stored_bytes: stored.map(|sizes| sizes.into_iter().sum()),
             protected_bytes,
-            added_bytes_7d: self.inner.added_lately()?,
+            added_bytes_7d: self.inner.store.bytes_added_since(self.inner.clock.now() - TimeDelta::days(7))?,
             counts: Counts {
                 servers: servers.len() as u64,
                 plans: plans.len() as u64,
@@ -89,11 +90,13 @@ impl Inner {
         }
         let active = RunQuery { active_only: true, limit: 100, ..RunQuery::default() };
         let busy = self.store.runs(&active)?.rows.into_iter().filter_map(|run| run.server).collect();
-        let restores = RunQuery { kind: Some(RunKind::Restore), limit: PROOFS_LOOKED_AT, ..RunQuery::default() };
-        let mut restored: HashMap<BackupId, DateTime<Utc>> = HashMap::new();
+        let restores = RunQuery { kind: Some(RunKind::Restore), limit: RESTORES_LOOKED_AT, ..RunQuery::default() };
+        let mut restored: HashMap<ServerId, DateTime<Utc>> = HashMap::new();
         for run in self.store.runs(&restores)?.rows {
-            if let (RunState::Done, Some(backup), Some(ended)) = (run.state, run.backup, run.ended) {
-                let newest = restored.entry(backup).or_insert(ended);
+            if let (RunState::Done, Some(backup), Some(ended)) = (run.state, run.backup, run.ended)
+                && let Some(server) = self.server_of(&backup)?
+            {
+                let newest = restored.entry(server).or_insert(ended);
                 *newest = ended.max(*newest);
             }
         }
@@ -101,12 +104,20 @@ impl Inner {
         Ok(Facts { plans, last_runs, busy, restored, stale })
     }
 
+    /// The server a backup is of; `None` where the backup is gone, or of a server of another computer.
+    fn server_of(&self, backup: &BackupId) -> Result<Option<ServerId>> {
+        match self.store.backup(backup) {
+            Ok(copies) => Ok(copies.into_iter().find_map(|known| known.record.server)),
+            Err(error) if error.class == ErrorClass::Missing => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn row_of(&self, server: &Server, facts: &Facts) -> Result<ServerRow> {
-        let query = BackupQuery { server: Some(server.id.clone()), limit: PROOFS_LOOKED_AT, ..BackupQuery::default() };
-        let backups = self.store.backup_rows(&query)?.rows;
-        let newest = backups.first();
+        let query = BackupQuery { server: Some(server.id.clone()), limit: 1, ..BackupQuery::default() };
+        let newest = self.store.backup_rows(&query)?.rows.into_iter().next();
+        let proof = self.store.last_verified(&server.id)?.max(facts.restored.get(&server.id).copied());
         let plans: Vec<&Plan> = facts.plans.iter().filter(|plan| plan.server == server.id).collect();
-        let proof = |known: &BackupCopies| known.record.verified.max(facts.restored.get(&known.record.id).copied());
         let (state, state_text) = self.protection(server, &plans, facts)?;
         let mut kinds: Vec<String> =
             server.facts.iter().flat_map(|found| &found.found).map(|found| found.kind.clone()).collect();
@@ -120,10 +131,10 @@ impl Inner {
             os: server.facts.as_ref().map(|found| found.os.clone()).filter(|os| !os.is_empty()),
             kinds,
             plans: plans.len() as u64,
-            last_backup: newest.map(|known| millis(known.record.started)),
-            last_bytes: newest.map(|known| known.record.counts.bytes),
-            places: newest.map_or(0, |known| known.destinations.len() as u64),
-            last_proof: backups.iter().filter_map(proof).max().map(millis),
+            last_backup: newest.as_ref().map(|known| millis(known.record.started)),
+            last_bytes: newest.as_ref().map(|known| known.record.counts.bytes),
+            places: newest.as_ref().map_or(0, |known| known.destinations.len() as u64),
+            last_proof: proof.map(millis),
             state: state.into(),
             state_text,
         })
@@ -174,22 +185,6 @@ impl Inner {
         } else {
             ("protected", "Protected".into())
         })
-    }
-
-    fn added_lately(&self) -> Result<u64> {
-        let since = self.clock.now() - TimeDelta::days(7);
-        let mut added = 0_u64;
-        let mut offset = 0;
-        loop {
-            let page = self.store.backup_rows(&BackupQuery { offset, limit: 500, ..BackupQuery::default() })?.rows;
-            let fresh: Vec<_> = page.iter().filter(|known| known.record.started >= since).collect();
-            added += fresh.iter().map(|known| known.record.counts.bytes_added).sum::<u64>();
-            // Newest first: the first old one ends it.
-            if page.is_empty() || fresh.len() < page.len() {
-                return Ok(added);
-            }
-            offset += page.len() as u64;
-        }
     }
 
     /// What needs the user, most urgent first.

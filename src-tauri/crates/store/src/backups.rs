@@ -4,7 +4,8 @@ use crate::errors::{Fault, Query};
 use crate::values::{begins, count, from_json, holds, int, missing, nanos, to_json};
 use backstay_core::config::{BackupCopies, BackupQuery, BackupSort, KnownBackup};
 use backstay_core::store::Page;
-use backstay_core::{BackupId, DestinationId, Error, ErrorClass, PlanId};
+use backstay_core::{BackupId, DestinationId, Error, ErrorClass, PlanId, ServerId};
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 /// Fewer digits of an id name too many backups.
@@ -87,6 +88,23 @@ fn page_where(
         rows.push(read(row)?);
     }
     Ok(Page { rows, total: count(total) })
+}
+
+pub(crate) fn added_since(connection: &Connection, since: DateTime<Utc>) -> Query<u64> {
+    let sum = connection
+        .prepare_cached(&format!(
+            "SELECT coalesce(sum(bytes_added), 0) FROM backups WHERE started_ns >= ?1 AND {FIRST_COPY}"
+        ))?
+        .query_row([nanos(since)], |row| row.get(0))?;
+    Ok(count(sum))
+}
+
+pub(crate) fn last_verified(connection: &Connection, server: &ServerId) -> Query<Option<DateTime<Utc>>> {
+    // RFC 3339 in UTC sorts as text, but for times within one second.
+    let newest: Option<String> = connection
+        .prepare_cached("SELECT max(json_extract(record, '$.verified')) FROM backups WHERE server = ?1")?
+        .query_row([server.as_str()], |row| row.get(0))?;
+    Ok(newest.and_then(|text| text.parse().ok()))
 }
 
 pub(crate) fn missing_at(connection: &Connection, plan: &PlanId, destination: &DestinationId) -> Query<Vec<BackupId>> {

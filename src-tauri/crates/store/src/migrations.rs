@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_everywhere.sql"),
     include_str!("migrations/0003_plan_kits.sql"),
+    include_str!("migrations/0004_proofs.sql"),
 ];
 
 /// The newest schema this version knows.

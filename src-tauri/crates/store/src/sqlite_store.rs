@@ -173,6 +173,12 @@ impl Store for SqliteStore {
     fn missing_backups(&self, plan: &PlanId, destination: &DestinationId) -> Result<Vec<BackupId>> {
         self.read("Cannot list the missing backups", |connection| backups::missing_at(connection, plan, destination))
     }
+    fn bytes_added_since(&self, since: DateTime<Utc>) -> Result<u64> {
+        self.read("Cannot add up what backups added", |connection| backups::added_since(connection, since))
+    }
+    fn last_verified(&self, server: &ServerId) -> Result<Option<DateTime<Utc>>> {
+        self.read("Cannot read when a backup was verified", |connection| backups::last_verified(connection, server))
+    }
     fn backup(&self, id: &BackupId) -> Result<Vec<KnownBackup>> {
         self.read("Cannot read a backup in the list", |connection| backups::copies(connection, id))
     }

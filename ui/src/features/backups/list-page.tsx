@@ -6,7 +6,7 @@ import type { BackupRow } from '../../ipc';
 import { dayGroup, formatCount, formatExact, plural } from '../../shared/format';
 import { useDestinations, usePlans, useServers } from '../../shared/query';
 import { navigate, usePlace } from '../../shared/router';
-import { Card, DataTable, EmptyState, FilterBox, Page, Size, StateBadge, useNow, useStages, type Column } from '../../shared/ui';
+import { Card, DataTable, EmptyState, FilterBox, Page, Size, StateBadge, useNow, useAfterPaint, type Column } from '../../shared/ui';
 import { DeleteDialog } from './delete-dialog';
 import { DownloadDialog } from './download-dialog';
 import { NEWEST_FIRST, NO_FILTER, filterFrom, isFiltered, nextSort, stateOf, whenText, type ListFilter, type Sort, type SortColumn } from './form';
@@ -135,10 +135,10 @@ function Filters({ filter, onChange }: { filter: ListFilter; onChange: (part: Pa
   const servers = useServers();
   const plans = usePlans();
   const destinations = useDestinations();
-  // The list comes first, then its filters, one after the other: each holds its place until its turn.
-  const stage = useStages(5);
+  // The list comes first, then its filters, whose places are held until then.
+  const drawn = useAfterPaint();
   const named = (rows: { id: string; name: string }[] | undefined) => (rows ?? []).map((row) => ({ value: row.id, label: row.name }));
-  const pick = (at: number, field: keyof ListFilter, label: string, all: string, data: { value: string; label: string }[]) => stage < at ? <div className="filter-place" /> : (
+  const pick = (field: keyof ListFilter, label: string, all: string, data: { value: string; label: string }[]) => !drawn ? <div className="filter-place" /> : (
     <Select
       w={118}
       aria-label={label}
@@ -152,11 +152,11 @@ function Filters({ filter, onChange }: { filter: ListFilter; onChange: (part: Pa
   return (
     <div className="row filters" role="search" aria-label="Filter backups">
       <FilterBox value={filter.text} onChange={(text) => onChange({ text })} label="Filter backups" width={160} />
-      {pick(1, 'server', 'Server', 'All servers', named(servers.data))}
-      {pick(2, 'plan', 'Plan', 'All plans', named(plans.data))}
-      {pick(3, 'kind', 'Kind', 'All kinds', KINDS)}
-      {(destinations.data?.length ?? 0) > 1 && pick(4, 'destination', 'Destination', 'All places', named(destinations.data))}
-      {pick(5, 'state', 'State', 'All states', STATES)}
+      {pick('server', 'Server', 'All servers', named(servers.data))}
+      {pick('plan', 'Plan', 'All plans', named(plans.data))}
+      {pick('kind', 'Kind', 'All kinds', KINDS)}
+      {(destinations.data?.length ?? 0) > 1 && pick('destination', 'Destination', 'All places', named(destinations.data))}
+      {pick('state', 'State', 'All states', STATES)}
     </div>
   );
 }

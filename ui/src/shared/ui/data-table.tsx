@@ -87,7 +87,9 @@ export function DataTable<T>(props: DataTableProps<T>) {
     [rows, columns, localSort, props.onSort],
   );
   const lines = useMemo(() => layLines(sorted, props.groupOf), [sorted, props.groupOf]);
-  const shown = useMemo(() => columns.filter((column) => !column.hideBelow || width === 0 || width >= column.hideBelow), [columns, width]);
+  // The same columns for another width are the same array: rows are drawn anew only when one comes or goes.
+  const hidden = columns.filter((column) => column.hideBelow && width > 0 && width < column.hideBelow).map((column) => column.key).join(' ');
+  const shown = useMemo(() => columns.filter((column) => !hidden.split(' ').includes(column.key)), [columns, hidden]);
   const grid = [
     ...(props.onPick ? ['30px'] : []),
     ...shown.map((column) => column.width ?? 'minmax(0, 1fr)'),
