@@ -12,6 +12,9 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+/// What a channel that syncs counts as carrying: more than any that does not.
+const SYNC_LOAD: usize = 1 << 30;
+
 /// A handle of one channel.
 struct Handle {
     lane: Arc<Lane>,
@@ -193,6 +196,8 @@ impl RemoteFile for OpenFile {
             if !handle.lane.session.offers("fsync@openssh.com") {
                 return Ok(());
             }
+            // The server answers nothing else on this channel meanwhile: what is to be written goes over the others.
+            let _busy = handle.lane.carry(SYNC_LOAD);
             // Of the file, not of the handle: what other channels wrote is synced too.
             let payload = Payload::default().bytes(b"fsync@openssh.com").bytes(&handle.handle);
             handle.lane.session.ask(kind::EXTENDED, payload).await.map(drop)

@@ -12,7 +12,7 @@ use russh::{Preferred, cipher, compression};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpStream;
 
 /// Receive window of a channel: wide enough for a fast link with a long way.
@@ -25,6 +25,9 @@ const CHANNEL_PACKETS: usize = 64;
 const LOG_IN_LIMIT: Duration = Duration::from_secs(90);
 
 /// A byte stream to a host: TCP, or a channel through a jump host.
+/// Many small answers, but not much of a packet of content, which goes where it is wanted without a copy on the way.
+const READ_AHEAD_BYTES: usize = 16 << 10;
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -328,7 +331,8 @@ async fn dial(hop: &Hop<'_>, through: Option<&Handle<ClientHandler>>) -> Result<
             Ok(stream) => {
                 // Requests are small and answers waited for: Nagle would hold each back.
                 let _ = stream.set_nodelay(true);
-                return Ok(Box::new(stream));
+                // A packet is read in two steps, its length first; many of them are small answers that came together.
+                return Ok(Box::new(BufReader::with_capacity(READ_AHEAD_BYTES, stream)));
             }
             Err(error) => last = Some(error),
         }
