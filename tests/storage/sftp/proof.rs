@@ -72,6 +72,22 @@ async fn a_line_lost_while_the_server_hashes_is_an_error_and_not_a_no() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_upload_is_hashed_while_it_arrives() {
     let Some(server) = Sshd::start() else { return };
+    follows(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_python_hashes_what_arrives_by_other_means() {
+    let tools = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(tools.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    for tool in ["sh", "dd", "openssl"] {
+        std::os::unix::fs::symlink(Path::new("/usr/bin").join(tool), tools.path().join(tool)).unwrap();
+    }
+    let extra = format!("SetEnv PATH={}\n", tools.path().display());
+    let Some(server) = Sshd::start_with(&SshdOptions { extra, ..SshdOptions::default() }) else { return };
+    follows(&server).await;
+}
+
+async fn follows(server: &Sshd) {
     let user = server.add_user(SudoRight::None);
     let told = Arc::new(Told::default());
     let files = between(source(&server.connection(&user), 4), &told);
