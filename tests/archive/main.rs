@@ -1,6 +1,7 @@
 //! Archives: what goes in comes out, other programs open them, and no fault makes half a backup.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod copies;
 mod damage;
 mod faults;
 mod interop;

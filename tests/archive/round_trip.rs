@@ -1,9 +1,8 @@
 //! What goes in comes out, in every format, however it is sealed.
 
 use crate::support::*;
-use backstay_core::destination::Destination;
 use backstay_core::entry::{AddError, Content, Entry, EntryType, TimeNs};
-use backstay_core::layout::{ArchiveFormat, BackupRecord, DiffKind, Layout, MemoryJournal, Selection};
+use backstay_core::layout::{ArchiveFormat, DiffKind, Layout, Selection};
 use backstay_core::{ErrorClass, RunContext, Secret};
 use backstay_lab::MemoryDestination;
 use backstay_lab::memory_destination::Operation;
@@ -41,10 +40,6 @@ async fn what_goes_in_comes_out() {
             assert_eq!(record.counts.bytes_added, memory.object(&name).unwrap().len() as u64);
         }
     }
-}
-
-fn used(memory: &MemoryDestination) -> u64 {
-    memory.keys().iter().map(|key| memory.object(key).unwrap().len() as u64).sum()
 }
 
 #[tokio::test]
@@ -334,90 +329,6 @@ async fn backups_are_compared_by_their_manifests() {
             line("srv/new mode", DiffKind::Metadata),
         ]
     );
-}
-
-#[tokio::test]
-async fn copies_are_made_at_another_destination_and_only_what_lacks() {
-    let (memory, other) = (MemoryDestination::new(), MemoryDestination::new());
-    let (archives, ctx) = (open(&memory), RunContext::silent());
-    let files = random_files(5, 40);
-    let mut records = Vec::new();
-    for (hour, key) in (1..).zip(seals()) {
-        records.push(backup_with(&archives, &ctx, &files, ArchiveFormat::TarZst, key, hour).await.unwrap());
-    }
-    let journal = Arc::new(MemoryJournal::default());
-    let there: Arc<dyn Destination> = Arc::new(other.clone());
-    let one = [records[1].id.clone()];
-    let synced = archives.sync_to(&ctx, there.clone(), &one, journal.clone()).await.unwrap();
-    assert_eq!((synced.objects, synced.backups, synced.bytes), (2, 1, used(&other)));
-    let synced = archives.sync_to(&ctx, there.clone(), &[], journal.clone()).await.unwrap();
-    assert_eq!(synced.backups, 2);
-    assert_eq!(archives.sync_to(&ctx, there.clone(), &[], journal.clone()).await.unwrap().objects, 0);
-    // A copy cut off before its manifest is made good without sending the file again.
-    let key = records[0].archive.clone().unwrap().key;
-    other.tamper(&format!("{key}.manifest"), None);
-    let synced = archives.sync_to(&ctx, there.clone(), &[], journal.clone()).await.unwrap();
-    assert_eq!((synced.objects, synced.backups), (1, 1));
-    // One that was damaged there is sent again.
-    let mut bytes = other.object(&key).unwrap().to_vec();
-    bytes[100] ^= 1;
-    other.tamper(&key, Some(bytes.into()));
-    other.tamper(&format!("{key}.manifest"), None);
-    assert_eq!(archives.sync_to(&ctx, there.clone(), &[], journal).await.unwrap().objects, 2);
-    let copies = open(&other);
-    assert_eq!(copies.list().await.unwrap(), archives.list().await.unwrap());
-    for record in &records {
-        assert_same(&files, &read(&copies, &record.id).await.unwrap());
-    }
-}
-
-#[tokio::test]
-async fn a_copy_takes_no_other_backups_name() {
-    let (ctx, journal) = (RunContext::silent(), Arc::new(MemoryJournal::default()));
-    let (mine, others) = (random_files(1, 20), random_files(2, 20));
-    for sealed in [false, true] {
-        let (memory, other) = (MemoryDestination::new(), MemoryDestination::new());
-        // Made by another plan, whose key is not at hand, at the same hour.
-        let theirs = backup(&other, &others, ArchiveFormat::TarZst, sealed.then(raw_key)).await;
-        let ours = backup(&memory, &mine, ArchiveFormat::TarZst, sealed.then(passphrase)).await;
-        let name = |record: &BackupRecord| record.archive.clone().unwrap().key;
-        assert_eq!(name(&theirs), name(&ours));
-        let archives = Archives::open(Arc::new(memory.clone()), Arc::new(Keys(vec![passphrase()])));
-        let there: Arc<dyn Destination> = Arc::new(other.clone());
-        let ids = [ours.id.clone()];
-        assert_eq!(archives.sync_to(&ctx, there.clone(), &ids, journal.clone()).await.unwrap().backups, 1);
-        let copies = open(&other);
-        assert_eq!(copies.list().await.unwrap().len(), 2);
-        assert_same(&others, &read(&copies, &theirs.id).await.unwrap());
-        assert_same(&mine, &read(&copies, &ours.id).await.unwrap());
-        let synced = archives.sync_to(&ctx, there.clone(), &ids, journal.clone()).await.unwrap();
-        assert_eq!((synced.objects, synced.backups), (0, 0), "it is there, under another name");
-        // One whose manifest is still to come is in nobody's way either.
-        other.tamper(&format!("{}.manifest", name(&theirs)), None);
-        let file = other.object(&name(&theirs)).unwrap();
-        archives.sync_to(&ctx, there, &ids, journal.clone()).await.unwrap();
-        assert_eq!(other.object(&name(&theirs)), Some(file));
-    }
-}
-
-#[tokio::test]
-async fn deleting_takes_the_manifest_first() {
-    let memory = MemoryDestination::new();
-    let archives = open(&memory);
-    let ctx = RunContext::silent();
-    let record = backup(&memory, &random_files(1, 20), ArchiveFormat::TarGz, None).await;
-    let keep = backup(&memory, &random_files(2, 20), ArchiveFormat::TarGz, None).await;
-    // Killed in between: what is left is no backup, and a check names it.
-    memory.fail_operation(Operation::Delete, 2, ErrorClass::Offline);
-    assert_eq!(archives.delete(&ctx, &record.id).await.unwrap_err().class, ErrorClass::Offline);
-    assert_eq!(archives.list().await.unwrap(), std::slice::from_ref(&keep));
-    assert_eq!(archives.orphans().await.unwrap().len(), 1);
-    let before = used(&memory);
-    let deleted = archives.delete(&ctx, &keep.id).await.unwrap();
-    assert_eq!(deleted.freed_bytes, before - used(&memory));
-    assert!(deleted.freed_bytes > keep.counts.bytes_added);
-    assert_eq!(archives.list().await.unwrap(), []);
-    assert_eq!(archives.delete(&ctx, &keep.id).await.unwrap_err().class, ErrorClass::Missing);
 }
 
 #[tokio::test]

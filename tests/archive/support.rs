@@ -110,3 +110,8 @@ pub async fn read(archives: &Archives, id: &BackupId) -> Result<Files> {
     let selection = Selection { exclude: vec![path(".backstay")], ..Selection::default() };
     drain(reader.stream(&RunContext::silent(), selection).await?.as_mut()).await
 }
+
+/// The bytes of all objects at a destination.
+pub fn used(memory: &MemoryDestination) -> u64 {
+    memory.keys().iter().map(|key| memory.object(key).unwrap().len() as u64).sum()
+}

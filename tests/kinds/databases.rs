@@ -32,7 +32,7 @@ pub async fn restore(
     (plan, report, recorder)
 }
 
-async fn faults(item: &ItemInput, backup: &Backup) -> Vec<(String, String)> {
+pub async fn faults(item: &ItemInput, backup: &Backup) -> Vec<(String, String)> {
     let ctx = RunContext::silent();
     kind(&item.item.kind).check(&ctx, item, &mut backup.source()).await.unwrap().faults
 }
@@ -162,7 +162,7 @@ async fn the_password_arrives_where_standard_input_is_a_socket() {
     assert_eq!(server.fingerprint("shop").unwrap(), before);
 }
 
-fn which(program: &str) -> Vec<u8> {
+pub fn which(program: &str) -> Vec<u8> {
     std::process::Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().stdout
 }
 
@@ -340,110 +340,4 @@ async fn a_dump_tool_older_than_the_server_is_refused_with_a_hint() {
     if std::path::Path::new("/usr/lib/postgresql").exists() {
         kind("postgres").preflight(&RunContext::silent(), &host, &item).await.unwrap();
     }
-}
-
-fn sqlite_query(file: &std::path::Path, sql: &str) -> String {
-    let out = std::process::Command::new("sqlite3").arg(file).arg(sql).output().unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8(out.stdout).unwrap().trim().to_owned()
-}
-
-fn has_sqlite() -> bool {
-    let found = !which("sqlite3").is_empty();
-    if !found {
-        println!("skipped: sqlite3 is not installed");
-    }
-    found
-}
-
-#[tokio::test]
-async fn sqlite_is_copied_whole_while_it_is_written_and_put_back_without_leftovers() {
-    if !has_sqlite() {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("it's a \"db\".sqlite");
-    sqlite_query(
-        &file,
-        "pragma journal_mode=wal; create table t (a, b unique); insert into t select value, hex(randomblob(400)) from generate_series(1, 5000)",
-    );
-    // A writer that is in the middle of things, with its log beside the file.
-    let mut writer = std::process::Command::new("sqlite3")
-        .arg(&file)
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut pipe = writer.stdin.take().unwrap();
-    use std::io::{BufRead, Write};
-    writeln!(pipe, "pragma journal_mode=wal; insert into t values (9999, 'late'); begin; insert into t values (10000, 'open'); select 'ready';").unwrap();
-    let mut lines = std::io::BufReader::new(writer.stdout.take().unwrap()).lines();
-    while lines.next().unwrap().unwrap() != "ready" {}
-    let host = TestHost::default();
-    let text = RawPath::new(file.to_str().unwrap()).unwrap().to_text();
-    let item = input("sqlite", serde_json::json!({ "paths": [text] }));
-    let (report, backup, recorder) = collect(&host, &item).await;
-    assert_eq!(report.unwrap().files, 1);
-    assert_eq!(recorder.by_subject(), Default::default());
-    assert_eq!(faults(&item, &backup).await, []);
-    drop(pipe);
-    writer.wait().unwrap();
-
-    // What is beside the file now must not be applied to the one that comes back.
-    for ending in ["-wal", "-shm"] {
-        std::fs::write(format!("{}{ending}", file.display()), b"stale").unwrap();
-    }
-    let (plan, report, recorder) = restore(&host, &item, &backup, RestoreMode::Merge, None).await;
-    assert!(plan.warnings[0].contains("Stop what uses"), "{plan:?}");
-    assert_eq!((report.unwrap().files, recorder.by_subject()), (1, Default::default()));
-    let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 1, "{names:?}");
-    assert_eq!(
-        sqlite_query(&file, "select count(*), sum(b = 'late'), sum(b = 'open') from t; pragma integrity_check"),
-        "5001|1|0\nok"
-    );
-
-    // A cut one is found, and is never put in place.
-    let half = cut(&backup, "sqlite", 40_000);
-    assert!(faults(&item, &half).await[0].1.contains("where its header says"));
-    let (_, report, recorder) = restore(&host, &item, &half, RestoreMode::Merge, None).await;
-    assert!(report.is_err());
-    assert!(
-        recorder.by_subject().values().any(|(_, why)| why.contains("integrity check")),
-        "{:?}",
-        recorder.by_subject()
-    );
-    assert_eq!(sqlite_query(&file, "select count(*) from t"), "5001");
-    let to = dir.path().join("elsewhere");
-    restore(&host, &item, &backup, RestoreMode::Merge, Some(to.to_str().unwrap())).await.1.unwrap();
-    assert_eq!(sqlite_query(&to.join(file.file_name().unwrap()), "select count(*) from t"), "5001");
-}
-
-#[tokio::test]
-async fn a_damaged_sqlite_file_makes_no_backup() {
-    if !has_sqlite() {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("bad.db");
-    sqlite_query(
-        &file,
-        "create table t (a, b); create index i on t (b); insert into t select value, hex(randomblob(100)) from generate_series(1, 2000)",
-    );
-    let mut bytes = std::fs::read(&file).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 6000].fill(0xff);
-    std::fs::write(&file, bytes).unwrap();
-    std::fs::write(dir.path().join("text.db"), "just text, no database at all").unwrap();
-    let paths = ["bad.db", "text.db", "gone.db"].map(|name| dir.path().join(name));
-    let item = input("sqlite", serde_json::json!({ "paths": paths }));
-    let (report, backup, recorder) = collect(&TestHost::default(), &item).await;
-    assert!(report.is_err());
-    assert!(backup.entries.is_empty());
-    let problems = recorder.by_subject();
-    assert_eq!(problems.len(), 3, "{problems:?}");
-    assert!(problems[paths[0].to_str().unwrap()].1.contains("ended with exit status 7"), "{problems:?}");
-    let left =
-        std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().filter(|e| e.path().join("copy").exists()).count();
-    assert_eq!(left, 0, "no copy stays behind");
 }

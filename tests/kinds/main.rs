@@ -11,4 +11,5 @@ mod memory;
 mod random;
 mod replace;
 mod silence;
+mod sqlite;
 mod tree;

@@ -1,4 +1,7 @@
 // Builds the window over made-up data, serves it on a free port of this computer, and runs the browser tests against it.
+// These are named by feature, as in ui/src/features, or by what goes through all of them (app, keyboard, small-window):
+// journeys are what a user does, axe looks every screen over, steps are ways that both go.
+// Words choose files by name: npm run ui:browser -- restore
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

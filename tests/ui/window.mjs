@@ -7,6 +7,9 @@ import { chromium } from 'playwright-core';
 const axeSource = readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 let browser;
 
+/** The smallest window there can be. */
+export const small = { width: 900, height: 600 };
+
 /** Starts the browser for a test file and ends it afterwards. */
 export function withBrowser() {
   before(async () => {
@@ -53,6 +56,23 @@ export async function settled(page) {
   await page.waitForFunction(() => !document.querySelector('main [aria-busy="true"], main .mantine-Skeleton-root'));
 }
 
+/**
+ * Runs a test in a window of its own and looks that the page had nothing to complain about. It begins when everything is loaded,
+ * with `atOnce` as soon as the page has its heading; the other options are those of the window.
+ */
+export function journey(name, place, steps, { atOnce = false, ...options } = {}) {
+  test(name, async () => {
+    const { page, faults, close } = await openWindow(place, options);
+    try {
+      if (!atOnce) await settled(page);
+      await steps(page);
+      assert.deepEqual(faults, []);
+    } finally {
+      await close();
+    }
+  });
+}
+
 /** What axe finds wrong on the page, as short lines. An open menu floats outside the landmarks on purpose: `floating` allows that. */
 export async function violations(page, { floating = false, only } = {}) {
   await page.evaluate(axeSource);
@@ -60,6 +80,11 @@ export async function violations(page, { floating = false, only } = {}) {
   const options = { resultTypes: ['violations'], ...(only ? { runOnly: only } : { rules }) };
   const result = await page.evaluate((given) => window.axe.run(document, given), options);
   return result.violations.map((each) => `${each.id}: ${each.nodes.map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`).slice(0, 3).join(' | ')}`);
+}
+
+/** Screens that need no more than a place and a scene, and are named by these. */
+export function atPlaces(places) {
+  return Object.fromEntries(places.map(([place, scene]) => [`${place} ${scene}`, [place, scene]]));
 }
 
 /** Looks a screen over in light, then in dark, where only colours differ. Each of `screens` is a place, a scene, and what to do there. */

@@ -1,4 +1,6 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
+import { prefetchBackups } from '../features/backups';
 import { Routes, navigate, usePlace } from '../shared/router';
 import { EmptyState, Page, Toasts } from '../shared/ui';
 import { Boundary } from './boundary';
@@ -14,7 +16,12 @@ import './app.css';
 export function App() {
   useEvents();
   useTheme();
-  useEffect(() => fetchPages(), []);
+  const client = useQueryClient();
+  useEffect(() => {
+    // The list most gone to is there when it is asked for.
+    prefetchBackups(client);
+    return fetchPages();
+  }, [client]);
   return (
     <div className="app">
       <Sidebar />

@@ -4,7 +4,6 @@ import { MantineProvider, localStorageColorSchemeManager } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { prefetchBackups } from '../features/backups';
 import { cssVariables, theme } from '../shared/theme';
 import { App } from './app';
 import { Boundary } from './boundary';
@@ -23,8 +22,6 @@ export function start(): void {
   });
   const root = document.getElementById('root');
   if (!root) return;
-  // Asked for before anything is drawn: the list most gone to is there when it is gone to.
-  prefetchBackups(client);
   createRoot(root).render(
     <StrictMode>
       <MantineProvider theme={theme} cssVariablesResolver={cssVariables} colorSchemeManager={colours} defaultColorScheme="auto">

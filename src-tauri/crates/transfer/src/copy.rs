@@ -6,7 +6,7 @@ use backstay_core::context::RunContext;
 use backstay_core::destination::{Destination, Key, Proof, WriteMode};
 use backstay_core::error::{Error, ErrorClass, Result};
 use backstay_core::layout::TransferJournal;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -99,7 +99,8 @@ pub async fn read_back(destination: &dyn Destination, key: &Key, written: &Uploa
     let quiet = RunContext { progress: Arc::new(backstay_core::context::SilentProgress), ..ctx.clone() };
     let mut read_bytes = 0;
     while read_bytes <= written.size {
-        let part = ctx.or_cancel(read_part(&mut stream, READ_BACK_BYTES, None, &tried, &quiet)).await?;
+        let part =
+            ctx.or_cancel(read_part(&mut stream, BytesMut::new(), READ_BACK_BYTES, None, &tried, &quiet)).await?;
         if part.is_empty() {
             break;
         }

@@ -7,7 +7,7 @@ use super::segments::{SegmentMap, Subject};
 use backstay_core::context::{RunContext, SilentProgress};
 use backstay_core::destination::{Destination, Key};
 use backstay_core::error::{Error, ErrorClass, Result};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -175,7 +175,8 @@ impl Job<'_> {
         while segment < map.count() {
             let range = map.range(segment);
             let want = range.end - range.start;
-            let content: Bytes = self.ctx.or_cancel(read_part(&mut stream, want, None, &tried, &quiet)).await?;
+            let content: Bytes =
+                self.ctx.or_cancel(read_part(&mut stream, BytesMut::new(), want, None, &tried, &quiet)).await?;
             if content.len() as u64 != want {
                 let ends = range.start + content.len() as u64;
                 return Err(Error::new(ErrorClass::Corrupt, format!("{tried}: it ends at byte {ends}")));

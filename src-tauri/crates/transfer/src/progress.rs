@@ -10,9 +10,11 @@ use tokio::io::AsyncReadExt;
 /// How much is read, hashed and counted at a time.
 const STEP_BYTES: usize = 256 << 10;
 
-/// Reads the next part: `want` bytes, fewer only where the stream ends. `tried` reads like "Cannot write x on nas".
+/// Reads the next part: `want` bytes, fewer only where the stream ends. What is in `part` goes; its memory is used again.
+/// `tried` reads like "Cannot write x on nas".
 pub(super) async fn read_part(
     stream: &mut ByteStream,
+    mut part: BytesMut,
     want: u64,
     mut sum: Option<&mut Sha256Sum>,
     tried: &str,
@@ -21,7 +23,8 @@ pub(super) async fn read_part(
     let want = usize::try_from(want).map_err(|error| {
         Error::new(ErrorClass::Unsupported, format!("{tried}: its parts are too large")).source(error)
     })?;
-    let mut part = BytesMut::with_capacity(want);
+    part.clear();
+    part.reserve(want);
     while part.len() < want {
         ctx.check()?;
         let before = part.len();

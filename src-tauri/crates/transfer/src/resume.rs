@@ -212,13 +212,13 @@ impl Job<'_> {
                 self.ctx.progress.advance(0, want);
                 stream = None;
             } else {
-                sender.room_for(want).await?;
+                let room = sender.room_for(want).await?;
                 let mut source = match stream.take() {
                     Some(stream) => stream,
                     None => sender.during(self.source.read(offset)).await?,
                 };
                 let hashed = if number > kept { Some(&mut sum) } else { None };
-                let part = sender.during(read_part(&mut source, want, hashed, &tried, self.ctx)).await?;
+                let part = sender.during(read_part(&mut source, room, want, hashed, &tried, self.ctx)).await?;
                 if part.len() as u64 != want {
                     return Err(changed(&tried, offset + part.len() as u64));
                 }

@@ -70,8 +70,8 @@ async fn send_all(
     let (mut number, mut size) = (1, 0);
     loop {
         let want = upload.part_bytes(number);
-        sender.room_for(want).await?;
-        let part = sender.during(read_part(stream, want, Some(&mut sum), tried, ctx)).await?;
+        let room = sender.room_for(want).await?;
+        let part = sender.during(read_part(stream, room, want, Some(&mut sum), tried, ctx)).await?;
         crc64.update(&part);
         let read = part.len() as u64;
         if read > 0 {

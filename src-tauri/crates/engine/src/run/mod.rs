@@ -4,6 +4,7 @@ mod backup;
 mod begun;
 mod download;
 mod end;
+mod failures;
 mod journal;
 mod keep_locks;
 mod leg;

@@ -1,6 +1,6 @@
 //! A restore run: does what the preview showed.
 
-use super::backup::Failures;
+use super::failures::Failures;
 use super::legs::being_freed;
 use super::thaw::one_ready;
 use super::{Finish, HeldLock, Job, RunStart};

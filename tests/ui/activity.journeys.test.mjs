@@ -1,0 +1,55 @@
+// What a user does with runs: watching one, its problems and its destinations, cancelling it, making good what it missed.
+import assert from 'node:assert/strict';
+import { button, press } from './controls.mjs';
+import { journey, withBrowser } from './window.mjs';
+
+withBrowser();
+
+journey('a run that goes on shows its log and problems as they come', '/activity/live1?tab=problems', async (page) => {
+  await page.getByRole('row', { name: /var.log.private/ }).waitFor({ timeout: 20_000 });
+  await page.getByRole('tab', { name: 'Log' }).click();
+  await page.getByText('find lists 38,559 entries').waitFor();
+}, { atOnce: true });
+
+journey('a running backup moves, and is cancelled', '/activity', async (page) => {
+  const card = page.getByRole('region', { name: 'Backing up game saves' });
+  const bar = card.getByRole('progressbar', { name: 'Backing up game saves' });
+  await page.waitForFunction(() => Number(document.querySelector('.progress-card [role="progressbar"]')?.getAttribute('aria-valuenow')) > 0);
+  const first = Number(await bar.getAttribute('aria-valuenow'));
+  await page.waitForFunction((was) => Number(document.querySelector('.progress-card [role="progressbar"]')?.getAttribute('aria-valuenow')) > was, first);
+  await card.getByRole('button', { name: 'Cancel backing up game saves' }).click();
+  await card.waitFor({ state: 'detached' });
+  await page.getByRole('row', { name: /game saves.*Cancelled/ }).first().waitFor();
+}, { atOnce: true });
+
+journey('problems are picked and left out of the plan', '/activity/r2?tab=problems', async (page) => {
+  await page.getByLabel('Filter problems').fill('cache');
+  await page.getByText('1 match').waitFor();
+  await page.getByRole('checkbox', { name: 'Pick /root/.cache' }).check();
+  await button(page, 'Exclude from shop nightly').click();
+  await page.getByText('1 path left out of shop nightly from the next run on').waitFor();
+}, { atOnce: true });
+
+journey('each destination of a run has its own bar, limit, stumble and reason', '/activity/live1', async (page) => {
+  const places = page.getByRole('list', { name: 'Destinations' });
+  await places.getByText(/limited to 2\.0 MiB\/s/).waitFor();
+  await places.getByText('the connection was reset; trying again in 4 s').waitFor({ timeout: 20_000 });
+  await places.getByText('connection refused. Sync makes it good later').waitFor({ timeout: 20_000 });
+  const failed = page.getByRole('progressbar', { name: 'Written to b2 offsite' });
+  assert.ok(Number(await failed.getAttribute('aria-valuenow')) < 100, 'what failed is not shown as whole');
+});
+
+journey('a run that did not get everywhere offers Sync', '/backups?plan=p1', async (page) => {
+  await page.locator('.dt-body-row').first().click();
+  await page.getByRole('tab', { name: 'Log' }).click();
+  await page.getByRole('link', { name: 'Show the run' }).click();
+  await page.getByText('This backup did not get to').waitFor();
+  await press(page, 'Sync now: b2 offsite');
+  await page.getByRole('link', { name: 'Watch it' }).waitFor();
+});
+
+journey('a download that was broken off goes on where it was', '/activity', async (page) => {
+  await page.getByRole('button', { name: 'Go on with the download of web nightly 12 Nov' }).click();
+  await page.getByRole('link', { name: 'Watch it' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Download: web nightly 12 Nov' }).waitFor();
+});

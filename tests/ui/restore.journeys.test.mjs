@@ -1,0 +1,61 @@
+// What a user does to restore: what, where to, the preview of what would happen, and the run.
+import assert from 'node:assert/strict';
+import { enabled, press } from './controls.mjs';
+import { goToPreview, goToRestore, restoreWhere } from './restore.steps.mjs';
+import { journey, withBrowser } from './window.mjs';
+
+withBrowser();
+
+journey('no room blocks a restore and says why', '/backups', async (page) => {
+  await goToRestore(page);
+  await press(page, 'Continue');
+  await page.getByRole('radio', { name: /^Into another folder/ }).check();
+  assert.equal(await enabled(page, 'Show what would happen'), false);
+  await page.getByLabel('Folder on web-1').fill('/full');
+  await press(page, 'Show what would happen');
+  await page.getByText('It cannot be done as asked:').waitFor();
+  assert.equal(await enabled(page, 'Restore to web-1'), false);
+});
+
+journey('another server is warned of beside its name, before the choices', '/backups', async (page) => {
+  await restoreWhere(page);
+  await page.getByRole('combobox', { name: 'To which server' }).click();
+  await page.getByRole('option', { name: /^shop/ }).click();
+  const note = await page.getByText('This is another server').boundingBox();
+  const choices = await page.getByRole('radiogroup', { name: 'To which place' }).boundingBox();
+  assert.ok(note.y < choices.y);
+});
+
+journey('the paths of a preview are filtered', '/backups', async (page) => {
+  await goToRestore(page);
+  await goToPreview(page, /^Merge Brings/);
+  await page.getByLabel('Filter paths', { exact: true }).fill('IMG_0007');
+  await page.getByText(/^1 path match/).waitFor();
+});
+
+journey('replace shows what is deleted, and starts only with the name typed', '/backups', async (page) => {
+  await goToRestore(page);
+  await goToPreview(page, /^Replace/);
+  assert.equal(await page.getByRole('tab', { name: /^Delete/ }).getAttribute('aria-selected'), 'true', 'the most dangerous list first');
+  await press(page, 'Restore to web-1');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('18 files and databases on web-1 will be deleted.').waitFor();
+  const go = dialog.getByRole('button', { name: 'Restore to web-1' });
+  assert.equal(await go.isEnabled(), false);
+  await dialog.getByRole('textbox').fill('web-2');
+  assert.equal(await go.isEnabled(), false);
+  await dialog.getByRole('textbox').fill('web-1');
+  await go.click();
+  await page.getByRole('button', { name: /^Cancel restoring/i }).waitFor();
+  assert.match(page.url(), /run=/, 'a reload finds the run again');
+});
+
+journey('a merge needs no name; cancelling ends in a plain report', '/backups', async (page) => {
+  await goToRestore(page);
+  await goToPreview(page, /^Merge Brings/);
+  await press(page, 'Restore to web-1');
+  await page.getByRole('dialog').getByRole('button', { name: 'Restore to web-1' }).click();
+  await page.getByRole('button', { name: /^Cancel restoring/i }).click();
+  await page.getByText('Cancelled. What had been written to web-1').waitFor();
+  await page.getByRole('button', { name: 'Restore again…' }).waitFor();
+});
