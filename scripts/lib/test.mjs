@@ -1,6 +1,6 @@
 // What npm test does once Node is new enough: parts one after another, each counted, the summary last.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureFtpServers } from './ftp-servers.mjs';
 import { ROOT, ask, ensureNodeModules, ensurePackages, ensureRust, has, run, say, targetFolder } from './system.mjs';

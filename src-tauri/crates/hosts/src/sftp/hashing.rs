@@ -17,10 +17,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const HASH: &str = "openssl dgst -sha256 -r \"$1\" 2>/dev/null || sha256sum \"$1\" 2>/dev/null || shasum -a 256 \"$1\"";
 /// Each line of its input says how many blocks more lie there for good; the last may be cut short by the file's end. The
 /// file is opened once: it may get another name before all of it is hashed. Python, where it is there, reads the file by
-/// itself; through a pipe the same takes the server more than twice the work.
-const FOLLOW: &str = "exec 3<\"$1\" || exit 1; command -v python3 >/dev/null 2>&1 && exec python3 -I -S -c \"$2\"; \
+/// itself; through a pipe the same takes the server more than twice the work. Not on a Mac: its own `python3` may be no
+/// more than an offer, on the screen, to install one.
+const FOLLOW: &str = "exec 3<\"$1\" || exit 1; \
+     [ \"$(uname)\" != Darwin ] && command -v python3 >/dev/null 2>&1 && exec python3 -I -S -c \"$2\"; \
      while read -r n; do dd bs=1048576 count=$n <&3 2>/dev/null || exit 1; done \
      | { openssl dgst -sha256 -r 2>/dev/null || sha256sum 2>/dev/null || shasum -a 256; }";
+/// The same in Python; the file is its descriptor 3.
 const FOLLOW_PYTHON: &str = "
 import hashlib, sys
 sum = hashlib.sha256()
