@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { extname, join, normalize } from 'node:path';
+import { basename, extname, join, normalize } from 'node:path';
 
 const root = new URL('../..', import.meta.url).pathname;
 const site = join(root, 'target/ui-mock');
@@ -33,7 +33,7 @@ await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const url = `http://127.0.0.1:${server.address().port}/mock.html`;
 const files = readdirSync(join(root, 'tests/ui')).filter((name) => name.endsWith('.test.mjs')).map((name) => join(root, 'tests/ui', name));
 const only = process.argv.slice(2);
-const chosen = only.length ? files.filter((file) => only.some((word) => file.includes(word))) : files;
+const chosen = only.length ? files.filter((file) => only.some((word) => basename(file).includes(word))) : files;
 const tests = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...chosen], { cwd: root, stdio: 'inherit', env: { ...process.env, UI_URL: url, CHROMIUM: chromium } });
 tests.on('exit', (code) => {
   server.close();

@@ -1,33 +1,49 @@
 import { Skeleton } from '@mantine/core';
-import { createElement, useEffect, useState, type ComponentType, type ReactNode } from 'react';
+import { createElement, useEffect, useReducer, useState, type ComponentType, type ReactNode } from 'react';
 import { ActivityPage, RunPage } from '../features/activity';
 import { BackupPage, BackupsPage } from '../features/backups';
 import { OverviewPage } from '../features/overview';
 import { AddServerPage, EditServerPage, ServersPage } from '../features/servers';
 import type { Route } from '../shared/router';
 
-/**
- * A page that is not on the first screen comes in its own chunk, so that the first paint does not wait for it. One that
- * is there already is drawn at once: a suspended page would first show its stand-in, and React leaves that up for a while.
- */
-function later(load: () => Promise<ComponentType>): ReactNode {
-  let page: ReactNode = null;
-  const fetch = async () => {
-    page ??= createElement(await load());
+/** Pages that come together, when they are first needed or when there is time. */
+type Chunk<M> = { fetch: () => Promise<void>; there: () => M | null };
+
+const chunks: Chunk<unknown>[] = [];
+
+function chunk<M>(load: () => Promise<M>): Chunk<M> {
+  let module: M | null = null;
+  const made = {
+    fetch: async () => {
+      module ??= await load();
+    },
+    there: () => module,
   };
-  loads.push(fetch);
-  return <LaterPage page={() => page} fetch={fetch} />;
+  chunks.push(made);
+  return made;
 }
 
-const loads: (() => Promise<void>)[] = [];
+/**
+ * A page that is not on the first screen comes in a chunk, so that the first paint does not wait for it. One whose chunk
+ * is there already is drawn at once: a suspended page would first show its stand-in, and React leaves that up for a while.
+ */
+function later<M>(of: Chunk<M>, pick: (module: M) => ComponentType): ReactNode {
+  let page: ReactNode = null;
+  const there = () => {
+    const module = of.there();
+    if (module !== null) page ??= createElement(pick(module));
+    return page;
+  };
+  return <LaterPage page={there} fetch={of.fetch} />;
+}
 
 function LaterPage({ page, fetch }: { page: () => ReactNode; fetch: () => Promise<void> }) {
-  const [, setReady] = useState(false);
+  const [, drawAnew] = useReducer((count: number) => count + 1, 0);
   const [fault, setFault] = useState<unknown>(null);
   const ready = page();
   const waits = ready === null;
   useEffect(() => {
-    if (waits) fetch().then(() => setReady(true), setFault);
+    if (waits) fetch().then(drawAnew, setFault);
   }, [waits, fetch]);
   if (fault !== null) throw fault;
   return ready ?? <div style={{ padding: 24 }} aria-busy="true"><Skeleton height={20} width={180} /></div>;
@@ -40,9 +56,9 @@ const FETCH_AFTER_MS = 1_000;
 export function fetchPages(): () => void {
   let left = false;
   const timer = setTimeout(async () => {
-    for (const load of loads) {
+    for (const one of chunks) {
       if (left) return;
-      await load().catch(() => {});
+      await one.fetch().catch(() => {});
     }
   }, FETCH_AFTER_MS);
   return () => {
@@ -51,10 +67,10 @@ export function fetchPages(): () => void {
   };
 }
 
-const plans = () => import('../features/plans');
-const destinations = () => import('../features/destinations');
-const restore = () => import('../features/restore');
-const settings = () => import('../features/settings');
+const plans = chunk(() => import('../features/plans'));
+const destinations = chunk(() => import('../features/destinations'));
+const restore = chunk(() => import('../features/restore'));
+const settings = chunk(() => import('../features/settings'));
 
 /** Every page of the window. The first match wins, so "new" stands before ":id". */
 export const routes: Route[] = [
@@ -63,19 +79,19 @@ export const routes: Route[] = [
   { pattern: '/servers/new', element: <AddServerPage /> },
   { pattern: '/servers/:id', element: <ServersPage /> },
   { pattern: '/servers/:id/edit', element: <EditServerPage /> },
-  { pattern: '/plans', element: later(async () => (await plans()).PlansPage) },
-  { pattern: '/plans/new', element: later(async () => (await plans()).PlanWizardPage) },
-  { pattern: '/plans/:id', element: later(async () => (await plans()).PlanPage) },
-  { pattern: '/plans/:id/edit', element: later(async () => (await plans()).PlanWizardPage) },
+  { pattern: '/plans', element: later(plans, (pages) => pages.PlansPage) },
+  { pattern: '/plans/new', element: later(plans, (pages) => pages.PlanWizardPage) },
+  { pattern: '/plans/:id', element: later(plans, (pages) => pages.PlanPage) },
+  { pattern: '/plans/:id/edit', element: later(plans, (pages) => pages.PlanWizardPage) },
   { pattern: '/backups', element: <BackupsPage /> },
   { pattern: '/backups/:id', element: <BackupPage /> },
-  { pattern: '/restore/:backup', element: later(async () => (await restore()).RestorePage) },
-  { pattern: '/destinations', element: later(async () => (await destinations()).DestinationsPage) },
-  { pattern: '/destinations/new', element: later(async () => (await destinations()).AddDestinationPage) },
-  { pattern: '/destinations/open', element: later(async () => (await destinations()).OpenExistingPage) },
-  { pattern: '/destinations/:id', element: later(async () => (await destinations()).DestinationPage) },
-  { pattern: '/destinations/:id/edit', element: later(async () => (await destinations()).EditDestinationPage) },
+  { pattern: '/restore/:backup', element: later(restore, (pages) => pages.RestorePage) },
+  { pattern: '/destinations', element: later(destinations, (pages) => pages.DestinationsPage) },
+  { pattern: '/destinations/new', element: later(destinations, (pages) => pages.AddDestinationPage) },
+  { pattern: '/destinations/open', element: later(destinations, (pages) => pages.OpenExistingPage) },
+  { pattern: '/destinations/:id', element: later(destinations, (pages) => pages.DestinationPage) },
+  { pattern: '/destinations/:id/edit', element: later(destinations, (pages) => pages.EditDestinationPage) },
   { pattern: '/activity', element: <ActivityPage /> },
   { pattern: '/activity/:id', element: <RunPage /> },
-  { pattern: '/settings', element: later(async () => (await settings()).SettingsPage) },
+  { pattern: '/settings', element: later(settings, (pages) => pages.SettingsPage) },
 ];
