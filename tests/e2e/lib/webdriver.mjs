@@ -160,7 +160,8 @@ export class Session {
       if (top === null || !e.contains(top)) return { fault: `it is covered by ${top?.outerHTML.slice(0, 120) ?? 'nothing'}` };
       // Remembered, since the page may move between here and the press.
       window.__pressed = null;
-      addEventListener('pointerdown', (event) => (window.__pressed = e.contains(event.target)), { capture: true, once: true });
+      // A click, not the press alone: where the page moves between down and up, the browser makes none.
+      addEventListener('click', (event) => (window.__pressed = e.contains(event.target)), { capture: true, once: true });
       return { x, y, fault: null };
     }, element);
     if (fault !== null) throw new Error(fault);
