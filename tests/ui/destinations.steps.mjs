@@ -1,11 +1,16 @@
 // Ways to the steps of a new destination of each kind, and to what exists at one: through the window, as a user would go.
 import { press } from './controls.mjs';
 
+/** Tests what is filled in and waits for the end. */
+export async function testPlace(page) {
+  await press(page, 'Test it');
+  await page.getByRole('button', { name: 'Test again' }).waitFor();
+}
+
 /** Fills in the folder of a new destination and waits for its test. */
 export async function testFolder(page, folder) {
   await page.getByLabel('Folder', { exact: true }).fill(folder);
-  await press(page, 'Test it');
-  await page.getByRole('button', { name: 'Test again' }).waitFor();
+  await testPlace(page);
 }
 
 /** Makes a vault in a folder; ends on its recovery kit. */
@@ -38,12 +43,6 @@ export async function fillFtp(page, host = 'ftp.example.org') {
   await page.getByRole('textbox', { name: 'Host' }).fill(host);
   await page.getByRole('textbox', { name: 'User' }).fill('anna');
   await page.getByRole('textbox', { name: 'Password' }).fill('x');
-}
-
-/** Tests what is filled in and waits for the end. */
-export async function testPlace(page) {
-  await press(page, 'Test it');
-  await page.getByRole('button', { name: 'Test again' }).waitFor();
 }
 
 /** Fills in a store of one's own and tests it, then looks at its certificate. */

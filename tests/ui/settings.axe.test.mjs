@@ -11,5 +11,4 @@ lookOver({
     ['/settings?part=audit', ''], ['/settings?part=about', ''],
   ]),
   'bandwidth': ['/settings?part=bandwidth', '', async (page) => { await page.getByRole('radio', { name: /^b2 offsite/ }).check(); await press(page, 'Add a rule'); }],
-  'kits of vaults and plans': ['/settings?part=kits'],
 });

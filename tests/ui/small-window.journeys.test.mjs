@@ -5,8 +5,7 @@ import { openWindow, settled, small, withBrowser } from './window.mjs';
 
 withBrowser();
 
-// These pages as a whole are no wider than the window.
-test('nothing is cut off at the smallest window', async () => {
+test('no page is wider than the smallest window', async () => {
   for (const place of ['/overview', '/servers', '/servers/s1', '/servers/new', '/activity', '/activity/r2', '/settings']) {
     const { page, close } = await openWindow(place, { width: 900, height: 600 });
     await settled(page);
@@ -16,8 +15,7 @@ test('nothing is cut off at the smallest window', async () => {
   }
 });
 
-// On these, no part is wider than its place either.
-test('nothing is cut off at the smallest window', async () => {
+test('no part of a page is wider than its place in the smallest window', async () => {
   for (const place of ['/destinations', '/destinations/d3', '/destinations/new', '/destinations/open', '/destinations/d3/edit', '/destinations/d5/edit', '/settings?part=bandwidth', '/activity/live1', '/plans/p7', '/activity/r96']) {
     const { page, close } = await openWindow(place, { width: 900, height: 600 });
     await settled(page);

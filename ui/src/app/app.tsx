@@ -1,6 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import { prefetchBackups } from '../features/backups';
 import { Routes, navigate, usePlace } from '../shared/router';
 import { EmptyState, Page, Toasts } from '../shared/ui';
 import { Boundary } from './boundary';
@@ -17,11 +16,7 @@ export function App() {
   useEvents();
   useTheme();
   const client = useQueryClient();
-  useEffect(() => {
-    // The list most gone to is there when it is asked for.
-    prefetchBackups(client);
-    return fetchPages();
-  }, [client]);
+  useEffect(() => fetchPages(client), [client]);
   return (
     <div className="app">
       <Sidebar />

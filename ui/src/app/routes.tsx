@@ -1,10 +1,9 @@
 import { Skeleton } from '@mantine/core';
+import type { QueryClient } from '@tanstack/react-query';
 import { createElement, useEffect, useReducer, useState, type ComponentType, type ReactNode } from 'react';
-import { ActivityPage, RunPage } from '../features/activity';
-import { BackupPage, BackupsPage } from '../features/backups';
 import { OverviewPage } from '../features/overview';
-import { AddServerPage, EditServerPage, ServersPage } from '../features/servers';
 import type { Route } from '../shared/router';
+import { afterPaint } from '../shared/ui';
 
 /** Pages that come together, when they are first needed or when there is time. */
 type Chunk<M> = { fetch: () => Promise<void>; there: () => M | null };
@@ -49,49 +48,61 @@ function LaterPage({ page, fetch }: { page: () => ReactNode; fetch: () => Promis
   return ready ?? <div style={{ padding: 24 }} aria-busy="true"><Skeleton height={20} width={180} /></div>;
 }
 
-/** How long the window has for itself, and for whoever clicks at once, before the other pages are fetched. */
-const FETCH_AFTER_MS = 1_000;
-
-/** Fetches the other pages once the window has come to rest, one after the other, so that going there waits for nothing. */
-export function fetchPages(): () => void {
-  let left = false;
-  const timer = setTimeout(async () => {
-    for (const one of chunks) {
-      if (left) return;
-      await one.fetch().catch(() => {});
-    }
-  }, FETCH_AFTER_MS);
-  return () => {
-    left = true;
-    clearTimeout(timer);
-  };
-}
-
+const backups = chunk(() => import('../features/backups'));
+const servers = chunk(() => import('../features/servers'));
+const activity = chunk(() => import('../features/activity'));
 const plans = chunk(() => import('../features/plans'));
 const destinations = chunk(() => import('../features/destinations'));
 const restore = chunk(() => import('../features/restore'));
 const settings = chunk(() => import('../features/settings'));
 
+/** How long the window has for itself, and for whoever clicks at once, before the pages less gone to are fetched. */
+const FETCH_AFTER_MS = 1_000;
+
+/**
+ * Fetches the other pages, so that going there waits for nothing: the list most gone to, and its rows, as soon as the first
+ * screen is painted; the rest once the window has come to rest, one after the other.
+ */
+export function fetchPages(client: QueryClient): () => void {
+  let left = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const cancel = afterPaint(() => {
+    // A page that cannot be fetched says so where it is asked for.
+    backups.fetch().then(() => backups.there()?.prefetchBackups(client), () => {});
+    timer = setTimeout(async () => {
+      for (const one of chunks) {
+        if (left) return;
+        await one.fetch().catch(() => {});
+      }
+    }, FETCH_AFTER_MS);
+  });
+  return () => {
+    left = true;
+    cancel();
+    clearTimeout(timer);
+  };
+}
+
 /** Every page of the window. The first match wins, so "new" stands before ":id". */
 export const routes: Route[] = [
   { pattern: '/overview', element: <OverviewPage /> },
-  { pattern: '/servers', element: <ServersPage /> },
-  { pattern: '/servers/new', element: <AddServerPage /> },
-  { pattern: '/servers/:id', element: <ServersPage /> },
-  { pattern: '/servers/:id/edit', element: <EditServerPage /> },
+  { pattern: '/servers', element: later(servers, (pages) => pages.ServersPage) },
+  { pattern: '/servers/new', element: later(servers, (pages) => pages.AddServerPage) },
+  { pattern: '/servers/:id', element: later(servers, (pages) => pages.ServersPage) },
+  { pattern: '/servers/:id/edit', element: later(servers, (pages) => pages.EditServerPage) },
   { pattern: '/plans', element: later(plans, (pages) => pages.PlansPage) },
   { pattern: '/plans/new', element: later(plans, (pages) => pages.PlanWizardPage) },
   { pattern: '/plans/:id', element: later(plans, (pages) => pages.PlanPage) },
   { pattern: '/plans/:id/edit', element: later(plans, (pages) => pages.PlanWizardPage) },
-  { pattern: '/backups', element: <BackupsPage /> },
-  { pattern: '/backups/:id', element: <BackupPage /> },
+  { pattern: '/backups', element: later(backups, (pages) => pages.BackupsPage) },
+  { pattern: '/backups/:id', element: later(backups, (pages) => pages.BackupPage) },
   { pattern: '/restore/:backup', element: later(restore, (pages) => pages.RestorePage) },
   { pattern: '/destinations', element: later(destinations, (pages) => pages.DestinationsPage) },
   { pattern: '/destinations/new', element: later(destinations, (pages) => pages.AddDestinationPage) },
   { pattern: '/destinations/open', element: later(destinations, (pages) => pages.OpenExistingPage) },
   { pattern: '/destinations/:id', element: later(destinations, (pages) => pages.DestinationPage) },
   { pattern: '/destinations/:id/edit', element: later(destinations, (pages) => pages.EditDestinationPage) },
-  { pattern: '/activity', element: <ActivityPage /> },
-  { pattern: '/activity/:id', element: <RunPage /> },
+  { pattern: '/activity', element: later(activity, (pages) => pages.ActivityPage) },
+  { pattern: '/activity/:id', element: later(activity, (pages) => pages.RunPage) },
   { pattern: '/settings', element: later(settings, (pages) => pages.SettingsPage) },
 ];

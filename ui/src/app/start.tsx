@@ -1,4 +1,4 @@
-import '@mantine/core/styles.css';
+import '../shared/theme/mantine';
 import '../shared/theme/base.css';
 import { MantineProvider, localStorageColorSchemeManager } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';

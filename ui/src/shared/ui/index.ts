@@ -12,4 +12,4 @@ export { TestSteps, Tick } from './tests';
 export { closeToast, showError, showNote } from './toasts';
 export { useNow } from './use-now';
 export { Ago, Chip, PathText, Size, StateBadge, lookOf } from './values';
-export { useAfterPaint } from './use-after-paint';
+export { afterPaint, useAfterPaint } from './use-after-paint';
