@@ -177,7 +177,9 @@ fn watch_processes(
             for process in std::fs::read_dir("/proc").unwrap().flatten() {
                 let Ok(argv) = std::fs::read(process.path().join("cmdline")) else { continue };
                 let text = String::from_utf8_lossy(&argv);
-                seen_secret |= text.contains(secret);
+                // However it is quoted, what stands between its own quotes and backslashes stays.
+                seen_secret |=
+                    text.contains(secret) || OWNER_PASSWORD.split(['"', '\'', '\\']).all(|piece| text.contains(piece));
                 seen_tool |= text.contains("--single-transaction") || text.contains("pg_dump");
             }
             // Leaves the processor to those it watches.

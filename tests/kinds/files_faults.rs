@@ -203,3 +203,59 @@ async fn a_target_that_may_not_be_written_is_named_and_nothing_is_deleted() {
     );
     assert!(to.join("extra").exists());
 }
+
+#[tokio::test]
+async fn a_tool_that_ends_in_an_odd_way_comes_with_what_to_do_next() {
+    let (dir, root) = temp();
+    std::fs::write(root.join("file"), b"file").unwrap();
+    let item = item(&root, &[]);
+    let (_, backup, _) = collect(&TestHost::default(), &item, &Backup::default()).await;
+    let host = |path| TestHost { path: Some(path), ..TestHost::default() };
+
+    let find = dir.path().join("find");
+    std::fs::create_dir(&find).unwrap();
+    let script = "#!/bin/sh\ncase \"$*\" in *-mindepth*) kill -9 $$;; esac\nexec /usr/bin/find \"$@\"\n";
+    std::fs::write(find.join("find"), script).unwrap();
+    std::fs::set_permissions(find.join("find"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let killed = collect(&host(find), &item, &Backup::default()).await.0.unwrap_err();
+    assert!(killed.message.contains("find ended"), "{killed:?}");
+    assert!(killed.hint.unwrap().contains("server's log"));
+
+    let mid_stream = wrap_tar(dir.path(), "echo 'tar: no more' >&2; exit 9;;", "");
+    let cut = collect(&host(mid_stream), &item, &Backup::default()).await.0.unwrap_err();
+    assert!(cut.message.contains("tar ended") && cut.message.contains("in mid-stream"), "{cut:?}");
+    assert!(cut.hint.unwrap().contains("the details"));
+
+    let at_end = host(wrap_tar(dir.path(), ":;;", "rc=9"));
+    let odd = collect(&at_end, &item, &Backup::default()).await.0.unwrap_err();
+    let to = dir.path().join("to");
+    let (_, report, _) = restore(&at_end, &item, &backup, &options(RestoreMode::Merge, &root, Some(&to))).await;
+    for error in [odd, report.unwrap_err()] {
+        assert!(error.message.contains("tar ended with exit status 9"), "{error:?}");
+        assert!(error.hint.is_some(), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_attribute_whose_name_is_not_utf8_is_named_and_its_file_is_kept() {
+    use std::os::unix::ffi::OsStrExt;
+    let (_dir, root) = temp();
+    let file = root.join("file");
+    std::fs::write(&file, b"file").unwrap();
+    let name = std::ffi::OsStr::from_bytes(b"user.\xff");
+    if !tree::ran("setfattr", &["-n".as_ref(), name, "-v".as_ref(), "x".as_ref(), file.as_os_str()]) {
+        println!("skipped: no attributes can be set here");
+        return;
+    }
+    let item = item(&root, &[]);
+    let (_, first, _) = collect(&TestHost::default(), &item, &Backup::default()).await;
+    // Not a backup that looks whole the second time.
+    let (report, backup, recorder) = collect(&TestHost::default(), &item, &first).await;
+    assert_eq!(report.unwrap().files, 1);
+    let (entry, content) = backup.get(&raw(&file).to_text()).unwrap();
+    assert!(entry.xattrs.is_empty() && content.as_slice() == b"file", "{entry:?}");
+    let problems = recorder.by_subject();
+    let (kind, reason) = &problems[&raw(&file).to_text()];
+    assert_eq!(*kind, ProblemKind::Unreadable);
+    assert!(reason.contains("user.\\xff"), "{reason}");
+}

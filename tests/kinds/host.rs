@@ -11,9 +11,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 /// Something to do in the middle of a stream.
 pub type Hook = Arc<dyn Fn() + Send + Sync>;
@@ -27,6 +27,8 @@ pub struct TestHost {
     pub files_only: bool,
     /// The standard output of this program is cut after so many bytes, and the connection counts as lost.
     pub cut: Option<(&'static str, u64)>,
+    /// The standard input of commands ends after so many bytes. The command lives on, and the connection counts as lost.
+    pub cut_input: Option<u64>,
     /// The standard output of tar passes no faster than this many bytes a second.
     pub tar_rate: Option<u64>,
     /// Is called once, when so many bytes of tar's standard output were read.
@@ -129,14 +131,19 @@ impl Host for TestHost {
             Some(after) => Box::new(stdout.take(after)),
             None => Box::new(stdout),
         };
+        let stdin: Box<dyn AsyncWrite + Send + Unpin> = match socket {
+            Some(socket) => Box::new(socket),
+            None => Box::new(child.stdin.take().unwrap()),
+        };
+        let input_lost = Arc::new(AtomicBool::new(false));
         Ok(Process {
-            stdin: match socket {
-                Some(socket) => Box::new(socket),
-                None => Box::new(child.stdin.take().unwrap()),
+            stdin: match self.cut_input {
+                Some(left) => Box::new(CutInput { inner: Some(stdin), left, lost: input_lost.clone() }),
+                None => stdin,
             },
             stdout,
             stderr: Box::new(child.stderr.take().unwrap()),
-            control: Box::new(Control { child, lost: cut.is_some() }),
+            control: Box::new(Control { child, lost: cut.is_some(), input_lost }),
         })
     }
     async fn list(&self, dir: &RawPath) -> Result<Vec<Entry>> {
@@ -197,12 +204,17 @@ impl Host for TestHost {
 struct Control {
     child: tokio::process::Child,
     lost: bool,
+    input_lost: Arc<AtomicBool>,
 }
 
 #[async_trait]
 impl ProcessControl for Control {
     async fn wait(&mut self) -> Result<ExitStatus> {
-        if self.lost {
+        let input_lost = self.input_lost.load(Ordering::Relaxed);
+        if input_lost {
+            let _ = self.child.wait().await;
+        }
+        if self.lost || input_lost {
             let _ = self.child.start_kill();
             return Err(Error::new(ErrorClass::Offline, "Cannot reach test-1: the connection was lost"));
         }
@@ -252,5 +264,50 @@ impl<R: AsyncRead + Unpin> AsyncRead for Faulty<R> {
             this.wait = Some(Box::pin(tokio::time::sleep(pause)));
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Ends after so many bytes, for whoever reads it and for whoever writes it.
+struct CutInput {
+    inner: Option<Box<dyn AsyncWrite + Send + Unpin>>,
+    left: u64,
+    lost: Arc<AtomicBool>,
+}
+
+impl AsyncWrite for CutInput {
+    fn poll_write(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        bytes: &[u8],
+    ) -> std::task::Poll<std::io::Result<usize>> {
+        use std::task::{Poll, ready};
+        let this = self.get_mut();
+        let room = this.left.min(bytes.len() as u64) as usize;
+        let Some(inner) = this.inner.as_mut().filter(|_| room > 0) else {
+            this.inner = None;
+            this.lost.store(true, Ordering::Relaxed);
+            return Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into()));
+        };
+        let written = ready!(std::pin::Pin::new(inner).poll_write(cx, &bytes[..room]))?;
+        this.left -= written as u64;
+        Poll::Ready(Ok(written))
+    }
+    fn poll_flush(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        match self.get_mut().inner.as_mut() {
+            Some(inner) => std::pin::Pin::new(inner).poll_flush(cx),
+            None => std::task::Poll::Ready(Ok(())),
+        }
+    }
+    fn poll_shutdown(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        match self.get_mut().inner.as_mut() {
+            Some(inner) => std::pin::Pin::new(inner).poll_shutdown(cx),
+            None => std::task::Poll::Ready(Ok(())),
+        }
     }
 }

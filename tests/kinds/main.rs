@@ -13,3 +13,4 @@ mod replace;
 mod silence;
 mod sqlite;
 mod tree;
+mod without_gnu;

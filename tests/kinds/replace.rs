@@ -67,7 +67,8 @@ impl AsyncRead for Hang {
     }
 }
 
-async fn cancelled(host: &TestHost, item: &ItemInput, backup: &Backup, ending: &'static str) -> Error {
+/// Restores with a cancel in the middle of one content.
+pub async fn cancelled(host: &TestHost, item: &ItemInput, backup: &Backup, ending: &'static str) -> Error {
     let (ctx, _) = Recorder::context();
     let kind = kind(&item.item.kind);
     let options = RestoreOptions { mode: REPLACE, to: None, strip: RawPath::root(), only: Vec::new() };

@@ -26,7 +26,8 @@ fn page() -> Vec<u8> {
 fn sqlite_host(answer: Answer) -> FakeHost {
     let host = FakeHost::default();
     host.on("sqlite3 --version", Answer::ok("3.46.1"));
-    host.on(".backup", answer.clone()).on("mktemp \"$1", answer);
+    host.on("mktemp \"$1", Answer::ok("/srv/big.db.backstay-1\n")).on("mv -f", Answer::ok(""));
+    host.on(".backup", answer.clone()).on("wc -c", answer);
     host
 }
 

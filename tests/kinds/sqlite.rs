@@ -2,9 +2,18 @@
 
 use crate::databases::{collect, cut, faults, restore, which};
 use crate::host::TestHost;
-use crate::memory::input;
-use backstay_core::RawPath;
-use backstay_core::kind::RestoreMode;
+use crate::memory::{MemorySource, Recorder, input, kind};
+use crate::replace::cancelled;
+use async_trait::async_trait;
+use backstay_core::entry::{ByteStream, Entry, EntrySource};
+use backstay_core::kind::{RestoreMode, RestoreOptions};
+use backstay_core::{ErrorClass, RawPath, Result};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 fn sqlite_query(file: &std::path::Path, sql: &str) -> String {
     let out = std::process::Command::new("sqlite3").arg(file).arg(sql).output().unwrap();
@@ -110,4 +119,92 @@ async fn a_damaged_sqlite_file_makes_no_backup() {
     let left =
         std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().filter(|e| e.path().join("copy").exists()).count();
     assert_eq!(left, 0, "no copy stays behind");
+}
+
+/// A backup whose contents are found damaged after so many bytes.
+struct Damaged {
+    inner: MemorySource,
+    after: u64,
+}
+
+#[async_trait]
+impl EntrySource for Damaged {
+    async fn next(&mut self) -> Result<Option<Entry>> {
+        self.inner.next().await
+    }
+    fn content(&mut self) -> ByteStream {
+        Box::new(self.inner.content().take(self.after).chain(WrongHash))
+    }
+}
+
+struct WrongHash;
+
+impl AsyncRead for WrongHash {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "its hash is another")))
+    }
+}
+
+/// Returns all files of a folder.
+fn look(folder: &Path) -> BTreeMap<std::ffi::OsString, Vec<u8>> {
+    let files = std::fs::read_dir(folder).unwrap().map(|item| item.unwrap());
+    files.map(|item| (item.file_name(), std::fs::read(item.path()).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn what_does_not_come_whole_never_replaces_a_database() {
+    if !has_sqlite() {
+        return;
+    }
+    let (dir, bin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("live.db");
+    sqlite_query(
+        &file,
+        "create table t (a, b); insert into t select value, hex(randomblob(400)) from generate_series(1, 500)",
+    );
+    let item = input("sqlite", serde_json::json!({ "paths": [file] }));
+    let (report, backup, _) = collect(&TestHost::default(), &item).await;
+    report.unwrap();
+    let (entry, _) = backup.entries.values().find(|(e, _)| e.path.as_bytes().ends_with(b"live.db")).unwrap();
+    let size = entry.size_bytes;
+    sqlite_query(&file, "insert into t values (501, 'newer than the backup')");
+    std::fs::write(dir.path().join("live.db-wal"), b"what was written last").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let before = look(dir.path());
+
+    for after in [0, size / 2] {
+        let host = TestHost { cut_input: Some(after), ..TestHost::default() };
+        let (_, report, _) = restore(&host, &item, &backup, RestoreMode::Merge, None).await;
+        assert_eq!(report.unwrap_err().class, ErrorClass::Offline);
+        assert!(look(dir.path()) == before, "cut after {after} bytes: {:?}", look(dir.path()).keys());
+    }
+    let host = TestHost::default();
+    for after in [0, size / 2, size] {
+        let (ctx, recorder) = Recorder::context();
+        let kind = kind("sqlite");
+        let mode = RestoreMode::Merge;
+        let options = RestoreOptions { mode, to: None, strip: RawPath::root(), only: Vec::new() };
+        let plan = kind.plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
+        let mut source = Damaged { inner: backup.source(), after };
+        let report = kind.restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await;
+        assert!(report.is_err() && recorder.by_subject().len() == 1, "{:?}", recorder.by_subject());
+        assert!(look(dir.path()) == before, "damaged after {after} bytes: {:?}", look(dir.path()).keys());
+    }
+    assert!(cancelled(&host, &item, &backup, "live.db").await.is_cancelled());
+    assert!(look(dir.path()) == before, "{:?}", look(dir.path()).keys());
+
+    // One that cannot be exchanged keeps what it has beside it.
+    let script = "#!/bin/sh\ncase \"$3\" in *live.db) echo busy >&2; exit 1;; esac\nexec /bin/mv \"$@\"\n";
+    std::fs::write(bin.path().join("mv"), script).unwrap();
+    std::fs::set_permissions(bin.path().join("mv"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let stuck = TestHost { path: Some(bin.path().into()), ..TestHost::default() };
+    let (_, report, recorder) = restore(&stuck, &item, &backup, RestoreMode::Merge, None).await;
+    assert!(report.is_err());
+    assert!(recorder.by_subject().values().any(|(_, why)| why.contains("busy")), "{:?}", recorder.by_subject());
+    assert!(look(dir.path()) == before, "{:?}", look(dir.path()).keys());
+
+    restore(&host, &item, &backup, RestoreMode::Merge, None).await.1.unwrap();
+    assert_eq!(look(dir.path()).keys().collect::<Vec<_>>(), ["live.db"]);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(sqlite_query(&file, "select count(*) from t"), "500");
 }

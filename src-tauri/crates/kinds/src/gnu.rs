@@ -62,6 +62,15 @@ impl Tools {
     }
 }
 
+/// Says what to do next about a tool that ended in a way its words do not explain.
+pub(crate) fn ended_hint(said: &str) -> &'static str {
+    if said.trim().is_empty() {
+        "It said nothing: look in the server's log for what ended it, such as full memory, then try again."
+    } else {
+        "Mend on the server what the details tell of, then try again."
+    }
+}
+
 /// Undoes the `escape` quoting of GNU tools: `\n`, `\\`, `\ `, `\ooo`.
 pub(crate) fn unquote(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());

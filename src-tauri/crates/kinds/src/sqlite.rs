@@ -1,8 +1,9 @@
 //! Kind "sqlite": database files, copied by SQLite's own backup command, never as live files.
 
+mod put;
+
 use crate::databases as common;
 use crate::dump::{self, Dump, Edges, Whole};
-use crate::load::Load;
 use crate::problems::Problems;
 use async_trait::async_trait;
 use backstay_core::entry::{Entry, EntrySink, EntrySource};
@@ -31,17 +32,6 @@ sqlite3 -bail -readonly "$1" '.timeout 60000' ".backup '$d/copy'" >&2 || exit 72
 r=$(sqlite3 -bail -readonly "$d/copy" 'pragma integrity_check(10)' 2>&1)
 [ "$r" = ok ] || { echo "integrity check: $r" >&2; exit 73; }
 exec 3<"$d/copy"; rm -rf "$d"; cat <&3"#;
-
-/// Writes standard input beside `$1`, checks it, gives it the old file's owner and mode (or mode `$2`, owner `$3`), and
-/// puts it in place. What SQLite kept beside the old one goes first, or it would be applied to the new one.
-const PUT: &str = r#"umask 077; mkdir -p -- "$(dirname -- "$1")" || exit 70; t=$(mktemp "$1.backstay-XXXXXX") || exit 70
-trap 'rm -f -- "$t" "$t-wal" "$t-shm" "$t-journal"' EXIT; trap 'exit 71' HUP INT TERM PIPE
-cat >"$t" || exit 72
-r=$(sqlite3 -bail "$t" 'pragma integrity_check(10)' 2>&1)
-[ "$r" = ok ] || { echo "integrity check: $r" >&2; exit 73; }
-if [ -e "$1" ]; then chmod --reference="$1" -- "$t"; chown --reference="$1" -- "$t" 2>/dev/null
-else chmod "$2" -- "$t"; chown "$3" -- "$t" 2>/dev/null; fi
-rm -f -- "$1-wal" "$1-shm" "$1-journal" && mv -f -- "$t" "$1" || exit 75; sync"#;
 
 const FIND: &str = r#"find /srv /var/lib /var/www /opt /home /root -xdev -maxdepth 7 -type f \( -name '*.db' -o -name '*.sqlite' -o -name '*.sqlite3' -o -name '*.db3' \) -size +0 -print 2>/dev/null | head -n 500 | while IFS= read -r f; do
 h=$(head -c 15 "$f" 2>/dev/null | tr -d '\0'); [ "$h" = 'SQLite format 3' ] && printf '%s\037%s\036' "$(wc -c <"$f")" "$f"; done; exit 0"#;
@@ -217,7 +207,7 @@ impl Kind for Sqlite {
         plan: &RestorePlan,
         options: &RestoreOptions,
     ) -> Result<RestoreReport> {
-        ctx.or_cancel(restore(ctx, host.as_ref(), input, source, plan, options)).await
+        restore(ctx, host, input, source, plan, options).await
     }
 
     async fn check(&self, ctx: &RunContext, input: &ItemInput, source: &mut dyn EntrySource) -> Result<CheckReport> {
@@ -319,19 +309,19 @@ async fn collect(
 
 async fn restore(
     ctx: &RunContext,
-    host: &dyn Host,
+    host: &SharedHost,
     input: &ItemInput,
     source: &mut dyn EntrySource,
     plan: &RestorePlan,
     options: &RestoreOptions,
 ) -> Result<RestoreReport> {
-    tool(host).await?;
+    ctx.or_cancel(tool(host.as_ref())).await?;
     let mut problems = Problems::new(ctx, &input.item.name);
     ctx.progress.phase(Phase::Restoring);
     let wanted = common::wanted(plan);
     ctx.progress.total(Some(wanted.len() as u64), Some(plan.changes.iter().map(|c| c.size_bytes).sum()));
     let mut report = RestoreReport { kept: plan.kept, ..RestoreReport::default() };
-    while let Some(entry) = source.next().await? {
+    while let Some(entry) = ctx.or_cancel(source.next()).await? {
         ctx.check()?;
         let Some(target) = wanted.get(&entry.path).map(|_| target(input, &entry.path, options)).transpose()?.flatten()
         else {
@@ -339,11 +329,8 @@ async fn restore(
         };
         let subject = target.to_text();
         ctx.progress.current(&subject);
-        let load = Load { subject: &subject, tool: "sqlite3", before: Vec::new(), whole: WHOLE };
-        let (mode, owner) = (format!("{:o}", entry.mode), format!("{}:{}", entry.uid, entry.gid));
-        let command = Command::sh(PUT, [target.as_bytes(), mode.as_bytes(), owner.as_bytes()]).packable();
-        match load.run(ctx, host, command, source.content(), Edges::default()).await {
-            Ok((bytes, _)) => {
+        match put::put(ctx, host, &entry, &target, source.content()).await {
+            Ok(bytes) => {
                 report.files += 1;
                 report.bytes += bytes;
                 ctx.progress.advance(1, 0);
@@ -352,5 +339,5 @@ async fn restore(
             Err(error) => problems.report(ProblemKind::Database, subject, common::reason(&error)),
         }
     }
-    common::finish(host, &wanted, report)
+    common::finish(host.as_ref(), &wanted, report)
 }

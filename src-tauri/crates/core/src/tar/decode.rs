@@ -53,7 +53,7 @@ pub(super) fn make_entry(block: &[u8; BLOCK], extra: Extra, size: u64, holes: Ve
         links: 1,
         xattrs: extra.xattrs,
     };
-    Ok(TarEntry { entry, name, hard_link_to, holes })
+    Ok(TarEntry { entry, name, hard_link_to, holes, odd_xattrs: extra.odd_xattrs })
 }
 
 /// Very old tars mark a folder by nothing but a trailing slash.

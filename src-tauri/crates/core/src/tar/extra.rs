@@ -18,6 +18,8 @@ pub(super) struct Extra {
     pub(super) mtime: Option<TimeNs>,
     pub(super) ctime: Option<TimeNs>,
     pub(super) xattrs: Vec<Xattr>,
+    /// The names of attributes that are left out, because they are not UTF-8.
+    pub(super) odd_xattrs: Vec<Vec<u8>>,
     pub(super) sparse_major: Option<u64>,
     pub(super) sparse_name: Option<Vec<u8>>,
     pub(super) real_size: Option<u64>,
@@ -38,7 +40,12 @@ impl Extra {
             }
             let record = &bytes[blank + 1..length - 1];
             let equals = record.iter().position(|b| *b == b'=').ok_or_else(|| damaged("a pax record has no value"))?;
-            self.record(&String::from_utf8_lossy(&record[..equals]), &record[equals + 1..])?;
+            let (key, value) = (&record[..equals], &record[equals + 1..]);
+            match std::str::from_utf8(key) {
+                Ok(key) => self.record(key, value)?,
+                // Under any other name it would be another attribute.
+                Err(_) => self.odd_xattrs.extend(key.strip_prefix(XATTR_PREFIX.as_bytes()).map(<[u8]>::to_vec)),
+            }
             bytes = &bytes[length..];
         }
         Ok(())

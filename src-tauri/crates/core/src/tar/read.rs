@@ -26,6 +26,8 @@ pub struct TarEntry {
     pub hard_link_to: Option<Vec<u8>>,
     /// Its holes, as sorted, non-overlapping (offset, length) pairs. The content yields zeros there.
     pub holes: Vec<(u64, u64)>,
+    /// The names of its extended attributes that were left out, because they are not UTF-8.
+    pub odd_xattrs: Vec<Vec<u8>>,
 }
 
 /// Reads a tar stream entry by entry. After [`TarReader::next`], reading the reader itself yields that entry's content.

@@ -137,6 +137,19 @@ async fn names_that_climb_are_refused() {
     assert_eq!(read_all(&bytes).await.unwrap_err().kind(), std::io::ErrorKind::InvalidData);
 }
 
+#[tokio::test]
+async fn an_attribute_whose_name_is_not_utf8_comes_under_no_other_name() {
+    let mut entry = file(b"file", 5);
+    let attribute = |name: &str| Xattr { name: name.into(), value: b"value".to_vec() };
+    entry.xattrs = vec![attribute("user.Z"), attribute("user.b")];
+    let mut bytes = archive(&[(&entry, b"hello", &[])]);
+    let at = bytes.windows(7).position(|window| window == b"user.Z=").unwrap();
+    bytes[at + 5] = 0xff;
+    let read = read_all(&bytes).await.unwrap();
+    assert_eq!((&read[0].0.entry.xattrs, &read[0].1[..]), (&vec![attribute("user.b")], &b"hello"[..]));
+    assert_eq!(read[0].0.odd_xattrs, [b"user.\xff"]);
+}
+
 #[cfg(unix)]
 mod gnu {
     //! GNU tar is the judge of both directions.

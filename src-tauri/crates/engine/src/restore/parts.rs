@@ -152,14 +152,14 @@ pub(crate) fn items_of(manifest: Option<&BackupManifest>) -> Result<Vec<Item>> {
     if files.len() < 2 {
         return Ok(files.into_iter().chain(others).collect());
     }
-    let mut merged = FilesSettings { one_file_system: true, ..FilesSettings::default() };
+    let mut merged = FilesSettings::default();
     for item in files {
         let settings: FilesSettings = serde_json::from_value(item.settings)
             .map_err(|e| Error::new(ErrorClass::Corrupt, "Cannot read the items of this backup").source(e))?;
         merged.paths.extend(settings.paths);
         // Left out of one item and not of the other: leaving it out of a deletion is the safe side.
         merged.excludes.extend(settings.excludes);
-        merged.one_file_system &= settings.one_file_system;
+        merged.one_file_system |= settings.one_file_system;
     }
     Ok(std::iter::once(files_item(merged)?).chain(others).collect())
 }
@@ -210,6 +210,21 @@ mod tests {
         let one = paths(&[".backstay/mysql/shop.sql"]);
         assert_eq!(selection_of(&shop, &one).unwrap().include, one);
         assert_eq!(selection_of(&files, &paths(&["srv"])).unwrap().exclude, paths(&[".backstay"]));
+    }
+
+    #[test]
+    fn files_that_become_one_item_cross_no_border_that_one_of_them_did_not() {
+        let mut manifest = backstay_lab::trees::manifest("web-1", "daily", backstay_lab::trees::moment(1));
+        for (one, other) in [(false, false), (true, false), (false, true), (true, true)] {
+            let files = |name, one_file_system: bool| Item {
+                settings: serde_json::json!({ "paths": ["/srv"], "one_file_system": one_file_system }),
+                ..item(name, "files")
+            };
+            manifest.items = vec![files("a", one), files("b", other)];
+            let merged = items_of(Some(&manifest)).unwrap();
+            assert_eq!(merged.len(), 1);
+            assert_eq!(merged[0].settings["one_file_system"], one || other);
+        }
     }
 
     #[test]

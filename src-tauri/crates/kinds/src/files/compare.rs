@@ -1,6 +1,7 @@
 //! Planning a restore: the backup's listing against what is at the target.
 
 use super::listing::{self, Walk};
+use super::mounts::Mounts;
 use super::owners;
 use super::settings::Settings;
 use crate::gnu::Tools;
@@ -179,7 +180,8 @@ fn is_same(entry: &Entry, there: &Entry) -> bool {
 }
 
 /// Lists what `replace` deletes: what is in the picked folders at the target and not in the backup. What the plan
-/// leaves out, and sockets, were never in the backup, so their absence says nothing: they stay.
+/// leaves out, and sockets, were never in the backup, nor were devices where there was no GNU tar: their absence says
+/// nothing, and they stay.
 async fn deletions(
     ctx: &RunContext,
     host: &dyn Host,
@@ -199,11 +201,13 @@ async fn deletions(
         return Ok(Vec::new());
     }
     let known: HashSet<&RawPath> = wanted.iter().map(|(_, target)| target).collect();
-    let mut stays = HashSet::new();
+    let (below, mut stays) = look_below(ctx, host, tools, &roots, settings.one_file_system).await?;
     let mut candidates = Vec::new();
-    for entry in look_below(ctx, host, tools, &roots, settings.one_file_system).await? {
+    for entry in below {
         let source = source_path(&entry.path, options);
-        if entry.kind == EntryType::Socket || settings.is_excluded(&source) {
+        let is_special =
+            matches!(entry.kind, EntryType::Socket | EntryType::CharDevice(..) | EntryType::BlockDevice(..));
+        if is_special || settings.is_excluded(&source) {
             stays.extend(listing::folders_above(std::slice::from_ref(&entry.path)));
         } else if !known.contains(&entry.path) {
             candidates.push(entry);
@@ -311,31 +315,62 @@ pub(super) async fn look_at(
     Ok(there)
 }
 
+/// Lists what is below the picked folders. The second are folders of it that stay whatever the backup says: those where
+/// another file system begins that the plan does not enter, and the folders above them.
 async fn look_below(
     ctx: &RunContext,
     host: &dyn Host,
     tools: &Tools,
     roots: &[RawPath],
     one_file_system: bool,
-) -> Result<Vec<Entry>> {
-    if !tools.find.is_empty() {
-        let there = listing::exactly(ctx, host, roots).await?.entries;
-        let folders: Vec<RawPath> = there.into_iter().filter(|e| e.is_dir()).map(|e| e.path).collect();
-        if folders.is_empty() {
-            return Ok(Vec::new());
-        }
-        let walk = Walk { one_file_system, prune: Vec::new() };
-        return Ok(listing::below(ctx, host, &folders, &walk).await?.entries);
+) -> Result<(Vec<Entry>, HashSet<RawPath>)> {
+    // What cannot be looked at was said when the targets were.
+    let there = look_at(ctx, host, tools, roots, &mut RestorePlan::default()).await?;
+    let folders: Vec<Entry> = there.into_values().filter(Entry::is_dir).collect();
+    let mut stays = HashSet::new();
+    if folders.is_empty() {
+        return Ok((Vec::new(), stays));
     }
-    let mut open = roots.to_vec();
+    let (found, mounts) = if tools.find.is_empty() {
+        let mounts = Mounts::read(host).await?;
+        (walk_below(ctx, host, &folders, &mounts, one_file_system).await?, mounts)
+    } else {
+        let paths: Vec<RawPath> = folders.iter().map(|folder| folder.path.clone()).collect();
+        let walk = Walk { one_file_system, prune: Vec::new() };
+        // find tells the devices, which say it better.
+        (listing::below(ctx, host, &paths, &walk).await?.entries, Mounts::default())
+    };
+    if one_file_system {
+        let all = folders.iter().chain(&found).filter(|entry| entry.is_dir());
+        let by_path: HashMap<&RawPath, &Entry> = all.map(|entry| (&entry.path, entry)).collect();
+        for entry in found.iter().filter(|entry| entry.is_dir()) {
+            let folder = entry.path.parent().and_then(|path| by_path.get(&path).copied());
+            if folder.is_some_and(|folder| mounts.crosses(folder, entry)) {
+                stays.extend(entry.path.and_above());
+            }
+        }
+    }
+    Ok((found, stays))
+}
+
+/// Does what find does, through the host's own file calls.
+async fn walk_below(
+    ctx: &RunContext,
+    host: &dyn Host,
+    folders: &[Entry],
+    mounts: &Mounts,
+    one_file_system: bool,
+) -> Result<Vec<Entry>> {
+    let mut open = folders.to_vec();
     let mut found = Vec::new();
     while let Some(folder) = open.pop() {
         ctx.check()?;
         ctx.progress.alive();
-        match host.list(&folder).await {
-            Ok(entries) => {
-                open.extend(entries.iter().filter(|e| e.is_dir()).map(|e| e.path.clone()));
-                found.extend(entries);
+        match host.list(&folder.path).await {
+            Ok(below) => {
+                let entered = below.iter().filter(|e| e.is_dir() && mounts.enters(&folder, e, one_file_system));
+                open.extend(entered.cloned());
+                found.extend(below);
             }
             Err(error) if error.class == ErrorClass::Missing => {}
             Err(error) => return Err(error),

@@ -1,9 +1,10 @@
 //! Fetching what changed: names go in on tar's standard input while its archive comes out.
 
+use super::watched::watched;
 use crate::gnu::{self, Tools};
 use crate::problems::Problems;
 use crate::wire::{self, Meter, Packing};
-use backstay_core::entry::{AddError, Content, Entry, EntrySink, EntryType};
+use backstay_core::entry::{AddError, Content, Entry, EntrySink, EntryType, TimeNs};
 use backstay_core::host::{Command, ExitStatus, Host, Process, ProcessControl, read_tail};
 use backstay_core::kind::CollectReport;
 use backstay_core::run::ProblemKind;
@@ -11,11 +12,9 @@ use backstay_core::tar::{TarEntry, TarReader};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
 use std::collections::HashMap;
 use std::io;
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
 use std::time::Instant;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWriteExt};
 
 /// The first batch is small: it shows how fast the link is.
 const FIRST_BATCH: u64 = 16 << 20;
@@ -178,6 +177,13 @@ impl Fetcher<'_> {
         }
         entry.kind = got.entry.kind;
         entry.size_bytes = got.entry.size_bytes;
+        if let Some(name) = got.odd_xattrs.first() {
+            let name = backstay_core::path::escape(name);
+            let why = format!("Its attribute {name} is not in the backup: the attribute's name is not UTF-8");
+            self.problems.path(ProblemKind::Unreadable, &entry.path.to_absolute(), why);
+            // The time of no file: it is read, and named, again next time.
+            entry.ctime = TimeNs(1);
+        }
         if !entry.is_file() {
             sink.add(entry, Content::None).await?;
             self.ctx.progress.advance(0, 0);
@@ -192,7 +198,7 @@ impl Fetcher<'_> {
         } else if size == 0 {
             sink.add(entry, Content::None).await
         } else {
-            let mut content = Watched { inner: reader, ctx: self.ctx };
+            let mut content = watched(reader, self.ctx);
             sink.add(entry, Content::Stream(&mut content)).await
         };
         match read {
@@ -256,7 +262,8 @@ impl Fetcher<'_> {
         };
         if !usual {
             let why = format!("Cannot read files from {}: tar ended with {status}", self.host.label());
-            return Err(Error::new(ErrorClass::Internal, why).detail(unexplained.join("\n")));
+            let said = unexplained.join("\n");
+            return Err(Error::new(ErrorClass::Internal, why).hint(gnu::ended_hint(&said)).detail(said));
         }
         for line in unexplained {
             self.ctx.progress.log(&format!("tar: {line}"));
@@ -299,10 +306,11 @@ impl Fetcher<'_> {
         match status {
             Ok(Ok(status)) if !status.success() => {
                 let text = tokio::time::timeout(limit, errors).await.ok().and_then(std::result::Result::ok);
+                let text = text.unwrap_or_default();
                 let class = if status == ExitStatus::Code(127) { ErrorClass::Unsupported } else { error.class };
                 let why =
                     format!("Cannot read files from {}: tar ended with {status} in mid-stream", self.host.label());
-                Error::new(class, why).detail(text.unwrap_or_default())
+                Error::new(class, why).hint(gnu::ended_hint(&text)).detail(text)
             }
             Ok(Err(offline)) => offline,
             _ => error,
@@ -366,31 +374,4 @@ fn problem_of(reason: &str) -> (ProblemKind, String) {
             (ProblemKind::Unreadable, reason.trim_start_matches("Cannot open: ").to_owned())
         };
     (kind, text)
-}
-
-/// Content on its way: counts for progress and stops when the run is cancelled.
-struct Watched<'a, R> {
-    inner: &'a mut R,
-    ctx: &'a RunContext,
-}
-
-impl<R: AsyncRead + Unpin> AsyncRead for Watched<'_, R> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.ctx.cancel.is_cancelled() {
-            return Poll::Ready(Err(io::Error::other(Error::cancelled())));
-        }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut *this.inner).poll_read(cx, buffer))?;
-        this.ctx.progress.advance(0, (buffer.filled().len() - before) as u64);
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Wraps any reader so that its bytes count as progress and a cancelled run ends it.
-pub(super) fn watched<'a, R>(inner: &'a mut R, ctx: &'a RunContext) -> impl AsyncRead + Unpin + Send + 'a
-where
-    R: AsyncRead + Unpin + Send,
-{
-    Watched { inner, ctx }
 }

@@ -12,7 +12,7 @@ const FORMAT: &str = r"%y\0%m\0%U\0%G\0%s\0%T@\0%C@\0%D\0%i\0%n\0%p\0%l\0";
 const FIELDS: usize = 12;
 
 /// File systems that show the kernel's inner state; their mount points are kept, what is in them is not data.
-const PSEUDO: [&str; 20] = [
+pub(super) const PSEUDO: [&str; 20] = [
     "proc",
     "sysfs",
     "devtmpfs",
@@ -115,7 +115,7 @@ async fn list(ctx: &RunContext, host: &dyn Host, command: Command, names: Vec<u8
     let usual = matches!(status, ExitStatus::Code(0 | 1 | 123)) && (status.success() || explained);
     if !usual || !parser.rest.is_empty() {
         let why = format!("{}: find ended with {status}", tried());
-        return Err(Error::new(ErrorClass::Internal, why).detail(text));
+        return Err(Error::new(ErrorClass::Internal, why).hint(gnu::ended_hint(&text)).detail(text));
     }
     Ok(found)
 }

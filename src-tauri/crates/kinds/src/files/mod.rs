@@ -5,12 +5,14 @@ mod collect;
 mod compare;
 mod fetch;
 mod listing;
+mod mounts;
 mod outlet;
 mod owners;
 mod pattern;
 mod restore;
 mod settings;
 mod walk;
+mod watched;
 
 use crate::gnu::Tools;
 use async_trait::async_trait;

@@ -230,7 +230,7 @@ impl Restorer<'_> {
         }
         if !usual || (!unexplained.is_empty() && !status.success() && self.problems.spoiling() == 0) {
             let why = format!("Cannot write files to {place}: tar ended with {status}");
-            return Err(Error::new(ErrorClass::Internal, why).detail(text));
+            return Err(Error::new(ErrorClass::Internal, why).hint(gnu::ended_hint(&text)).detail(text));
         }
         unexplained.iter().for_each(|line| self.ctx.progress.log(&format!("tar: {line}")));
         Ok(())

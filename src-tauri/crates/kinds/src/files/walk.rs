@@ -1,16 +1,18 @@
 //! Collecting without GNU tools: folder by folder, file by file, through the host itself (SFTP).
 
 use super::collect::sort_in_tree_order;
-use super::fetch::watched;
 use super::listing::folders_above;
+use super::mounts::Mounts;
 use super::nothing_there;
 use super::settings::Settings;
+use super::watched::watched;
 use crate::problems::Problems;
 use backstay_core::entry::{AddError, Content, Entry, EntrySink, EntryType};
 use backstay_core::host::Host;
 use backstay_core::kind::CollectReport;
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
+use std::collections::HashSet;
 
 /// Collects the files of an item through the host's own file calls.
 pub(super) async fn collect(
@@ -33,7 +35,8 @@ pub(super) async fn collect(
     Ok(report)
 }
 
-/// Lists roots, the folders above them and all below. A folder that cannot be read is a problem.
+/// Lists roots, the folders above them and all below; as with find, a mount point that is not entered is listed itself.
+/// A folder that cannot be read is a problem.
 async fn list(
     ctx: &RunContext,
     host: &dyn Host,
@@ -61,20 +64,28 @@ async fn list(
     if open.is_empty() {
         return Err(nothing_there(host, &settings.roots));
     }
+    let mounts = Mounts::read(host).await?;
     while let Some(entry) = open.pop() {
         ctx.check()?;
         if entry.is_dir() {
             ctx.progress.current(&entry.path.to_text());
             match host.list(&entry.path).await {
                 Ok(below) => {
-                    let crosses = |e: &Entry| settings.one_file_system && e.is_dir() && e.device != entry.device;
-                    open.extend(below.into_iter().filter(|e| !settings.is_excluded(&e.path) && !crosses(e)));
+                    for below in below.into_iter().filter(|e| !settings.is_excluded(&e.path)) {
+                        let is_closed = below.is_dir() && !mounts.enters(&entry, &below, settings.one_file_system);
+                        if is_closed { entries.push(below) } else { open.push(below) }
+                    }
                 }
                 Err(error) if error.class.ends_the_run() => return Err(error),
                 Err(error) => report(problems, &entry.path, &error),
             }
         }
         entries.push(entry);
+    }
+    if settings.one_file_system {
+        // A root below another one was met twice.
+        let mut seen = HashSet::new();
+        entries.retain(|entry| seen.insert(entry.path.clone()));
     }
     Ok(entries)
 }

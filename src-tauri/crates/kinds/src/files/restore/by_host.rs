@@ -1,7 +1,7 @@
 //! Restoring where there is no GNU tar: file by file, through the host's own calls. What such a host cannot do is named.
 
 use super::Restorer;
-use crate::files::fetch::watched;
+use crate::files::watched::watched;
 use crate::problems::Problems;
 use backstay_core::entry::{Entry, EntrySource, EntryType};
 use backstay_core::host::Attribute;
