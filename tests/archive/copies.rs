@@ -1,7 +1,7 @@
 //! Archives are copied to another destination, and deleted: whole or not at all, and none in the place of another.
 
 use crate::support::*;
-use backstay_core::destination::Destination;
+use backstay_core::destination::{Availability, Destination, DestinationCapabilities};
 use backstay_core::layout::{ArchiveFormat, BackupRecord, Layout, MemoryJournal};
 use backstay_core::{ErrorClass, RunContext};
 use backstay_lab::MemoryDestination;
@@ -41,6 +41,30 @@ async fn copies_are_made_at_another_destination_and_only_what_lacks() {
     assert_eq!(copies.list().await.unwrap(), archives.list().await.unwrap());
     for record in &records {
         assert_same(&files, &read(&copies, &record.id).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn one_that_lies_frozen_without_its_manifest_is_believed_where_the_store_checks_what_it_takes() {
+    for checks_hash in [true, false] {
+        let (memory, other) = (MemoryDestination::new(), MemoryDestination::new());
+        other.set_capabilities(DestinationCapabilities { checks_hash, ..other.capabilities() });
+        let (archives, ctx) = (open(&memory), RunContext::silent());
+        let record = backup(&memory, &random_files(5, 40), ArchiveFormat::TarGz, None).await;
+        let there: Arc<dyn Destination> = Arc::new(other.clone());
+        let sync = || archives.sync_to(&ctx, there.clone(), &[], Arc::new(MemoryJournal::default()));
+        sync().await.unwrap();
+        let key = record.archive.unwrap().key;
+        other.tamper(&format!("{key}.manifest"), None);
+        other.set_cold(&key, Availability::Frozen);
+        other.forget_calls();
+        let synced = sync().await;
+        match checks_hash {
+            true => assert_eq!(synced.unwrap().objects, 1, "its manifest alone"),
+            // It is sent anew. Here that one is frozen too, and cannot be read back.
+            false => assert_eq!(synced.unwrap_err().class, ErrorClass::Refused),
+        }
+        assert_eq!(other.count(Operation::Complete), usize::from(!checks_hash));
     }
 }
 

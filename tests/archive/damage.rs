@@ -1,11 +1,16 @@
 //! Whatever happens to an archive behind our back is found and named, and never comes out as good.
 
 use crate::support::*;
+use async_trait::async_trait;
+use backstay_core::context::Progress;
+use backstay_core::destination::{Availability, Direction, Traffic};
 use backstay_core::layout::{ArchiveFormat, Layout, MemoryJournal, Selection};
+use backstay_core::run::{Phase, Problem, ProblemKind};
 use backstay_core::{ErrorClass, RunContext};
 use backstay_lab::MemoryDestination;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::io::AsyncReadExt;
 
 /// A backup at a destination of its own.
@@ -50,6 +55,17 @@ impl One {
         Ok(bad)
     }
 
+    /// Flips a bit in the midst of the large file, which nothing could pack: the stream around it still reads.
+    fn flip_in_the_large_file(&self) {
+        let mut bytes = self.memory.object(&self.key).unwrap().to_vec();
+        // One piece may lie across two blocks of what packed it.
+        let content = noise(1, 1_500_000);
+        let mut pieces = content[700_000..].chunks(64);
+        let at = pieces.find_map(|piece| bytes.windows(64).position(|window| window == piece)).unwrap();
+        bytes[at] ^= 1;
+        self.memory.tamper(&self.key, Some(bytes.into()));
+    }
+
     async fn faults(&self, percent: u8) -> Vec<(String, String)> {
         open(&self.memory).check(&RunContext::silent(), percent).await.unwrap().faults
     }
@@ -92,6 +108,23 @@ async fn a_flipped_bit_anywhere_is_found() {
                 assert!(faults[0].0.contains(&one.key));
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn who_reads_no_further_than_a_files_size_hears_of_its_damage() {
+    for format in [ArchiveFormat::TarGz, ArchiveFormat::Zip] {
+        let one = one(format, false).await;
+        one.flip_in_the_large_file();
+        let reader = open(&one.memory).open(&one.id).await.unwrap();
+        let selection = Selection { include: vec![path("srv/large")], ..Selection::default() };
+        let mut source = reader.stream(&RunContext::silent(), selection).await.unwrap();
+        assert_eq!(source.next().await.unwrap().unwrap().size_bytes, 1_500_000);
+        let mut back = vec![0; 1_500_000];
+        let error = source.content().read_exact(&mut back).await.unwrap_err();
+        let error = backstay_core::Error::io("read", error);
+        assert_eq!(error.class, ErrorClass::Corrupt, "{format:?}: {error}");
+        assert!(error.message.contains("srv/large"), "{error}");
     }
 }
 
@@ -178,6 +211,77 @@ async fn a_damaged_manifest_hides_no_other_backup() {
     assert_eq!(archives.list().await.unwrap().len(), 1);
     assert_eq!(archives.unreadable().len(), 1);
     assert_eq!(archives.unreadable()[0].0, beside);
+}
+
+/// Counts the bytes that come down.
+#[derive(Default)]
+struct Counted(AtomicUsize);
+
+#[async_trait]
+impl Traffic for Counted {
+    async fn pass(&self, direction: Direction, bytes: usize) {
+        if direction == Direction::Down {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_what_is_no_manifest_only_the_beginning_is_read() {
+    let memory = MemoryDestination::new();
+    let stray = "archives/web/film.tar.gz.manifest";
+    memory.tamper(stray, Some(noise(1, 6_000_000).into()));
+    let counted = Arc::new(Counted::default());
+    let traffic: Arc<dyn Traffic> = Arc::<Counted>::clone(&counted);
+    let archives = open(&memory.with_traffic(traffic));
+    assert_eq!(archives.list().await.unwrap(), []);
+    assert_eq!(archives.unreadable()[0].0, stray);
+    let read = counted.0.load(Ordering::Relaxed);
+    assert!(read <= 64 << 10, "{read} bytes were read");
+}
+
+#[tokio::test]
+async fn one_that_lies_frozen_is_a_note_and_keeps_no_other_from_being_checked() {
+    for sealed in [false, true] {
+        let one = one(ArchiveFormat::TarZst, sealed).await;
+        let other = backup(&one.memory, &one.files, ArchiveFormat::TarZst, sealed.then(raw_key)).await;
+        let other = other.archive.unwrap().key;
+        let mut bad = one.memory.object(&other).unwrap().to_vec();
+        bad[1000] ^= 1;
+        one.memory.tamper(&other, Some(bad.into()));
+        for state in [Availability::Frozen, Availability::Thawing] {
+            one.memory.set_cold(&one.key, state);
+            let notes = Arc::new(Notes::default());
+            let ctx = RunContext { progress: Arc::<Notes>::clone(&notes), ..RunContext::silent() };
+            let faults = open(&one.memory).check(&ctx, 100).await.unwrap().faults;
+            assert!(!faults.is_empty() && faults.iter().all(|(subject, _)| subject.starts_with(&other)), "{faults:?}");
+            assert_eq!(*notes.0.lock().unwrap(), [(ProblemKind::Skipped, one.key.clone())]);
+        }
+        // Its size is known all the same.
+        let whole = one.memory.object(&one.key).unwrap();
+        one.memory.tamper(&one.key, Some(whole.slice(1..)));
+        let faults = one.faults(0).await;
+        assert!(
+            faults.iter().any(|(subject, why)| *subject == one.key && why.contains("bytes instead of")),
+            "{faults:?}"
+        );
+    }
+}
+
+/// Keeps the problems that are told.
+#[derive(Default)]
+struct Notes(Mutex<Vec<(ProblemKind, String)>>);
+
+impl Progress for Notes {
+    fn phase(&self, _: Phase) {}
+    fn total(&self, _: Option<u64>, _: Option<u64>) {}
+    fn advance(&self, _: u64, _: u64) {}
+    fn current(&self, _: &str) {}
+    fn problem(&self, problem: Problem) {
+        self.0.lock().unwrap().push((problem.kind, problem.subject));
+    }
+    fn log(&self, _: &str) {}
+    fn alive(&self) {}
 }
 
 #[tokio::test]

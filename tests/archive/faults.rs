@@ -105,6 +105,28 @@ async fn cancelled_or_given_up_leaves_nothing() {
     }
 }
 
+#[tokio::test]
+async fn what_another_computer_made_under_the_same_name_is_left_alone() {
+    let theirs = MemoryDestination::new();
+    let key = backup(&theirs, &files(), ArchiveFormat::TarZst, None).await.archive.unwrap().key;
+    let beside = format!("{key}.manifest");
+    // Its manifest came before ours, or before our archive was proven.
+    for proven in [true, false] {
+        let memory = MemoryDestination::new();
+        let (archives, ctx, backup) = (open(&memory), RunContext::silent(), manifest("nightly", 3));
+        let mut writer = archives.begin(&ctx, start(&backup, ArchiveFormat::TarZst, None)).await.unwrap();
+        add(writer.as_mut(), &file("srv/x", b"").1.0, b"").await.unwrap();
+        memory.tamper(&beside, theirs.object(&beside));
+        if !proven {
+            memory.fail_operation(Operation::Head, 1, ErrorClass::Offline);
+        }
+        let error = writer.commit(backup).await.unwrap_err();
+        assert_eq!(error.class, if proven { ErrorClass::Exists } else { ErrorClass::Offline }, "{error}");
+        assert_eq!(memory.object(&beside), theirs.object(&beside));
+        assert!(memory.object(&key).is_some(), "it may be theirs");
+    }
+}
+
 /// Dies after so many changing calls: nothing that comes later happens.
 struct Dying {
     memory: MemoryDestination,

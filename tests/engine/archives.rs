@@ -1,6 +1,7 @@
 //! Archives through the whole engine: made at several places from one read, listed, restored, fetched as they are, damaged.
 
 mod lost;
+mod rotten;
 
 use crate::support::*;
 use backstay_contract::LayoutDraft;

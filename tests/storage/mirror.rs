@@ -1,7 +1,7 @@
 //! Several destinations as one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use backstay_core::destination::{Destination, Key, WriteMode};
+use backstay_core::destination::{Availability, Destination, DestinationCapabilities, Key, Proof, WriteMode};
 use backstay_core::entry::ByteStream;
 use backstay_core::layout::MemoryJournal;
 use backstay_core::{ErrorClass, RunContext};
@@ -152,6 +152,31 @@ async fn reads_come_from_the_first_leg_that_has_everything() {
     assert_eq!(mirror.get(&key("b"), None).await.unwrap_err().class, ErrorClass::Missing);
     memories[2].set_offline(true);
     assert_eq!(mirror.get(&key("a"), None).await.unwrap_err().class, ErrorClass::Offline, "never from one that lags");
+}
+
+#[tokio::test]
+async fn whoever_is_read_from_says_what_proves_a_write() {
+    let memories = three();
+    let [cold, plain, _] = &memories;
+    // It checks what it takes, and freezes it.
+    cold.set_capabilities(DestinationCapabilities { checks_hash: true, ..cold.capabilities() });
+    cold.set_cold("a", Availability::Frozen);
+    let ctx = RunContext::silent();
+    let both = mirror(&memories[..2]);
+    let content = noise(1, 700_000);
+    let written = transfer::upload_stream(&both, &key("a"), stream(&content), None, WriteMode::CreateNew, &ctx).await;
+    let written = written.unwrap();
+    assert_eq!(transfer::confirm(&both, &key("a"), &written, &ctx).await.unwrap(), Proof::StoreChecked);
+    assert_eq!((cold.count(Operation::Get), plain.count(Operation::Get)), (0, 0));
+    // It falls out: the other one's word counts, and that proves nothing by itself.
+    cold.set_offline(true);
+    assert_eq!(transfer::confirm(&both, &key("a"), &written, &ctx).await.unwrap(), Proof::ReadBack);
+    assert_eq!(failed(&both), ["one"]);
+    // One that lags is not read from, whatever it checks.
+    cold.set_offline(false);
+    let mut legs = vec![leg("one", cold), leg("two", plain)];
+    legs[0].required_ready = false;
+    assert!(!Mirror::new("all", legs).capabilities().checks_hash);
 }
 
 #[tokio::test]

@@ -118,10 +118,14 @@ async fn damage_is_told_and_the_rest_is_packed() {
         short.entry.size_bytes = 10;
         let mut long = file("long", "0123456789");
         long.entry.size_bytes = 4;
-        let (report, recorder) = export(vec![torn, short, long, file("good", "good")], format, &archive).await;
+        // All of it came, and then that its hash is wrong.
+        let mut rotten = file("rotten", noise(4, 1000));
+        rotten.fault = Some(ErrorClass::Corrupt);
+        let items = vec![torn, short, long, rotten, file("good", "good")];
+        let (report, recorder) = export(items, format, &archive).await;
         report.unwrap();
         let damaged = |name: &str| (ProblemKind::Damaged, name.to_owned());
-        assert_eq!(recorder.told(), [damaged("torn"), damaged("short"), damaged("long")]);
+        assert_eq!(recorder.told(), [damaged("torn"), damaged("short"), damaged("long"), damaged("rotten")]);
         assert!(recorder.problems.lock().unwrap()[0].reason.contains("from byte 700000 on"));
         let Some(unpacked) = unpack(&archive, format) else { continue };
         let read = |name: &str| std::fs::read(unpacked.path().join(name)).unwrap();

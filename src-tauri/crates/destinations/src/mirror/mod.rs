@@ -91,13 +91,18 @@ impl Mirror {
         Ok(answers.into_iter().map(|(_, leg, answer)| (leg, answer)).collect())
     }
 
+    /// The leg that is read from.
+    fn source(&self) -> Option<Arc<Track>> {
+        self.legs.live().into_iter().find(|leg| leg.ready)
+    }
+
     /// Reads from the first leg that lives and has everything; when it turns out to be gone, from the next.
     async fn read<T, Work>(&self, call: impl Fn(Arc<dyn Destination>) -> Work) -> Result<T>
     where
         Work: Future<Output = Result<T>>,
     {
         loop {
-            let Some(leg) = self.legs.live().into_iter().find(|leg| leg.ready) else {
+            let Some(leg) = self.source() else {
                 return Err(self.legs.none_left(&self.label));
             };
             match call(Arc::clone(&leg.destination)).await {
@@ -125,7 +130,8 @@ impl Destination for Mirror {
             // Each leg cuts what comes in order into parts of its own, and sends them as it can.
             parallel_parts: 1,
             parallel_objects: all.iter().map(|one| one.parallel_objects).max().unwrap_or(1),
-            checks_hash: all.iter().all(|one| one.checks_hash),
+            // A proof is of what lies at the leg that is read from. When another one takes over, it is that one's word.
+            checks_hash: self.source().is_some_and(|leg| leg.destination.capabilities().checks_hash),
             links: false,
         }
     }

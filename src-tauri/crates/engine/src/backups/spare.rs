@@ -9,11 +9,15 @@ use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::layout::{BackupReader, Selection};
 use backstay_core::run::{Problem, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
+use backstay_transfer::Sha256Sum;
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+/// What was handed out before is read past at another copy in pieces of this size.
+const PIECE_BYTES: u64 = 256 << 10;
 
 /// The copies of a backup, as a run reads them.
 #[derive(Clone)]
@@ -128,9 +132,8 @@ impl Copies {
         }
     }
 
-    /// Opens one file's content at another copy, after what was read already.
-    async fn reopen(self, failed: usize, path: RawPath, given: u64, error: Error) -> std::io::Result<ByteStream> {
-        self.tell(failed, &error);
+    /// Opens one file's content at another copy, after what was handed out already.
+    async fn reopen(self, failed: usize, path: RawPath, given: Given, error: Error) -> std::io::Result<ByteStream> {
         let mut at = 0;
         while at < self.shared.copies.len() {
             if at == failed {
@@ -139,8 +142,9 @@ impl Copies {
             }
             let Ok((reader, found)) = self.open_from(at).await else { break };
             if found != failed
-                && let Ok(content) = self.content_at(reader.as_ref(), &path, given).await
+                && let Ok(content) = self.content_at(reader.as_ref(), &path, &given).await
             {
+                self.tell(failed, &error);
                 return Ok(content);
             }
             at = found + 1;
@@ -149,7 +153,7 @@ impl Copies {
         Err(error.into())
     }
 
-    async fn content_at(&self, reader: &dyn BackupReader, path: &RawPath, given: u64) -> Result<ByteStream> {
+    async fn content_at(&self, reader: &dyn BackupReader, path: &RawPath, given: &Given) -> Result<ByteStream> {
         let only = Some(HashSet::from([path.clone()]));
         let selection = Selection { only, ..Selection::default() };
         let mut source = self.ctx().or_cancel(reader.stream(self.ctx(), selection)).await?;
@@ -159,12 +163,15 @@ impl Copies {
                 continue;
             }
             let mut content = source.content();
-            let mut before = (&mut content).take(given);
-            let skipped = tokio::io::copy(&mut before, &mut tokio::io::sink()).await;
-            if skipped.map_err(|e| Error::io("Cannot read another copy", e))? == given {
-                return Ok(Box::new(Kept { content, _source: source }));
+            let before = Given::read(&mut content, given.bytes).await?;
+            if before.bytes < given.bytes {
+                break;
             }
-            break;
+            // Damaged bytes may have gone out before the damage was noticed: no rest makes them good.
+            if before.sum.finish() != given.sum.clone().finish() {
+                return Err(Error::new(ErrorClass::Corrupt, format!("Another copy begins {path} with other bytes")));
+            }
+            return Ok(Box::new(Kept { content, _source: source }));
         }
         Err(Error::new(ErrorClass::Missing, format!("Another copy does not hold {path}")))
     }
@@ -237,7 +244,7 @@ impl EntrySource for Spared {
             at: self.at,
             path,
             stream,
-            given: 0,
+            given: Given::default(),
             switching: None,
             switched: false,
         })
@@ -250,14 +257,44 @@ impl EntrySource for Spared {
 
 type Switching = Pin<Box<dyn Future<Output = std::io::Result<ByteStream>> + Send>>;
 
+/// The beginning of one file's content.
+#[derive(Clone, Default)]
+struct Given {
+    bytes: u64,
+    sum: Sha256Sum,
+}
+
+impl Given {
+    fn add(&mut self, content: &[u8]) {
+        self.bytes += content.len() as u64;
+        self.sum.update(content);
+    }
+
+    /// Reads so many bytes, or up to the content's end.
+    async fn read(content: &mut ByteStream, bytes: u64) -> Result<Self> {
+        let mut given = Self::default();
+        let mut piece = vec![0; usize::try_from(bytes.min(PIECE_BYTES)).unwrap_or(0)];
+        while given.bytes < bytes {
+            let most = piece.len().min(usize::try_from(bytes - given.bytes).unwrap_or(usize::MAX));
+            let read = content.read(&mut piece[..most]).await;
+            let read = read.map_err(|error| Error::io("Cannot read another copy", error))?;
+            if read == 0 {
+                break;
+            }
+            given.add(&piece[..read]);
+        }
+        Ok(given)
+    }
+}
+
 /// One file's content.
 struct SparedContent {
     copies: Copies,
     at: usize,
     path: RawPath,
     stream: ByteStream,
-    /// Bytes handed out.
-    given: u64,
+    /// What was handed out.
+    given: Given,
     switching: Option<Switching>,
     switched: bool,
 }
@@ -274,13 +311,14 @@ impl AsyncRead for SparedContent {
             let before = out.filled().len();
             match ready!(Pin::new(&mut this.stream).poll_read(cx, out)) {
                 Ok(()) => {
-                    this.given += (out.filled().len() - before) as u64;
+                    this.given.add(&out.filled()[before..]);
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if !this.switched && is_the_copys(&error_of(&error)) => {
                     this.switched = true;
                     let (copies, path) = (this.copies.clone(), this.path.clone());
-                    this.switching = Some(Box::pin(copies.reopen(this.at, path, this.given, error_of(&error))));
+                    let given = this.given.clone();
+                    this.switching = Some(Box::pin(copies.reopen(this.at, path, given, error_of(&error))));
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }

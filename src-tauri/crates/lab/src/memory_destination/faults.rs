@@ -34,6 +34,7 @@ pub(super) struct State {
     pub(super) delay: Option<Duration>,
     pub(super) bytes_per_second: Option<u64>,
     pub(super) cut_streams_after: Option<u64>,
+    pub(super) damaged_uploads: u64,
     pub(super) capabilities: Option<DestinationCapabilities>,
     pub(super) read_only: bool,
     pub(super) cold: BTreeMap<String, Availability>,
@@ -81,6 +82,10 @@ impl MemoryDestination {
     /// Makes every stream read from it break off after so many bytes; `None`: none does.
     pub fn cut_streams_after(&self, bytes: Option<u64>) {
         self.state().cut_streams_after = bytes;
+    }
+    /// Flips a bit of what the next so many uploads in parts store.
+    pub fn damage_uploads(&self, count: u64) {
+        self.state().damaged_uploads = count;
     }
     /// Refuses everything but reading, or ends that.
     pub fn set_read_only(&self, read_only: bool) {

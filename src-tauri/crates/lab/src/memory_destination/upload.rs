@@ -45,9 +45,20 @@ impl MemoryUpload {
             }
             whole.extend_from_slice(content);
         }
+        self.damage(&mut whole);
         self.destination.store(&self.key, whole.into(), mode)?;
         self.destination.state().uploads.remove(&self.token);
         Ok(())
+    }
+
+    /// Flips a bit in the middle if it is told to.
+    fn damage(&self, whole: &mut [u8]) {
+        let mut state = self.destination.state();
+        let middle = whole.len() / 2;
+        if let (1.., Some(byte)) = (state.damaged_uploads, whole.get_mut(middle)) {
+            state.damaged_uploads -= 1;
+            *byte ^= 1;
+        }
     }
 }
 

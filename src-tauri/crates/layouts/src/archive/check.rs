@@ -1,15 +1,15 @@
 //! Looks whether archives are what was written.
 
-use super::places::{Opened, Places};
+use super::places::{Opened, Places, format_of};
 use super::reader::Reader;
 use super::stream::start;
 use super::writer::manifest_key;
 use super::{MANIFEST_ENDING, Shared};
-use backstay_core::destination::{Destination, Key};
+use backstay_core::destination::{Availability, Destination, Key};
 use backstay_core::entry::EntrySource;
 use backstay_core::layout::LayoutCheck;
 use backstay_core::path::RawPath;
-use backstay_core::run::Phase;
+use backstay_core::run::{Phase, Problem, ProblemKind};
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use backstay_transfer::Sha256Sum;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -74,12 +74,22 @@ async fn one(
             return Err(Error::new(ErrorClass::Corrupt, text));
         }
         let reader = shared.reader(&archive, read)?;
-        // Its seal's header at least is read, whatever the share.
-        reader.contents().await?;
-        Ok(reader)
+        // Of a sealed one its seal's header is read, whatever the share.
+        if percent == 0 && format_of(archive.as_str()).is_none_or(|(_, sealed)| !sealed) {
+            return Ok((reader, Availability::Ready));
+        }
+        let availability = shared.destination.availability(&archive).await?;
+        if availability == Availability::Ready {
+            reader.contents().await?;
+        }
+        Ok((reader, availability))
     };
     let reader = match ctx.or_cancel(opened).await {
-        Ok(reader) => reader,
+        Ok((reader, Availability::Ready)) => reader,
+        Ok((_, Availability::Frozen | Availability::Thawing)) => {
+            not_read(ctx, subject);
+            return Ok(());
+        }
         Err(error) => return fault(found, &archive, subject, error),
     };
     if percent == 0 {
@@ -98,6 +108,16 @@ async fn one(
         found.bytes += size;
     }
     entries(ctx, &reader, percent, &archive, found).await
+}
+
+/// An archive that lies frozen is as good as it was: a note, and no fault.
+fn not_read(ctx: &RunContext, archive: String) {
+    ctx.progress.problem(Problem {
+        kind: ProblemKind::Skipped,
+        item: String::new(),
+        subject: archive,
+        reason: "It was not read back: it lies in a cold storage class. Bring it back first to have it read".into(),
+    });
 }
 
 /// Remembers that an archive is to be written anew, whichever part of it was found damaged.

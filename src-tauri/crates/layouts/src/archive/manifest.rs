@@ -19,6 +19,13 @@ const LEVEL: i32 = 3;
 const BLOCKS_A_LINE: usize = 4096;
 /// No line is longer: the backup's own one holds at most 10,000 problems.
 const LONGEST_LINE: u64 = 256 << 20;
+/// The largest manifest: at some 60 bytes for each entry, 35 million of them. It is read into memory as a whole, where its
+/// entries take three times as much again; a computer that has no room for that could not read a larger one.
+pub(super) const LARGEST_MANIFEST: u64 = 2 << 30;
+/// And how large it is unpacked: paths pack to little, hashes hardly.
+const LARGEST_TEXT: u64 = 8 * LARGEST_MANIFEST;
+/// What every zstd frame begins with.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Gathers the lines of a manifest but the first, compressed: some 60 bytes for each entry.
 pub(crate) struct ManifestBuilder {
@@ -50,6 +57,7 @@ impl ManifestBuilder {
     /// Adds an entry.
     pub fn entry(&mut self, entry: &Entry, place: &Place) -> Result<()> {
         self.entries += 1;
+        self.check_size()?;
         self.add(&entry_line(entry, place))
     }
 
@@ -86,6 +94,16 @@ impl ManifestBuilder {
         self.sum.update(&self.line);
         self.text_bytes += self.line.len() as u64;
         self.packed.write_all(&self.line).map_err(internal)
+    }
+
+    /// Refuses more entries than can be read back, with room for what comes after them.
+    fn check_size(&self) -> Result<()> {
+        let packed = self.packed.get_ref().len() as u64;
+        if packed <= LARGEST_MANIFEST - LONGEST_LINE && self.text_bytes <= LARGEST_TEXT - 2 * LONGEST_LINE {
+            return Ok(());
+        }
+        let text = format!("Cannot keep more than {} files in one archive", self.entries - 1);
+        Err(Error::new(ErrorClass::Unsupported, text).hint("Make two plans of this one, or let it use a vault"))
     }
 }
 
@@ -131,6 +149,10 @@ fn damaged(name: &str, why: &str) -> Error {
 
 /// Reads the first line from the beginning of a manifest object. `None` where more of it is needed.
 pub(crate) fn read_head(beginning: &[u8], name: &str) -> Result<Option<BackupRecord>> {
+    // zstd fails alike on a frame that is cut and on what is none.
+    if beginning.get(..ZSTD_MAGIC.len()).is_some_and(|magic| magic != ZSTD_MAGIC) {
+        return Err(damaged(name, "it does not begin as a manifest"));
+    }
     let Ok(frame) = zstd::zstd_safe::find_frame_compressed_size(beginning) else { return Ok(None) };
     let mut line = Vec::new();
     let frame = beginning.get(..frame).unwrap_or_default();
@@ -177,8 +199,13 @@ pub(crate) fn read_text(text: impl Read, name: &str) -> Result<Manifest> {
     let record = parse_head(&line, name)?;
     let mut index = IndexBuilder::new(record.started);
     let (mut blocks, mut backup, mut sum, mut entries) = (Vec::new(), None, Sha256Sum::new(), 0);
+    let mut text_bytes = 0;
     loop {
         read_line(&mut text, &mut line, name)?;
+        text_bytes += line.len() as u64;
+        if text_bytes > LARGEST_TEXT {
+            return Err(damaged(name, "it is too large"));
+        }
         let bad = |error: serde_json::Error| damaged(name, "a line does not read").source(error);
         if line.starts_with(b"{\"path\":") {
             entries += 1;

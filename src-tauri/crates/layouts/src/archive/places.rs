@@ -1,7 +1,7 @@
 //! What lies where: archives, their manifests, and names for new ones.
 
 use super::file::ArchiveBytes;
-use super::manifest::{Manifest, read_head, read_object};
+use super::manifest::{LARGEST_MANIFEST, Manifest, read_head, read_object};
 use super::name::{ArchiveNameFacts, archive_name, safe_name};
 use super::pack::Codec;
 use super::reader::Reader;
@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 /// How much of a manifest is read for its first line.
 const HEAD_BYTES: u64 = 16 << 10;
-/// The largest manifest read: some hundred million entries.
-const LARGEST_MANIFEST: u64 = 16 << 30;
+/// Its first line is not looked for any further: it tells of one backup, not of its entries.
+const MOST_HEAD_BYTES: u64 = 64 << 20;
 /// The longest name's number tried.
 pub(super) const MOST_NAMES: u32 = 10_000;
 
@@ -202,7 +202,11 @@ impl Shared {
             if whole {
                 return Err(Error::new(ErrorClass::Corrupt, format!("{name} is damaged: it is cut short")));
             }
-            want = want.saturating_mul(4);
+            want *= 4;
+            if want > MOST_HEAD_BYTES {
+                let text = format!("{name} is damaged: its first line does not end");
+                return Err(Error::new(ErrorClass::Corrupt, text));
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! Streams entries with content. Content is fetched in batches, a few ahead, and handed out in order; every file is
-//! proven by its hash before its end is reached.
+//! proven by its hash before its last piece is handed out.
 
 use super::blocks::Blocks;
 use super::file::{Shareable, copy_error};
@@ -228,7 +228,7 @@ impl EntrySource for Source {
             path: RawPath::new(index.path(self.row)).unwrap_or_default(),
             current: Bytes::new(),
             left: if index.is_file(self.row) { index.size(self.row) } else { 0 },
-            sum: Some(Sha256::new()),
+            sum: Sha256::new(),
             expected: index.sha256(self.row),
             failed: false,
         })
@@ -246,8 +246,7 @@ struct ContentReader {
     path: RawPath,
     current: Bytes,
     left: u64,
-    /// `None` once the hash was looked at.
-    sum: Option<Sha256>,
+    sum: Sha256,
     expected: [u8; 32],
     failed: bool,
 }
@@ -288,14 +287,7 @@ impl AsyncRead for ContentReader {
             return Poll::Ready(Err(io::Error::other("The content is damaged")));
         }
         if this.left == 0 {
-            let Some(sum) = this.sum.take() else { return Poll::Ready(Ok(())) };
-            let is_empty = this.expected == [0; 32];
-            if is_empty || sum.finalize().as_slice() == this.expected {
-                return Poll::Ready(Ok(()));
-            }
-            this.failed = true;
-            let error = Error::new(ErrorClass::Corrupt, "its content does not match its checksum");
-            return Poll::Ready(Err(this.named(&error).into()));
+            return Poll::Ready(Ok(()));
         }
         while this.current.is_empty() {
             match ready!(this.poll_piece(cx)) {
@@ -308,10 +300,14 @@ impl AsyncRead for ContentReader {
         }
         let most = this.current.len().min(out.remaining()).min(usize::try_from(this.left).unwrap_or(usize::MAX));
         let part = this.current.split_to(most);
-        if let Some(sum) = &mut this.sum {
-            sum.update(&part);
-        }
+        this.sum.update(&part);
         this.left -= part.len() as u64;
+        // Before the last piece goes out: who knows the size asks for nothing after it.
+        if this.left == 0 && std::mem::take(&mut this.sum).finalize().as_slice() != this.expected {
+            this.failed = true;
+            let error = Error::new(ErrorClass::Corrupt, "its content does not match its checksum");
+            return Poll::Ready(Err(this.named(&error).into()));
+        }
         out.put_slice(&part);
         Poll::Ready(Ok(()))
     }

@@ -257,7 +257,11 @@ impl Content {
         }
         match self.read_some(ctx, entry, &mut buffer[..1]).await {
             Ok(read) => Ok(read > 0),
-            Err(error) if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) => Ok(false),
+            // All of it is packed already, and not to be trusted.
+            Err(error) if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) => {
+                self.fault = Some(error.to_string());
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }

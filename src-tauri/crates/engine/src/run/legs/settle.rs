@@ -5,8 +5,8 @@ use crate::backstay::locked;
 use crate::run::Job;
 use crate::run::sync::copy_backups;
 use backstay_core::config::KnownBackup;
-use backstay_core::destination::Key;
-use backstay_core::layout::BackupRecord;
+use backstay_core::destination::{Destination, Key};
+use backstay_core::layout::{BackupRecord, Layout};
 use backstay_core::run::{Phase, Problem, ProblemKind};
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_transfer::{Uploaded, confirm};
@@ -18,14 +18,21 @@ const SECOND_LIMIT: Duration = Duration::from_secs(20);
 /// The copy of the configuration is renewed at the end; it is no reason to wait.
 const CONFIGURATION_LIMIT: Duration = Duration::from_secs(30);
 
+/// Where the new backup lies, proven.
+struct Base {
+    leg: Arc<LegOfRun>,
+    /// The layout there, where it is open.
+    layout: Option<Arc<dyn Layout>>,
+}
+
 impl Legs {
     /// Ends the run: keeps what each destination has, makes good what can be, names the rest. There is a backup already.
     pub async fn settle(&self, job: &Job, target: &Target, record: &BackupRecord) -> Result<()> {
-        let base = self.base_now(target);
-        self.mark_done(job, &base, record)?;
+        let base = self.base_now(job, target, record).await?;
+        self.mark_done(job, &base.leg, record)?;
         let mut later = Vec::new();
         // Each waits for a place of its own.
-        let others = self.all.iter().filter(|leg| !Arc::ptr_eq(leg, &base)).map(|leg| async move {
+        let others = self.all.iter().filter(|leg| !Arc::ptr_eq(leg, &base.leg)).map(|leg| async move {
             let level = *locked(&leg.level);
             let confirmed =
                 if leg.is_live() && level { self.confirm(job, leg, record).await.map(|()| true) } else { Ok(false) };
@@ -42,7 +49,7 @@ impl Legs {
             }
         }
         for leg in later {
-            self.make_good(job, target, leg, record).await?;
+            self.make_good(job, &base, leg, record).await?;
         }
         for leg in self.all.iter().filter(|leg| leg.failed().is_none()) {
             job.keep_locks(&leg.config).await;
@@ -53,13 +60,37 @@ impl Legs {
         Ok(())
     }
 
-    /// Where the new backup was read back.
-    fn base_now(&self, target: &Target) -> Arc<LegOfRun> {
-        if target.base.is_live() {
-            return target.base.clone();
+    /// Finds where the new backup was read back. Where that place fell out since, the next one proves it once more: the
+    /// backup may have been read back before.
+    async fn base_now(&self, job: &Job, target: &Target, record: &BackupRecord) -> Result<Base> {
+        let others: Vec<_> = match target.base.is_live() {
+            true => Vec::new(),
+            false => self.live().filter(|leg| *locked(&leg.level)).cloned().collect(),
+        };
+        let mut failed = None;
+        for leg in others {
+            let Err(error) = self.confirm(job, &leg, record).await else { return Ok(Base { leg, layout: None }) };
+            leg.fail(&error);
+            if let (ErrorClass::Corrupt, Some(place)) = (error.class, leg.open_place())
+                && let Err(left) = self.take_away(job, place, record).await
+            {
+                job.log(left.message);
+            }
+            failed = Some(error);
         }
-        let next = self.live().find(|leg| *locked(&leg.level)).cloned();
-        next.unwrap_or_else(|| target.base.clone())
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(Base { leg: target.base.clone(), layout: Some(target.base_layout.clone()) }),
+        }
+    }
+
+    /// Takes away what was found to be no good copy: of the right size, with its manifest beside, a damaged archive would
+    /// pass for whole.
+    async fn take_away(&self, job: &Job, place: Arc<dyn Destination>, record: &BackupRecord) -> Result<()> {
+        match job.inner.archives_over(place).delete(&job.ctx, &record.id).await {
+            Err(error) if error.class == ErrorClass::Missing => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     fn mark_done(&self, job: &Job, leg: &LegOfRun, record: &BackupRecord) -> Result<()> {
@@ -79,11 +110,11 @@ impl Legs {
     }
 
     /// Makes a destination good from the others if it can be reached now; else names why not.
-    async fn make_good(&self, job: &Job, target: &Target, leg: &Arc<LegOfRun>, record: &BackupRecord) -> Result<()> {
+    async fn make_good(&self, job: &Job, base: &Base, leg: &Arc<LegOfRun>, record: &BackupRecord) -> Result<()> {
         let failed = leg.failed();
         if failed.as_ref().is_none_or(|error| worth_another_try(error.class)) {
             leg.shown.set("retrying", failed.as_ref().map(|error| error.message.clone()));
-            match self.sync(job, target, leg, record).await {
+            match self.sync(job, base, leg, record).await {
                 Ok(()) => {
                     *locked(&leg.error) = None;
                     job.log(format!("{} was made good", leg.config.name));
@@ -105,23 +136,25 @@ impl Legs {
         Ok(())
     }
 
-    async fn sync(&self, job: &Job, target: &Target, leg: &Arc<LegOfRun>, record: &BackupRecord) -> Result<()> {
+    async fn sync(&self, job: &Job, base: &Base, leg: &Arc<LegOfRun>, record: &BackupRecord) -> Result<()> {
         if locked(&leg._lock).is_none() {
             *locked(&leg._lock) = job.inner.locks.use_destination(&leg.config.id)?;
         }
         let answered = tokio::time::timeout(SECOND_LIMIT, self.reach(job, leg)).await;
         let place = answered.map_err(|_| no_answer(&leg.config))??;
         job.ctx.check()?;
-        let base = self.base_now(target);
-        let from = match (Arc::ptr_eq(&base, &target.base), self.archives) {
-            (true, _) => target.base_layout.clone(),
-            (false, true) => job.inner.archives(&base.config).await?,
-            (false, false) => job.ctx.or_cancel(job.inner.vault(&base.config)).await?.layout,
+        if self.archives && leg.failed().is_some_and(|error| error.class == ErrorClass::Corrupt) {
+            self.take_away(job, place.clone(), record).await?;
+        }
+        let from = match (&base.layout, self.archives) {
+            (Some(layout), _) => layout.clone(),
+            (None, true) => job.inner.archives(&base.leg.config).await?,
+            (None, false) => job.ctx.or_cancel(job.inner.vault(&base.leg.config)).await?.layout,
         };
         // Older ones it lacks come along as far as they lie there.
         let mut ids = vec![record.id.clone()];
         for id in job.inner.to_make_good(&record.plan.clone().unwrap_or_else(|| "".into()), &leg.config.id)? {
-            let there = job.inner.store.backup(&id)?.iter().any(|copy| copy.destination == base.config.id);
+            let there = job.inner.store.backup(&id)?.iter().any(|copy| copy.destination == base.leg.config.id);
             if there && !ids.contains(&id) {
                 ids.push(id);
             }

@@ -3,7 +3,7 @@
 use super::super::manifest::{ManifestBody, head_line};
 use super::super::seal::{MANIFEST_SEGMENT, seal_all};
 use super::{MANIFEST_FILE, READ, Writer, manifest_key, over};
-use backstay_core::destination::WriteMode;
+use backstay_core::destination::{Key, ObjectInfo, WriteMode};
 use backstay_core::entry::{Content, Entry, EntryType, TimeNs};
 use backstay_core::kind::BACKSTAY_DIR;
 use backstay_core::layout::{ArchiveFile, BackupManifest, BackupRecord};
@@ -86,12 +86,28 @@ impl Writer {
         self.ctx.progress.phase(Phase::Saving);
         let (body, uploaded) = self.finish_file(backup).await?;
         let proven = self.prove(&uploaded).await;
-        if proven.is_err() {
+        if proven.is_err() && self.has_no_manifest().await {
             // Without its manifest it is nothing. Where it cannot be removed now, a check names it.
             let _ = self.shared.destination.delete(&self.new.key).await;
         }
         proven?;
         self.commit_file(backup, &body, &uploaded).await
+    }
+
+    /// Tells whether no manifest lies beside the archive. One that does makes what lies there another computer's, which
+    /// took the same name at the same time: not every store can refuse the second.
+    async fn has_no_manifest(&self) -> bool {
+        let Ok(key) = manifest_key(&self.new.key) else { return false };
+        self.shared.destination.head(&key).await.is_err_and(|error| error.class == ErrorClass::Missing)
+    }
+
+    /// Tells whether a manifest is that of another computer's backup of the same name.
+    async fn is_anothers(&self, manifest: &Key, size_bytes: u64) -> bool {
+        let there = ObjectInfo { key: manifest.clone(), size_bytes, modified: None };
+        match self.shared.head(&there).await {
+            Ok(record) => record.id != self.new.id,
+            Err(error) => matches!(error.class, ErrorClass::WrongKey | ErrorClass::Unsupported),
+        }
     }
 
     /// Looks at what arrived.
@@ -125,13 +141,13 @@ impl Writer {
         let key = manifest_key(&self.new.key)?;
         let put = destination.put(&key, object.clone(), WriteMode::CreateNew).await;
         // What lies there counts, not what was answered: an answer can be lost.
-        let (is_there, error) = match destination.get(&key, None).await {
+        let (is_there, is_ours, error) = match destination.get(&key, None).await {
             Ok(back) if back == object => return Ok(record),
-            Ok(_) => (true, None),
-            Err(error) => (error.class != ErrorClass::Missing, Some(error)),
+            Ok(back) => (true, !self.is_anothers(&key, back.len() as u64).await, None),
+            Err(error) => (error.class != ErrorClass::Missing, true, Some(error)),
         };
         // A manifest that cannot be taken away keeps its archive: the two are a whole backup, one alone is half of it.
-        if !is_there || destination.delete(&key).await.is_ok() {
+        if is_ours && (!is_there || destination.delete(&key).await.is_ok()) {
             let _ = destination.delete(&self.new.key).await;
         }
         Err(put.err().or(error).unwrap_or_else(|| {
