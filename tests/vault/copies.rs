@@ -1,12 +1,15 @@
 //! Copies of one vault: made, brought up to date, and whole wherever they were cut off.
 
 use crate::support::*;
+use async_trait::async_trait;
+use backstay_core::destination::{Destination, DestinationCapabilities, Direction, Traffic};
 use backstay_core::layout::{Layout, MemoryJournal, Synced};
 use backstay_core::run::Problem;
 use backstay_core::{BackupId, ErrorClass, Result, RunContext};
 use backstay_lab::MemoryDestination;
 use backstay_layouts::Vault;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 async fn sync(from: &Vault, to: &MemoryDestination, backups: &[BackupId]) -> Result<Synced> {
@@ -181,4 +184,36 @@ async fn what_one_copy_pruned_is_not_brought_back_by_the_other() {
     assert_whole(&memory, 2).await;
     assert_whole(&copy, 1).await;
     assert_same(&files, &read(&open(&copy).await, &kept.id).await.unwrap());
+}
+
+/// A prune that took the copy's lock for dead: it removes the first object of a folder while that is read back.
+struct Pruner(MemoryDestination, &'static str, AtomicBool);
+
+#[async_trait]
+impl Traffic for Pruner {
+    async fn pass(&self, direction: Direction, _: usize) {
+        let Some(first) = keys_in(&self.0, self.1).into_iter().next() else { return };
+        if direction == Direction::Down && !self.2.swap(true, Ordering::Relaxed) {
+            self.0.tamper(&first, None);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_tells_of_nothing_that_was_removed_meanwhile() {
+    let memory = new_vault().await;
+    let vault = open(&memory).await;
+    backup_at(&vault, &random_files(51, 40), 1).await.unwrap();
+    for folder in ["data/", "index/"] {
+        let copy = MemoryDestination::new();
+        // One pack after another: the first is gone before the second comes.
+        copy.set_capabilities(DestinationCapabilities { parallel_objects: 1, ..copy.capabilities() });
+        let busy = copy.with_traffic(Arc::new(Pruner(copy.clone(), folder, AtomicBool::new(false))));
+        let error = sync(&vault, &busy, &[]).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Locked, "{folder}: {error:?}");
+        assert!(error.message.contains("copy") && error.hint.is_some(), "{error:?}");
+        assert!(keys_in(&copy, "index/").is_empty() && keys_in(&copy, "snapshots/").is_empty(), "{folder}");
+        sync(&vault, &copy, &[]).await.unwrap();
+        assert_whole(&copy, 1).await;
+    }
 }

@@ -1,6 +1,8 @@
 //! What may go wrong goes wrong here: nothing made before is lost, nothing false comes out, the next run is fine.
 
 use crate::support::*;
+use async_trait::async_trait;
+use backstay_core::destination::{Direction, Traffic};
 use backstay_core::entry::{AddError, Content};
 use backstay_core::layout::{Layout, Selection};
 use backstay_core::{ErrorClass, RunContext};
@@ -8,6 +10,8 @@ use backstay_lab::MemoryDestination;
 use backstay_lab::memory_destination::Operation;
 use bytes::Bytes;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -267,9 +271,43 @@ async fn an_exclusive_lock_stops_us_until_its_owner_is_dead() {
     child.wait().unwrap();
     assert_eq!(refused.class, ErrorClass::Locked, "{refused:?}");
     assert!(refused.message.contains(&pid) && refused.hint.is_some(), "{refused}");
-    // Its owner is dead now: the lock counts for nothing, and goes.
-    backup_at(&open(&locked).await, &files, 9).await.unwrap();
+    // Its owner is dead now, but restic tells only a host's name: another computer of ours would renew it. Once two
+    // renewals are missing the lock counts for nothing, and goes.
+    let refused = backup_at(&open(&locked).await, &files, 9).await.unwrap_err();
+    assert_eq!(refused.class, ErrorClass::Locked, "{refused:?}");
+    let clock = Arc::new(crate::prune::Sleeper(chrono::TimeDelta::minutes(11).into()));
+    let ctx = RunContext { clock, ..RunContext::silent() };
+    let manifest = manifest("nightly", moment(9));
+    let mut writer = open(&locked).await.begin(&ctx, start(&manifest)).await.unwrap();
+    push(writer.as_mut(), &files).await.unwrap();
+    writer.commit(manifest).await.unwrap();
     assert!(keys_in(&locked, "locks/").is_empty());
+}
+
+/// Panics on the way of the second object that goes up: a pack, after the lock.
+struct Panics(AtomicUsize);
+
+#[async_trait]
+impl Traffic for Panics {
+    async fn pass(&self, direction: Direction, _: usize) {
+        if direction == Direction::Up && self.0.fetch_add(1, Ordering::Relaxed) == 1 {
+            // As a panic does, but it prints nothing.
+            std::panic::resume_unwind(Box::new("told to"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pack_lost_by_a_fault_of_ours_fails_the_backup() {
+    let memory = new_vault().await;
+    let files = random_files(61, 20);
+    let vault = open(&memory.with_traffic(Arc::new(Panics(AtomicUsize::new(0))))).await;
+    let error = backup_at(&vault, &files, 1).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Internal, "{error:?}");
+    assert!(error.message.contains("upload"), "{error}");
+    assert!(keys_in(&memory, "snapshots/").is_empty() && keys_in(&memory, "locks/").is_empty());
+    let (record, _) = backup_at(&vault, &files, 2).await.unwrap();
+    assert_whole(&memory, &[(&record.id, &files)]).await;
 }
 
 /// Damages every object of a vault in turn: nothing false may ever come out.

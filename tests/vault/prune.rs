@@ -127,7 +127,7 @@ fn meanwhile(memory: &MemoryDestination, act: impl Fn() + Send + Sync + 'static)
 
 /// A clock that goes on while nothing else does, as when a computer sleeps.
 #[derive(Default)]
-struct Sleeper(Mutex<TimeDelta>);
+pub struct Sleeper(pub Mutex<TimeDelta>);
 
 impl Clock for Sleeper {
     fn now(&self) -> DateTime<Utc> {

@@ -18,6 +18,7 @@ mod index;
 mod lock;
 mod mend;
 mod node;
+mod object;
 mod pack;
 mod parent;
 mod pool;
@@ -32,6 +33,7 @@ mod walk;
 mod writer;
 
 use async_trait::async_trait;
+use backend::made_meanwhile;
 use backstay_core::destination::{Destination, Key};
 use backstay_core::layout::{
     BackupDiff, BackupReader, BackupRecord, BackupStart, BackupWriter, Deleted, Layout, LayoutCheck, Mended, Pruned,
@@ -97,11 +99,9 @@ impl Vault {
         match presence(destination.as_ref()).await? {
             Presence::Empty | Presence::Archives => {}
             Presence::Vault => {
-                return Err(Error::new(
-                    ErrorClass::Exists,
-                    format!("Cannot make a vault at {label}: there is one already"),
-                )
-                .hint("Open the existing vault with its password"));
+                let text = format!("Cannot make a vault at {label}: there is one already");
+                let error = Error::new(ErrorClass::Exists, text).hint("Open the existing vault with its password");
+                return Err(or_make_anew(error, destination.as_ref()).await);
             }
             Presence::Foreign => {
                 return Err(Error::new(
@@ -111,17 +111,10 @@ impl Vault {
                 .hint("Choose an empty folder"));
             }
         }
-        // Keys without a config are of a making that was interrupted; they open nothing.
-        for object in destination.list("keys/").await? {
-            destination.delete(&object.key).await?;
-        }
         let made = Repo::start(destination.clone(), password, Access::Create).await?;
         let opened = Self::open(destination, password).await?;
         if opened.id() != made.id {
-            return Err(Error::new(
-                ErrorClass::Exists,
-                format!("Cannot make a vault at {label}: somebody else made one at the same time"),
-            ));
+            return Err(made_meanwhile(&label));
         }
         Ok(opened)
     }
@@ -138,8 +131,11 @@ impl Vault {
             }
             Err(error) => return Err(error),
         }
-        let repo = Repo::start(destination, password, Access::Open).await?;
-        Ok(Self { repo: Arc::new(repo) })
+        match Repo::start(destination.clone(), password, Access::Open).await {
+            Ok(repo) => Ok(Self { repo: Arc::new(repo) }),
+            Err(error) if error.class == ErrorClass::WrongKey => Err(or_make_anew(error, destination.as_ref()).await),
+            Err(error) => Err(error),
+        }
     }
 
     /// Keeps what is read of the vault below this folder of this computer, so that one far away opens fast. Everything
@@ -163,6 +159,21 @@ impl Vault {
     pub fn id(&self) -> &str {
         &self.repo.id
     }
+}
+
+/// Adds what helps where the password is lost and nothing else would be, as after a kill between the making of a vault
+/// and the keeping of its password.
+async fn or_make_anew(error: Error, destination: &dyn Destination) -> Error {
+    for folder in ["snapshots/", "data/"] {
+        if !destination.list(folder).await.is_ok_and(|objects| objects.is_empty()) {
+            return error;
+        }
+    }
+    let hint = error.hint.clone().unwrap_or_default();
+    error.hint(format!(
+        "{hint}; if nobody has it, delete the file \"config\" and the folder \"keys\" there and make the vault anew: no \
+         backup lies in it yet"
+    ))
 }
 
 async fn no_vault(label: &str, destination: &dyn Destination) -> Error {

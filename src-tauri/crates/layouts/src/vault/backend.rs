@@ -1,6 +1,7 @@
 //! Lets rustic_core see a destination: its blocking calls, our async ones.
 
 use super::id::Id;
+use super::object::read_object;
 use backstay_core::destination::{Destination, Key, ObjectInfo, WriteMode};
 use backstay_core::{Error, ErrorClass, Result};
 use bytes::Bytes;
@@ -18,12 +19,14 @@ pub(crate) struct Backend {
     destination: Arc<dyn Destination>,
     runtime: Handle,
     failure: Arc<Mutex<Option<Error>>>,
+    /// The key it stored for a vault that is being made.
+    own_key: Mutex<Option<Key>>,
 }
 
 impl Backend {
     /// Wraps a destination; `failure` receives the first error.
     pub fn new(destination: Arc<dyn Destination>, runtime: Handle, failure: Arc<Mutex<Option<Error>>>) -> Self {
-        Self { destination, runtime, failure }
+        Self { destination, runtime, failure, own_key: Mutex::default() }
     }
 
     /// Leaves out key files that cannot be any: one damaged file must not keep the others from opening the vault.
@@ -31,7 +34,10 @@ impl Backend {
         let some = !objects.is_empty();
         let mut sound = Vec::new();
         for object in objects {
-            let content = self.destination.get(&object.key, None).await?;
+            let content = match read_object(self.destination.as_ref(), &object.key).await {
+                Err(error) if error.class == ErrorClass::Corrupt => continue,
+                other => other?,
+            };
             if serde_json::from_slice::<KeyCosts>(&content).is_ok_and(|costs| costs.are_sound()) {
                 sound.push(object);
             }
@@ -42,6 +48,46 @@ impl Backend {
                 .hint("Bring the folder \"keys\" back from another copy of the vault"));
         }
         Ok(sound)
+    }
+
+    async fn store(&self, kind: FileType, id: &RusticId, content: Bytes) -> Result<()> {
+        let key = key_of(kind, id)?;
+        let stored = self.destination.put(&key, content, WriteMode::CreateNew).await;
+        match kind {
+            FileType::Key if stored.is_ok() => {
+                if let Ok(mut own) = self.own_key.lock() {
+                    *own = Some(key);
+                }
+            }
+            FileType::Config => return self.settle_keys(stored).await,
+            _ => {}
+        }
+        stored
+    }
+
+    /// Of two who make a vault in one place at the same time, whose config came first has won. He takes away all keys but
+    /// his own, those of makings that were interrupted too: they open nothing, and with the same password they would hide
+    /// his. Not before: a key of somebody who may still win looks the same. Who has lost takes away his own.
+    async fn settle_keys(&self, stored: Result<()>) -> Result<()> {
+        let own = self.own_key.lock().ok().and_then(|own| own.clone());
+        match stored {
+            Ok(()) => {
+                // The vault is made by now; a key that cannot be removed is no failure.
+                for object in self.destination.list("keys/").await.unwrap_or_default() {
+                    if own.as_ref() != Some(&object.key) {
+                        let _ = self.destination.delete(&object.key).await;
+                    }
+                }
+                Ok(())
+            }
+            Err(error) if error.class == ErrorClass::Exists => {
+                if let Some(own) = own {
+                    let _ = self.destination.delete(&own).await;
+                }
+                Err(made_meanwhile(self.destination.label()))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> RusticResult<T> {
@@ -70,6 +116,12 @@ impl KeyCosts {
         let memory = self.n.saturating_mul(self.r).saturating_mul(128);
         self.n.is_power_of_two() && self.n > 1 && (1..=64).contains(&self.p) && self.r > 0 && memory <= 1 << 30
     }
+}
+
+/// Makes the error of who lost to somebody else's vault.
+pub(crate) fn made_meanwhile(label: &str) -> Error {
+    let text = format!("Cannot make a vault at {label}: somebody else made one there at the same time");
+    Error::new(ErrorClass::Exists, text).hint("Open that vault with its password, or choose another place")
 }
 
 fn key_of(kind: FileType, id: &RusticId) -> Result<Key> {
@@ -104,7 +156,8 @@ impl ReadBackend for Backend {
     }
 
     fn read_full(&self, kind: FileType, id: &RusticId) -> RusticResult<Bytes> {
-        self.wait(async { self.destination.get(&key_of(kind, id)?, None).await })
+        // Only configs and keys are read by it.
+        self.wait(async { read_object(self.destination.as_ref(), &key_of(kind, id)?).await })
     }
 
     fn read_partial(&self, kind: FileType, id: &RusticId, _: bool, offset: u32, length: u32) -> RusticResult<Bytes> {
@@ -124,8 +177,7 @@ impl WriteBackend for Backend {
             [one] => one.clone(),
             many => Bytes::from(many.concat()),
         };
-        // Of two who make a vault in one place at the same time, one must lose.
-        self.wait(async { self.destination.put(&key_of(kind, id)?, content, WriteMode::CreateNew).await })
+        self.wait(self.store(kind, id, content))
     }
 
     fn remove(&self, kind: FileType, id: &RusticId, _: bool) -> RusticResult<()> {

@@ -4,7 +4,8 @@
 
 use super::id::Id;
 use super::index::{Index, IndexFile, IndexPack};
-use super::lock::{Lock, refuse_others};
+use super::lock::{Lock, freed, refuse_freed, refuse_others};
+use super::object::read_object;
 use super::prune::write_index;
 use super::repo::{Repo, object_key, pack_key};
 use super::used::{Chunks, add_used};
@@ -51,7 +52,7 @@ pub(crate) async fn sync(
 
 /// Tells whether every pack the index here tells of lies at `other` and is known there.
 pub(crate) async fn is_level(repo: &Arc<Repo>, ctx: &RunContext, other: Arc<dyn Destination>) -> Result<bool> {
-    match ctx.or_cancel(other.get(&Key::new("config")?, None)).await {
+    match ctx.or_cancel(read_object(other.as_ref(), &Key::new("config")?)).await {
         Ok(config) => same_vault(repo, other.label(), &config)?,
         Err(error) if error.class == ErrorClass::Missing => return Ok(false),
         Err(error) => return Err(error),
@@ -90,7 +91,7 @@ fn same_vault(repo: &Repo, label: &str, config: &[u8]) -> Result<()> {
 /// Makes `other` a copy of this vault, if nothing is there yet: keys first, the config last.
 pub(crate) async fn found_copy(repo: &Repo, other: &dyn Destination) -> Result<()> {
     let config_key = Key::new("config")?;
-    match other.get(&config_key, None).await {
+    match read_object(other, &config_key).await {
         Ok(config) => return same_vault(repo, other.label(), &config),
         Err(error) if error.class == ErrorClass::Missing => {}
         Err(error) => return Err(error),
@@ -107,13 +108,13 @@ pub(crate) async fn found_copy(repo: &Repo, other: &dyn Destination) -> Result<(
         .detail(format!("found {}", foreign.key)));
     }
     for object in repo.destination.list("keys/").await? {
-        let content = repo.destination.get(&object.key, None).await?;
+        let content = read_object(repo.destination.as_ref(), &object.key).await?;
         other.put(&object.key, content, WriteMode::Replace).await?;
     }
-    let config = repo.destination.get(&config_key, None).await?;
+    let config = read_object(repo.destination.as_ref(), &config_key).await?;
     match other.put(&config_key, config.clone(), WriteMode::CreateNew).await {
         Err(error) if error.class == ErrorClass::Exists => {
-            same_vault(repo, other.label(), &other.get(&config_key, None).await?)
+            same_vault(repo, other.label(), &read_object(other, &config_key).await?)
         }
         other => other,
     }
@@ -146,7 +147,9 @@ impl Sync<'_> {
         };
         let (snapshots, used) = self.used(&state.index, snapshots).await?;
         let lost = self.packs(&mut state, &used).await?;
-        self.indexes(&state).await?;
+        let mut seen: HashSet<Id> = state.known.files().copied().collect();
+        seen.extend(self.indexes(&state).await?);
+        refuse_freed(self.to, ctx, "copy", &seen).await?;
         let backups = self.snapshots(&state, &snapshots, &lost).await?;
         let (objects, bytes) = (self.copied.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
         Ok(Synced { objects, bytes, backups })
@@ -289,8 +292,8 @@ impl Sync<'_> {
         Ok(None)
     }
 
-    /// Makes the packs that are there known there.
-    async fn indexes(&self, state: &State) -> Result<()> {
+    /// Makes the packs that are there known there; returns the index files written.
+    async fn indexes(&self, state: &State) -> Result<Vec<Id>> {
         let mut known: HashSet<Id> = state.known.packs().iter().map(|pack| pack.id).collect();
         let mut rest: Vec<IndexPack> = Vec::new();
         let mut written = Vec::new();
@@ -302,18 +305,29 @@ impl Sync<'_> {
             }
             if file.packs.iter().all(is_there) {
                 known.extend(file.packs.iter().map(|pack| pack.id));
-                self.object("index", id, WriteMode::CreateNew).await?;
                 written.push(*id);
             } else {
                 // Packs of it that nobody needs stay behind, and an index must not tell of what is not there.
                 rest.extend(file.packs.into_iter().filter(|pack| is_there(pack) && known.insert(pack.id)));
             }
         }
-        written.extend(write_index(self.to, self.ctx, rest.into_iter()).await?);
-        for id in written {
-            self.ctx.or_cancel(self.to.load_there::<IndexFile>("index", &id)).await?;
+        if written.is_empty() && rest.is_empty() {
+            return Ok(written);
         }
-        Ok(())
+        // While this computer slept, somebody may have taken our lock for dead and removed what no index told of yet.
+        let there = self.ctx.or_cancel(self.to.packs_there()).await?;
+        if !state.there.keys().all(|id| there.contains_key(id)) {
+            return Err(freed(self.to, "copy"));
+        }
+        refuse_freed(self.to, self.ctx, "copy", &state.known.files().copied().collect()).await?;
+        for id in &written {
+            self.object("index", id, WriteMode::CreateNew).await?;
+        }
+        written.extend(write_index(self.to, self.ctx, rest.into_iter()).await?);
+        for id in &written {
+            self.ctx.or_cancel(self.to.load_there::<IndexFile>("index", id)).await?;
+        }
+        Ok(written)
     }
 
     async fn snapshots(&self, state: &State, snapshots: &[Id], lost: &Chunks) -> Result<u64> {
@@ -350,7 +364,7 @@ impl Sync<'_> {
     /// Copies a small object as it lies here.
     async fn object(&self, folder: &str, id: &Id, mode: WriteMode) -> Result<()> {
         let key = object_key(folder, id)?;
-        let content = self.ctx.or_cancel(self.from.destination.get(&key, None)).await?;
+        let content = self.ctx.or_cancel(read_object(self.from.destination.as_ref(), &key)).await?;
         if Id::of(&content) != *id {
             return Err(Error::new(
                 ErrorClass::Corrupt,

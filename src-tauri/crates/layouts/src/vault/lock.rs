@@ -4,11 +4,12 @@ use super::id::Id;
 use super::node::go_time;
 use super::repo::{Repo, object_key};
 use backstay_core::context::Clock;
-use backstay_core::{Error, ErrorClass, Result};
+use backstay_core::{Error, ErrorClass, Result, RunContext};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -31,7 +32,18 @@ struct LockFile {
     username: String,
     #[serde(default)]
     pid: u32,
+    /// Where `pid` counts; restic passes over it.
+    #[serde(default, rename = "backstay_machine", skip_serializing_if = "Option::is_none")]
+    machine: Option<String>,
 }
+
+/// This boot of this computer, and the numbering of processes we are in: a host name may be another's too, and a
+/// container sees only its own processes. `None` where the system does not tell.
+static MACHINE: LazyLock<Option<String>> = LazyLock::new(|| {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let processes = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(Id::of(format!("{} {}", boot.trim(), processes.display()).as_bytes()).hex())
+});
 
 fn write_time<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(&go_time(time))
@@ -144,7 +156,26 @@ pub(crate) async fn refuse_others(repo: &Repo, now: DateTime<Utc>, exclusive: bo
 
 /// Fails while anybody alive but this process uses the vault: he took a lock of ours for dead.
 pub(crate) async fn refuse_strangers(repo: &Repo, now: DateTime<Utc>) -> Result<()> {
-    refuse(repo, now, None, |lock| lock.hostname != this_host() || lock.pid != std::process::id()).await
+    refuse(repo, now, None, |lock| !lock.is_ours()).await
+}
+
+/// Fails if somebody frees room now, or did since these index files were seen: then he took our lock for dead, and what
+/// `work` (a backup, a copy) counts on may be gone.
+pub(crate) async fn refuse_freed(repo: &Repo, ctx: &RunContext, work: &str, seen: &HashSet<Id>) -> Result<()> {
+    let there: HashSet<Id> = ctx.or_cancel(repo.ids("index")).await?.into_iter().collect();
+    if !seen.is_subset(&there) {
+        return Err(freed(repo, work));
+    }
+    ctx.or_cancel(refuse_others(repo, ctx.clock.now(), false, None)).await
+}
+
+/// Makes the error of work that counted on what is gone.
+pub(crate) fn freed(repo: &Repo, work: &str) -> Error {
+    Error::new(
+        ErrorClass::Locked,
+        format!("Cannot complete the {work} at {}: somebody freed room there meanwhile", repo.label()),
+    )
+    .hint(format!("Start the {work} again; let nobody prune while one runs"))
 }
 
 async fn refuse(
@@ -165,7 +196,7 @@ async fn refuse(
         };
         if lock.is_dead(now) {
             // A lock that only looks old may be a living one seen by a wrong clock: no reason to remove it.
-            if lock.owner_died() || now - lock.time > TimeDelta::days(1) {
+            if lock.owner_died(now) || now - lock.time > TimeDelta::days(1) {
                 remove(repo, &id).await;
             }
         } else if minds(&lock) {
@@ -184,15 +215,32 @@ async fn refuse(
 
 impl LockFile {
     fn ours(now: DateTime<Utc>, exclusive: bool) -> Self {
-        Self { time: now, exclusive, hostname: this_host(), username: this_user(), pid: std::process::id() }
+        Self {
+            time: now,
+            exclusive,
+            hostname: this_host(),
+            username: this_user(),
+            pid: std::process::id(),
+            machine: MACHINE.clone(),
+        }
     }
 
     fn is_dead(&self, now: DateTime<Utc>) -> bool {
-        now - self.time > TimeDelta::minutes(STALE_MINUTES) || self.owner_died()
+        now - self.time > TimeDelta::minutes(STALE_MINUTES) || self.owner_died(now)
     }
 
-    fn owner_died(&self) -> bool {
-        self.hostname == this_host() && !is_alive(self.pid)
+    fn is_ours(&self) -> bool {
+        self.hostname == this_host() && self.machine == *MACHINE && self.pid == std::process::id()
+    }
+
+    /// Tells whether its process is known to be gone. Where only the host's name speaks for it being one of ours, as in
+    /// restic's locks, it must have missed two renewals as well: another computer of that name would have made them.
+    fn owner_died(&self, now: DateTime<Utc>) -> bool {
+        let ours = match &self.machine {
+            Some(machine) => MACHINE.as_ref() == Some(machine),
+            None => self.hostname == this_host() && (now - self.time).to_std().is_ok_and(|age| age > 2 * REFRESH),
+        };
+        ours && !is_alive(self.pid)
     }
 }
 
@@ -208,4 +256,59 @@ fn this_user() -> String {
 fn is_alive(pid: u32) -> bool {
     let proc = Path::new("/proc");
     !proc.join("self").exists() || proc.join(pid.to_string()).exists()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::repo::Access;
+    use super::*;
+    use backstay_core::Secret;
+    use backstay_core::context::SystemClock;
+    use backstay_lab::MemoryDestination;
+
+    /// No process has this number.
+    const GONE: u32 = u32::MAX;
+
+    /// Tells whether the vault can be had beside an exclusive lock of a process that is gone, and whether that stays.
+    async fn beside(repo: &Arc<Repo>, machine: Option<&str>, hostname: &str, minutes: i64) -> (bool, bool) {
+        let clock = Arc::new(SystemClock);
+        let time = clock.now() - TimeDelta::minutes(minutes);
+        let left = LockFile { hostname: hostname.to_owned(), pid: GONE, ..LockFile::ours(time, true) };
+        let id = repo.save("locks", &LockFile { machine: machine.map(str::to_owned), ..left }).await.unwrap();
+        let had = match Lock::exclusive(repo.clone(), clock).await {
+            Ok(lock) => {
+                lock.release().await;
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.class, ErrorClass::Locked, "{error:?}");
+                false
+            }
+        };
+        let stays = repo.ids("locks").await.unwrap().contains(&id);
+        remove(repo, &id).await;
+        (had, stays)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_process_counts_for_dead_only_where_it_would_be_seen() {
+        let place = Arc::new(MemoryDestination::new());
+        let repo = Arc::new(Repo::start(place, &Secret::new("x"), Access::Create).await.unwrap());
+        let (host, here, other) = (this_host(), MACHINE.as_deref(), Some("another"));
+        assert!(here.is_some());
+        assert_eq!(beside(&repo, here, &host, 0).await, (true, false), "ours, killed just now");
+        assert_eq!(beside(&repo, other, &host, 11).await, (false, true), "another computer of our name");
+        assert_eq!(beside(&repo, other, &host, 31).await, (true, true), "one that did not renew it");
+        assert_eq!(beside(&repo, None, &host, 9).await, (false, true), "restic's: it may be anybody's of our name");
+        assert_eq!(beside(&repo, None, &host, 11).await, (true, false), "restic's, not renewed");
+        assert_eq!(beside(&repo, None, "elsewhere", 11).await, (false, true));
+    }
+
+    #[test]
+    fn a_process_of_our_number_in_another_container_is_a_stranger() {
+        let ours = LockFile::ours(Utc::now(), false);
+        assert!(ours.is_ours() && !ours.owner_died(Utc::now() + TimeDelta::hours(1)));
+        assert!(!LockFile { machine: Some("another".to_owned()), ..ours }.is_ours());
+    }
 }

@@ -246,6 +246,34 @@ impl Worker {
     }
 }
 
+/// An upload under way. One that ends by a fault of ours fails the run before its place is free: whoever waits for the
+/// places would take its pack for stored.
+struct Upload {
+    shared: Arc<Shared>,
+    ended: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Upload {
+    async fn run(mut self, pack: Pack) {
+        if !self.shared.failed.load(Ordering::Acquire)
+            && let Err(error) = self.shared.store_pack(pack).await
+        {
+            self.shared.fail(error);
+        }
+        self.ended = true;
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.ended {
+            let label = self.shared.repo.label();
+            self.shared.fail(internal(&format!("Cannot store a pack at {label}: its upload ended by a fault")));
+        }
+    }
+}
+
 impl Shared {
     /// Returns an error if the run has failed.
     pub fn check(&self) -> Result<()> {
@@ -302,15 +330,7 @@ impl Shared {
         let pack = pack.finish(&self.repo.cipher).ok_or_else(|| internal("Cannot seal a pack"))?;
         let permit = self.runtime.block_on(self.uploads.clone().acquire_owned());
         let permit = permit.map_err(|_| internal("The uploads ended"))?;
-        let shared = self.clone();
-        self.runtime.spawn(async move {
-            if !shared.failed.load(Ordering::Acquire)
-                && let Err(error) = shared.store_pack(pack).await
-            {
-                shared.fail(error);
-            }
-            drop(permit);
-        });
+        self.runtime.spawn(Upload { shared: self.clone(), ended: false, _permit: permit }.run(pack));
         Ok(())
     }
 

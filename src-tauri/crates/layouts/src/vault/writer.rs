@@ -4,7 +4,7 @@ use super::chunker::MIN_CHUNK;
 use super::collected::{Collected, Slots};
 use super::id::Id;
 use super::index::IndexFile;
-use super::lock::{Lock, refuse_others};
+use super::lock::{Lock, refuse_freed};
 use super::parent::Parent;
 use super::pool::{Pool, Worker};
 use super::repo::{Repo, internal, object_key, pack_key};
@@ -186,16 +186,7 @@ impl Writer {
         for id in indexes {
             self.ctx.or_cancel(self.repo.load_there::<IndexFile>("index", &id)).await?;
         }
-        // Chunks found there at the start were not written again. Whoever removed data since did not mind our lock.
-        let there: HashSet<Id> = self.ctx.or_cancel(self.repo.ids("index")).await?.into_iter().collect();
-        if self.pool.shared.index_files().all(|id| there.contains(id)) {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorClass::Locked,
-            format!("Cannot complete the backup at {}: somebody freed room there meanwhile", self.repo.label()),
-        )
-        .hint("Start the backup again; let nobody prune while one runs"))
+        Ok(())
     }
 
     async fn finish(&mut self, manifest: &BackupManifest) -> Result<(Id, Snapshot)> {
@@ -234,8 +225,10 @@ impl Writer {
             ..self.counts.clone()
         };
         let snapshot = self.snapshot(manifest, tree, summary);
-        // While this computer slept, somebody may have taken our lock for dead and begun to remove what nobody needs yet.
-        self.ctx.or_cancel(refuse_others(&self.repo, self.ctx.clock.now(), false, None)).await?;
+        // Chunks found there at the start were not written again. While this computer slept, somebody may have taken our
+        // lock for dead and removed them, or begun to remove what nobody needs yet.
+        let seen = self.pool.shared.index_files().copied().collect();
+        refuse_freed(&self.repo, &self.ctx, "backup", &seen).await?;
         let id = self.ctx.or_cancel(self.repo.save("snapshots", &snapshot)).await?;
         if let Err(error) = self.repo.load_there::<Snapshot>("snapshots", &id).await {
             // A backup nobody could read back is none.
