@@ -7,7 +7,7 @@ mod links;
 mod removed;
 mod reopened;
 mod secrets;
-mod trees;
+pub mod trees;
 
 use crate::{Home, said, text};
 use backstay_lab::ftp::{FtpOptions, LabFtp, PASSWORD, Proftpd, Proxies, TlsMode, USER};
@@ -345,7 +345,7 @@ fn wait_until(child: &mut Child, is_so: impl Fn() -> bool) -> bool {
     panic!("it neither came so far nor ended");
 }
 
-/// A run's problems in words, from the command line's own report.
-fn problems_of(home: &Home, run: &Value) -> String {
-    said(&home.run(&["runs", run["row"]["id"].as_str().unwrap()]))
+/// What the problems of a run are about.
+fn subjects(run: &Value) -> Vec<&str> {
+    run["problem_list"].as_array().unwrap().iter().map(|problem| problem["subject"].as_str().unwrap()).collect()
 }

@@ -9,6 +9,8 @@ mod everywhere;
 mod faults;
 mod main_job;
 #[cfg(unix)]
+mod onlookers;
+#[cfg(unix)]
 mod over_ssh;
 
 use serde_json::Value;

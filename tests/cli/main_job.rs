@@ -1,6 +1,8 @@
 //! The main job by the command line, and the shapes of its JSON.
 
 use crate::{Home, PASSPHRASE, said, text};
+use serde_json::Value;
+use std::path::PathBuf;
 
 #[test]
 fn the_main_job_with_json() {
@@ -31,6 +33,8 @@ fn the_main_job_with_json() {
     let restore = ["restore", "p@latest", "--to", &to, "--only", &folder];
     let preview = home.json(&[&restore[..], &["--preview"]].concat());
     assert_eq!(preview["create"]["count"], 2);
+    let restored = ["a.txt", "sub/b.txt"].map(|name| text(&home.path("restored").join(name)).to_owned());
+    assert_eq!(files_of(&preview, "create_list"), restored);
     assert!(!home.path("restored").exists());
     let run = home.json(&[&restore[..], &["--yes"]].concat());
     assert_eq!(run["row"]["state"], "done");
@@ -59,6 +63,51 @@ fn the_main_job_with_json() {
     assert_eq!(home.json(&["audit", "verify"])["fault"], serde_json::Value::Null);
     assert!(home.json(&["destination", "usage", "nas"])["used_bytes"].as_u64().unwrap() > 0);
     secrets_stay_in(&home);
+}
+
+/// The files of a preview's list.
+fn files_of(preview: &Value, list: &str) -> Vec<String> {
+    let rows = preview[list].as_array().unwrap_or_else(|| panic!("{list}: {preview}"));
+    let files = rows.iter().filter(|row| row["is_dir"] == false);
+    let mut files: Vec<String> = files.map(|row| row["target"].as_str().unwrap().to_owned()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_preview_names_all_that_it_would_do() {
+    let home = Home::with_plan();
+    let lost: Vec<PathBuf> = (0..30).map(|n| home.write(&format!("data/lost/{n:02}"), b"lost")).collect();
+    home.json(&["backup", "p"]);
+    std::fs::remove_dir_all(home.path("data/lost")).unwrap();
+    let (changed, later) = (home.write("data/a.txt", b"changed"), home.write("data/later", b"later"));
+    let args = ["restore", "p@latest", "--mode", "replace", "--preview"];
+    let preview = home.json(&args);
+    let lost: Vec<&str> = lost.iter().map(|file| text(file)).collect();
+    assert_eq!(files_of(&preview, "create_list"), lost);
+    assert_eq!(files_of(&preview, "overwrite_list"), [text(&changed)]);
+    assert_eq!(files_of(&preview, "delete_list"), [text(&later)]);
+    // As text the first of each list, and all of them where they are asked for.
+    let first = said(&home.run(&args));
+    assert!(first.contains("more to create; --all shows them"), "{first}");
+    assert!(!lost.iter().all(|file| first.contains(file)), "{first}");
+    let all = said(&home.run(&[&args[..], &["--all"]].concat()));
+    assert!(lost.iter().all(|file| all.contains(file)), "{all}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_was_skipped_is_a_note_and_no_problem() {
+    let home = Home::with_plan();
+    let socket = home.path("data/socket");
+    let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let shown = home.run(&["backup", "p"]);
+    assert_eq!(shown.status.code(), Some(0), "{}", said(&shown));
+    assert!(said(&shown).contains(&format!("Note: skipped {}: It is a socket", text(&socket))), "{}", said(&shown));
+    let run = home.json(&["backup", "p"]);
+    assert_eq!((&run["row"]["state"], &run["row"]["problems"]), (&"done".into(), &0.into()), "{run}");
+    let note = &run["problem_list"][0];
+    assert_eq!((&note["kind"], &note["subject"]), (&"skipped".into(), &text(&socket).into()), "{run}");
 }
 
 /// The vault's password and the passphrase are in no file of the home, and in no output but the kit's.
@@ -134,6 +183,17 @@ fn the_demo_proves_itself() {
     let output = Home::new().run(&["demo"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains("compared byte by byte"));
+}
+
+#[test]
+fn the_demo_with_json_leaves_standard_output_to_what_came_of_it() {
+    let output = Home::new().run(&["demo", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let whole: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(&output)));
+    assert!(whole["entries"].as_u64().unwrap() > 200 && whole["bytes"].as_u64().unwrap() > 6 << 20, "{whole}");
+    assert!(whole["kept"].is_null(), "{whole}");
+    let prose = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(prose.contains("$ backstay backup demo") && prose.contains("Backup "), "{prose}");
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! A server over SSH by the command line: host keys, log-in, an unreadable file, secrets nowhere to be seen.
 
+use crate::everywhere::trees::{noise, put};
+use crate::onlookers::unseen;
 use crate::{Home, said, text};
-use backstay_lab::ssh::{Sshd, SshdOptions, SudoRight, process_list};
+use backstay_lab::proxy::FaultProxy;
+use backstay_lab::ssh::{Sshd, SshdOptions, SudoRight};
 use std::os::unix::fs::PermissionsExt;
+use tokio::runtime::Runtime;
 
 #[test]
 fn a_lab_server_is_added_backed_up_and_restored() {
@@ -43,20 +47,27 @@ fn a_lab_server_is_added_backed_up_and_restored() {
     home.json(&["destination", "add", "nas", "local", text(&home.path("vault"))]);
     let item = format!("files:{}", text(&data));
     home.json(&["plan", "add", "web", "--server", "lab", "--item", &item, "--to", "nas"]);
-    let run = home.json_ending(3, &["backup", "web"]);
+    // How sshd shows a session: the server was looked at while it was read.
+    let session = format!("{}@notty", user.name);
+    let run = unseen(&[secret], &session, || home.json_ending(3, &["backup", "web"]));
     assert_eq!((run["row"]["state"].as_str(), run["row"]["problems"].as_u64()), (Some("done_with_problems"), Some(1)));
-    let shown = home.run(&["runs", run["row"]["id"].as_str().unwrap()]);
-    assert!(said(&shown).contains(text(&data.join("secret"))), "{}", said(&shown));
+    let problem = &run["problem_list"][0];
+    let unreadable = data.join("secret");
+    assert_eq!((&problem["kind"], &problem["subject"]), (&"unreadable".into(), &text(&unreadable).into()), "{run}");
+    assert!(problem["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{run}");
+    let shown = home.json(&["runs", run["row"]["id"].as_str().unwrap()]);
+    assert_eq!(shown["problem_list"], run["problem_list"]);
     home.json(&["plan", "exclude", "web", text(&data.join("secret"))]);
     assert_eq!(home.json(&["backup", "web"])["row"]["state"], "done");
 
     let to = format!("lab:{}", text(&user.home.join("restored")));
     let only = text(&data).trim_start_matches('/');
-    home.json(&["restore", "web@latest", "--to", &to, "--only", only, "--yes"]);
+    let restore = ["restore", "web@latest", "--to", &to, "--only", only, "--yes"];
+    let restored = unseen(&[secret], &session, || home.json(&restore));
+    assert_eq!(restored["problem_list"], serde_json::json!([]), "{restored}");
     assert_eq!(std::fs::read(user.home.join("restored/readable")).unwrap(), b"yes");
 
-    assert!(process_list().iter().all(|line| !line.contains(secret)), "the password is in no argument");
-    let outputs = [&unknown, &changed, &added, &shown].map(said).join("\n");
+    let outputs = [said(&unknown), said(&changed), said(&added), run.to_string(), shown.to_string()].join("\n");
     assert!(!outputs.contains(secret));
     for file in ["home/backstay.db", "home/backstay.db-wal"] {
         let content = std::fs::read(home.path(file)).unwrap_or_default();
@@ -65,6 +76,34 @@ fn a_lab_server_is_added_backed_up_and_restored() {
     sshd.stop();
     let offline = home.json_ending(1, &["backup", "web"]);
     assert_eq!(offline["row"]["error"]["code"], "offline", "{offline}");
+}
+
+#[test]
+fn a_run_cut_by_a_lost_connection_says_what_to_do() {
+    let Some(sshd) = Sshd::start() else { return };
+    let user = sshd.add_user(SudoRight::None);
+    let runtime = Runtime::new().unwrap();
+    let proxy = runtime.block_on(FaultProxy::start(sshd.port())).unwrap();
+    let home = Home::new();
+    let data = user.home.join("data");
+    put(&data.join("large"), &noise(1, 4 << 20));
+    let address = format!("{}@127.0.0.1:{}", user.name, proxy.port());
+    let (key, fingerprint) = (sshd.key_file(), sshd.fingerprint());
+    home.json(&["server", "add", "lab", "--ssh", &address, "--key", text(&key), "--fingerprint", &fingerprint]);
+    home.json(&["destination", "add", "nas", "local", text(&home.path("vault"))]);
+    let item = format!("files:{}", text(&data));
+    home.json(&["plan", "add", "web", "--server", "lab", "--item", &item, "--to", "nas"]);
+
+    proxy.set(|faults| faults.cut_after = Some(1 << 20));
+    let cut = home.run(&["backup", "web"]);
+    assert_eq!(cut.status.code(), Some(1), "{}", said(&cut));
+    let todo = "Check that the server can be reached, then start it again";
+    assert!(said(&cut).contains(todo), "{}", said(&cut));
+    let id = home.json(&["runs"])["rows"][0]["id"].as_str().unwrap().to_owned();
+    let shown = home.run(&["runs", &id]);
+    assert!(said(&shown).contains(todo), "{}", said(&shown));
+    proxy.set(|faults| faults.cut_after = None);
+    assert_eq!(home.json(&["backup", "web"])["row"]["state"], "done");
 }
 
 #[test]

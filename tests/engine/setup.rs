@@ -175,6 +175,7 @@ async fn a_recovery_kit_is_confirmed_by_a_word_and_guards_the_key() {
     assert!(std::fs::read_to_string(&file).unwrap().contains(&kit.password));
     let again = world.engine.save_recovery_kit(&id, &text(&file), "html").await.unwrap_err();
     assert_eq!(again.class, ErrorClass::Exists);
+    assert!(again.hint.as_ref().is_some_and(|hint| hint.contains("another file")), "{again:?}");
     world.engine.remove_destination(&id).await.unwrap();
     assert!(world.parts.secrets.held.lock().unwrap().is_empty());
     assert!(world.path("vault/config").exists(), "what lies there stays");

@@ -197,7 +197,7 @@ pub async fn download(session: &Session, args: DownloadArgs) -> Result<Exit> {
     let detail = session.watch(&run, events).await?;
     let exit = session.report(&detail).await?;
     if detail.row.resumable && !session.json {
-        eprintln!("Go on with it: backstay download --resume {run}");
+        eprintln!("To go on: backstay download --resume {run}");
     }
     Ok(exit)
 }

@@ -8,6 +8,9 @@ use backstay_engine::Backstay;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Rows asked for at once; the engine gives no more.
+const PAGE: u64 = 1000;
+
 /// One call of the program.
 pub struct Session {
     pub backstay: Backstay,
@@ -69,6 +72,20 @@ fn missing(what: &str, name: &str, list: &str) -> Error {
     Error::new(ErrorClass::Missing, format!("There is no {what} called {name}")).hint(format!("See: {list}"))
 }
 
+/// Returns all rows of what comes in pages. `page` takes where to begin and how many rows to return; it returns them, and
+/// how many there are in all.
+pub async fn all_pages<T>(page: impl AsyncFn(u64, u64) -> Result<(Vec<T>, u64)>) -> Result<Vec<T>> {
+    let mut rows = Vec::new();
+    loop {
+        let (more, total) = page(rows.len() as u64, PAGE).await?;
+        let is_last = more.is_empty();
+        rows.extend(more);
+        if is_last || rows.len() as u64 >= total {
+            return Ok(rows);
+        }
+    }
+}
+
 /// Makes a path absolute against the current folder: the engine has no current folder.
 pub fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| Error::io(format!("Cannot use the path {}", path.display()), e))
@@ -79,4 +96,19 @@ pub fn path_text(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Error::new(ErrorClass::Invalid, format!("Cannot use {}: the path is not valid UTF-8", path.display()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[tokio::test]
+    async fn all_pages_are_read_to_the_last_row() {
+        let rows = all_pages(async |offset, limit| Ok(((offset..2_500.min(offset + limit)).collect(), 2_500))).await;
+        assert_eq!(rows.unwrap(), (0..2_500).collect::<Vec<u64>>());
+        // What grew shorter meanwhile ends as well.
+        let rows = all_pages(async |offset, _| Ok((if offset == 0 { vec!["first"] } else { Vec::new() }, 5))).await;
+        assert_eq!(rows.unwrap(), ["first"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! `backstay demo`: the main job on made-up files, by this very program, each step as it would be typed.
 
 use crate::options::DemoArgs;
-use crate::output::Exit;
+use crate::output::{self, Exit};
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::{count_text, size_text};
 use std::collections::BTreeMap;
@@ -15,34 +15,58 @@ const FILES_EACH: usize = 20;
 /// One bigger file, so that there is something to cut into pieces.
 const BIG_BYTES: usize = 6 << 20;
 
-/// Runs the demo; ends with 0 only if what came back is what went in.
-pub async fn run(args: &DemoArgs) -> Result<Exit> {
+/// Runs the demo; ends with 0 only if what came back is what went in. With `json`, standard output gets what came of it
+/// and nothing else.
+pub async fn run(args: &DemoArgs, json: bool) -> Result<Exit> {
     let keep = args.keep;
-    tokio::task::spawn_blocking(move || demo(keep))
+    tokio::task::spawn_blocking(move || demo(keep, json))
         .await
         .map_err(|e| Error::new(ErrorClass::Internal, "The demo ended unexpectedly").source(e))?
 }
 
-fn demo(keep: bool) -> Result<Exit> {
+fn demo(keep: bool, json: bool) -> Result<Exit> {
     let folder = tempfile::Builder::new()
         .prefix("backstay-demo-")
         .tempdir()
         .map_err(|e| Error::io("Cannot make a folder for the demo", e))?;
     let top = folder.path().to_path_buf();
-    let demo = Demo::new(&top)?;
+    let demo = Demo::new(&top, json)?;
     let outcome = demo.main_job();
-    if keep {
-        println!("\nKept in {}", folder.keep().display());
+    let kept = keep.then(|| folder.keep());
+    if let Some(kept) = &kept {
+        demo.say(&format!("\nKept in {}", kept.display()));
     }
     match outcome {
-        Ok(summary) => {
-            println!("\n{summary}");
+        Ok(whole) => {
+            demo.say(&format!("\n{whole}"));
+            if json {
+                output::object(&serde_json::json!({
+                    "entries": whole.entries,
+                    "bytes": whole.bytes,
+                    "seconds": whole.seconds,
+                    "kept": kept.map(|folder| folder.display().to_string()),
+                }))?;
+            }
             Ok(Exit::Done)
         }
         Err(error) => {
-            println!("\nThe demo failed");
+            demo.say("\nThe demo failed");
             Err(error)
         }
+    }
+}
+
+/// What came back whole.
+struct Whole {
+    entries: u64,
+    bytes: u64,
+    seconds: f64,
+}
+
+impl std::fmt::Display for Whole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (entries, size) = (count_text(self.entries, "entry", "entries"), size_text(self.bytes));
+        write!(f, "All whole: {entries}, {size}, restored and compared byte by byte in {:.1} s", self.seconds)
     }
 }
 
@@ -50,21 +74,27 @@ struct Demo {
     top: PathBuf,
     program: PathBuf,
     passphrase: String,
+    json: bool,
 }
 
 impl Demo {
-    fn new(top: &Path) -> Result<Self> {
+    fn new(top: &Path, json: bool) -> Result<Self> {
         let program = std::env::current_exe().map_err(|e| Error::io("Cannot find this program's own file", e))?;
         // It seals the secrets of a home that is thrown away.
         let passphrase = backstay_core::RunId::random().to_string();
-        Ok(Self { top: top.to_owned(), program, passphrase })
+        Ok(Self { top: top.to_owned(), program, passphrase, json })
     }
 
-    fn main_job(&self) -> Result<String> {
+    /// Tells the user. Standard output is left to the JSON where that was asked for.
+    fn say(&self, text: &str) {
+        if self.json { eprintln!("{text}") } else { println!("{text}") }
+    }
+
+    fn main_job(&self) -> Result<Whole> {
         let began = Instant::now();
         let (data, vault, restored) = (self.top.join("data"), self.top.join("vault"), self.top.join("restored"));
-        println!("A sample folder goes into a vault, is looked at, restored elsewhere and compared, byte by byte.");
-        println!("All of it lies below {} and touches nothing else.\n", self.top.display());
+        self.say("A sample folder goes into a vault, is looked at, restored elsewhere and compared, byte by byte.");
+        self.say(&format!("All of it lies below {} and touches nothing else.\n", self.top.display()));
         make_data(&data)?;
         let show = |path: &Path| path.display().to_string();
         self.step(&["destination", "add", "demo-vault", "local", &show(&vault)])?;
@@ -82,25 +112,22 @@ impl Demo {
         let (before, after) = (tree(&data)?, tree(&restored)?);
         compare(&before, &after)?;
         let bytes: u64 = before.values().map(|entry| entry.content.len() as u64).sum();
-        Ok(format!(
-            "All whole: {}, {}, restored and compared byte by byte in {:.1} s",
-            count_text(before.len() as u64, "entry", "entries"),
-            size_text(bytes),
-            began.elapsed().as_secs_f64()
-        ))
+        Ok(Whole { entries: before.len() as u64, bytes, seconds: began.elapsed().as_secs_f64() })
     }
 
     /// Runs one command of this program, showing it and what it says.
     fn step(&self, args: &[&str]) -> Result<()> {
         let shown: Vec<String> =
             args.iter().map(|arg| if arg.contains(' ') { format!("'{arg}'") } else { (*arg).to_owned() }).collect();
-        println!("$ backstay {}", shown.join(" "));
+        self.say(&format!("$ backstay {}", shown.join(" ")));
+        let said = if self.json { Stdio::from(std::io::stderr()) } else { Stdio::inherit() };
         let status = Command::new(&self.program)
             .args(args)
             .env("BACKSTAY_HOME", self.top.join("home"))
             .env("BACKSTAY_PASSPHRASE", &self.passphrase)
             .env("BACKSTAY_NO_KEYRING", "1")
             .stdin(Stdio::null())
+            .stdout(said)
             .status()
             .map_err(|e| Error::io("Cannot run this program again", e))?;
         if status.success() {

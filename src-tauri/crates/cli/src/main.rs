@@ -22,11 +22,21 @@ use clap::Parser;
 use common::Session;
 use options::{Options, Verb};
 use output::Exit;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // clap itself ends with 2 on a usage error and 0 for --help.
-    let options = Options::parse_from(options::mark(std::env::args_os().collect()));
+    let words = options::mark(std::env::args_os().collect());
+    let options = match Options::try_parse_from(&words) {
+        Ok(options) => options,
+        Err(error) if error.use_stderr() && asks_json(&words) => {
+            // On one line: where the words cannot be read, lines of events may be what they ask for.
+            output::error(&usage_error(&error), true, true);
+            return Exit::Usage.into();
+        }
+        // clap itself ends with 2 on a usage error and 0 for --help.
+        Err(error) => error.exit(),
+    };
     start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -50,7 +60,7 @@ fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<Exit, Error> {
     if let Verb::Demo(demo) = options.verb {
-        return demo::run(&demo).await;
+        return demo::run(&demo, options.json).await;
     }
     let stops = watch::Stops::listen();
     let passphrase = std::env::var("BACKSTAY_PASSPHRASE").ok().filter(|text| !text.is_empty()).map(Secret::new);
@@ -83,6 +93,25 @@ async fn run(options: Options) -> Result<Exit, Error> {
         Verb::Settings(args) => system::settings(&session, args).await,
         Verb::Demo(_) => Err(Error::new(ErrorClass::Internal, "The demo was started already")),
     }
+}
+
+/// Tells whether `--json` is among words that cannot be read as a whole.
+fn asks_json(words: &[OsString]) -> bool {
+    words.iter().take_while(|word| *word != "--").any(|word| word == "--json")
+}
+
+/// Returns what clap says of the words as an error of ours: why they cannot be read, the rest as its detail.
+fn usage_error(error: &clap::Error) -> Error {
+    let text = error.render().to_string();
+    let (why, detail) = match text.strip_prefix("error: ") {
+        Some(said) => said.split_once('\n').unwrap_or((said, "")),
+        // All clap says where a verb is missing is the help.
+        None => ("a verb is missing", text.as_str()),
+    };
+    let why = why.trim_end_matches(':');
+    Error::new(ErrorClass::Invalid, format!("Cannot read the command line: {why}"))
+        .detail(detail.trim_start_matches('\n'))
+        .hint("See: backstay --help")
 }
 
 /// Logs to standard error, only what BACKSTAY_LOG asks for.

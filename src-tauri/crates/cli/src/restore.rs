@@ -1,15 +1,16 @@
 //! `backstay restore`: preview, confirm, do, report.
 
 use crate::ask;
-use crate::common::Session;
+use crate::common::{Session, all_pages};
 use crate::items;
 use crate::options::{Mode, RestoreArgs};
 use crate::output::{self, Exit};
-use backstay_contract::{DatabaseLogin, RestorePreview, RestoreRequest};
+use backstay_contract::{ChangeRow, DatabaseLogin, RestorePreview, RestoreRequest};
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::size_text;
+use serde::Serialize;
 
-/// Lines of each list shown in a preview.
+/// Lines of each list shown in a preview; all of them with `--all`.
 const LINES_SHOWN: u64 = 20;
 
 /// Previews, confirms and runs a restore.
@@ -22,22 +23,22 @@ pub async fn run(session: &Session, args: RestoreArgs) -> Result<Exit> {
     let preview = session.backstay.plan_restore(request).await?;
     if args.preview {
         if session.json {
-            output::object(&preview)?
+            output::object(&with_lists(session, &preview).await?)?
         } else {
-            print_preview(session, &preview).await?
+            print_preview(session, &preview, args.all).await?
         }
         return Ok(if preview.blocked.is_some() { Exit::Failed } else { Exit::Done });
     }
     if nothing_to_do(&preview) {
         if session.json {
-            output::object(&preview)?
+            output::object(&with_lists(session, &preview).await?)?
         } else {
             output::text(&preview.sentence)?
         }
         return Ok(Exit::Done);
     }
     if !session.json && !args.yes {
-        print_preview(session, &preview).await?;
+        print_preview(session, &preview, args.all).await?;
     }
     let typed = confirm(&args, &preview)?;
     let events = session.begin();
@@ -110,7 +111,35 @@ async fn place(session: &Session, backup: &str, to: Option<&str>) -> Result<(Str
     }
 }
 
-async fn print_preview(session: &Session, preview: &RestorePreview) -> Result<()> {
+/// A preview as JSON shows it: with every line of its lists.
+#[derive(Serialize)]
+struct WithLists<'a> {
+    #[serde(flatten)]
+    preview: &'a RestorePreview,
+    create_list: Vec<ChangeRow>,
+    overwrite_list: Vec<ChangeRow>,
+    delete_list: Vec<ChangeRow>,
+}
+
+async fn with_lists<'a>(session: &Session, preview: &'a RestorePreview) -> Result<WithLists<'a>> {
+    Ok(WithLists {
+        preview,
+        create_list: list(session, preview, "create").await?,
+        overwrite_list: list(session, preview, "overwrite").await?,
+        delete_list: list(session, preview, "delete").await?,
+    })
+}
+
+/// Returns one list of a preview whole.
+async fn list(session: &Session, preview: &RestorePreview, word: &str) -> Result<Vec<ChangeRow>> {
+    all_pages(async |offset, limit| {
+        let page = session.backstay.restore_preview_page(&preview.id, word, "", offset, limit).await?;
+        Ok((page.rows, page.total))
+    })
+    .await
+}
+
+async fn print_preview(session: &Session, preview: &RestorePreview, all: bool) -> Result<()> {
     output::text(&preview.sentence)?;
     for warning in &preview.warnings {
         output::text(&format!("  Note: {warning}"))?;
@@ -119,12 +148,17 @@ async fn print_preview(session: &Session, preview: &RestorePreview) -> Result<()
         if sum.count == 0 {
             continue;
         }
-        let page = session.backstay.restore_preview_page(&preview.id, word, "", 0, LINES_SHOWN).await?;
-        for row in &page.rows {
+        let (rows, more) = if all {
+            (list(session, preview, word).await?, 0)
+        } else {
+            let page = session.backstay.restore_preview_page(&preview.id, word, "", 0, LINES_SHOWN).await?;
+            (page.rows, page.total.saturating_sub(LINES_SHOWN))
+        };
+        for row in &rows {
             output::text(&format!("  {word:<9} {} ({})", row.target, size_text(row.bytes)))?;
         }
-        if page.total > LINES_SHOWN {
-            output::text(&format!("  and {} more to {word}", page.total - LINES_SHOWN))?;
+        if more > 0 {
+            output::text(&format!("  and {more} more to {word}; --all shows them"))?;
         }
     }
     if let Some(reason) = &preview.blocked {

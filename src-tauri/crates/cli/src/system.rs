@@ -4,6 +4,7 @@ use crate::ask;
 use crate::common::{Session, absolute, path_text};
 use crate::options::{AuditVerb, RunsArgs, SecretsVerb, SettingsArgs};
 use crate::output::{self, Exit, cells, time, time_or_never};
+use crate::watch::what_next;
 use backstay_contract::{RunFilter, SecretsStatus, Settings};
 use backstay_core::Result;
 use backstay_engine::size_text;
@@ -88,7 +89,7 @@ pub async fn runs(session: &Session, args: RunsArgs) -> Result<Exit> {
 async fn run(session: &Session, id: &str) -> Result<Exit> {
     let detail = session.backstay.run(id).await?;
     if session.json {
-        output::object(&detail)?;
+        session.print_run(&detail).await?;
         return Ok(Exit::Done);
     }
     let row = &detail.row;
@@ -107,9 +108,11 @@ async fn run(session: &Session, id: &str) -> Result<Exit> {
     for line in &detail.log {
         output::text(&format!("  {} {}", time(line.at), line.text))?;
     }
-    let problems = session.backstay.run_problems(id, "", 0, 1000).await?;
-    for problem in &problems.rows {
+    for problem in session.problems(&row.id).await? {
         output::text(&format!("  {} {}: {}", problem.kind, problem.subject, problem.reason))?;
+    }
+    if let Some(next) = what_next(&detail) {
+        output::text(next)?;
     }
     Ok(Exit::Done)
 }

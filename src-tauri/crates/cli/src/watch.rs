@@ -1,11 +1,12 @@
 //! Waiting for a run, showing its progress, cancelling it.
 
-use crate::common::Session;
+use crate::common::{Session, all_pages};
 use crate::options::ProgressForm;
 use crate::output::{self, Exit};
-use backstay_contract::{Event, ProgressView, RunDetail};
+use backstay_contract::{Event, ProblemRow, ProgressView, RunDetail};
 use backstay_core::Result;
 use backstay_engine::{count_text, size_text};
+use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +17,16 @@ use tokio::sync::broadcast::error::RecvError;
 
 /// Rows are looked at this often even if no event comes.
 const LOOK: Duration = Duration::from_secs(1);
-/// Problems printed after a run; the others are in `backstay runs ID`.
-const PROBLEMS_SHOWN: u64 = 20;
+/// Problems printed after a run, and as many notes; the others are in `backstay runs ID`.
+const PROBLEMS_SHOWN: usize = 20;
+
+/// A run as JSON shows it: with each of its problems.
+#[derive(Serialize)]
+struct WithProblems<'a> {
+    #[serde(flatten)]
+    run: &'a RunDetail,
+    problem_list: Vec<ProblemRow>,
+}
 
 impl Session {
     /// Returns the events from now on, for a run about to begin; from now on a signal cancels that run.
@@ -85,12 +94,7 @@ impl Session {
     pub async fn report(&self, run: &RunDetail) -> Result<Exit> {
         let exit = Exit::of_state(&run.row.state);
         if self.json {
-            // After lines of events, the result is a line as well.
-            if self.progress == ProgressForm::Json {
-                output::line(run)?
-            } else {
-                output::object(run)?
-            }
+            self.print_run(run).await?;
             return Ok(exit);
         }
         if self.progress == ProgressForm::Json {
@@ -106,25 +110,49 @@ impl Session {
                 if let Some(detail) = error.and_then(|error| error.detail.as_ref()) {
                     detail.lines().take(20).for_each(|line| eprintln!("  {line}"));
                 }
-                if let Some(hint) = error.and_then(|error| error.hint.as_ref()) {
-                    eprintln!("{hint}.");
-                }
             }
         }
-        if row.problems > 0 {
-            let page = self.backstay.run_problems(&row.id, "", 0, PROBLEMS_SHOWN).await?;
-            for problem in &page.rows {
-                eprintln!("  {} {}: {}", problem.kind, problem.subject, problem.reason);
-            }
-            if page.total > PROBLEMS_SHOWN {
-                eprintln!("  and {} more: backstay runs {}", page.total - PROBLEMS_SHOWN, row.id);
-            }
-        }
-        if let Some(next) = run.next.as_ref().filter(|_| row.problems > 0) {
+        let (notes, problems): (Vec<ProblemRow>, Vec<ProblemRow>) =
+            self.problems(&row.id).await?.into_iter().partition(|problem| problem.kind == "skipped");
+        tell("", &problems, &row.id);
+        tell("Note: ", &notes, &row.id);
+        if let Some(next) = what_next(run) {
             eprintln!("{next}.");
         }
         Ok(exit)
     }
+
+    /// Prints a run as JSON.
+    pub async fn print_run(&self, run: &RunDetail) -> Result<()> {
+        let whole = WithProblems { run, problem_list: self.problems(&run.row.id).await? };
+        // After lines of events, the result is a line as well.
+        if self.progress == ProgressForm::Json { output::line(&whole) } else { output::object(&whole) }
+    }
+
+    /// Returns all that went wrong in a run, and what it skipped.
+    pub async fn problems(&self, run: &str) -> Result<Vec<ProblemRow>> {
+        all_pages(async |offset, limit| {
+            let page = self.backstay.run_problems(run, "", offset, limit).await?;
+            Ok((page.rows, page.total))
+        })
+        .await
+    }
+}
+
+/// Prints the first of a run's problems, or of its notes.
+fn tell(mark: &str, problems: &[ProblemRow], run: &str) {
+    for problem in problems.iter().take(PROBLEMS_SHOWN) {
+        eprintln!("  {mark}{} {}: {}", problem.kind, problem.subject, problem.reason);
+    }
+    if problems.len() > PROBLEMS_SHOWN {
+        eprintln!("  {mark}and {} more: backstay runs {run}", problems.len() - PROBLEMS_SHOWN);
+    }
+}
+
+/// Says what to do about a run that did not end well: what its error says, else what fits its end.
+pub fn what_next(run: &RunDetail) -> Option<&str> {
+    let hint = run.row.error.as_ref().and_then(|error| error.hint.as_deref());
+    hint.or(run.next.as_deref()).filter(|_| run.row.state != "done")
 }
 
 /// Says in a line what came of a run.

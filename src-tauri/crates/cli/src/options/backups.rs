@@ -68,6 +68,9 @@ pub struct RestoreArgs {
     /// Show what would happen, and change nothing
     #[arg(long)]
     pub preview: bool,
+    /// Show every line of the preview's lists, and not the first of each only
+    #[arg(long)]
+    pub all: bool,
     /// Do it without asking
     #[arg(long, conflicts_with = "preview")]
     pub yes: bool,

@@ -196,7 +196,13 @@ fn write_private(file: &Path, content: &[u8]) -> Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut open = options.open(file).map_err(|e| Error::io(tried(), e))?;
+    let mut open = options.open(file).map_err(|e| {
+        let error = Error::io(tried(), e);
+        match error.class {
+            ErrorClass::Exists => error.hint("Name another file: what is there may be the only kit of another vault"),
+            _ => error,
+        }
+    })?;
     open.write_all(content).and_then(|()| open.sync_all()).map_err(|e| Error::io(tried(), e))
 }
 
