@@ -3,7 +3,7 @@
 mod mended;
 
 use crate::support::*;
-use backstay_contract::{Event, RestoreRequest};
+use backstay_contract::{DestinationDraft, Event, RestoreRequest};
 use backstay_core::layout::Layout;
 use backstay_core::secret::SecretName;
 use backstay_core::{DestinationId, ErrorClass, RunContext};
@@ -57,6 +57,35 @@ fn damage(place: &MemoryDestination, folder: &str) {
         let flipped: Vec<u8> = place.object(&key).unwrap().iter().map(|byte| byte ^ 0x55).collect();
         place.tamper(&key, Some(flipped.into()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nearest_copy_is_read_and_among_equals_the_primary() {
+    let world = World::new().await;
+    world.write("data/file", &noise(1, 30_000));
+    let disk = DestinationDraft {
+        name: "disk".into(),
+        kind: "local".into(),
+        path: text(&world.path("disk")),
+        use_for: "none".into(),
+        ..DestinationDraft::default()
+    };
+    let (a, b) = (world.add(world.bare_bucket("a")).await, world.add(world.bare_bucket("b")).await);
+    let ids = [b, world.add(disk).await, a];
+    let plan = world.plan_of_data(&ids, archives_sealed_by("none")).await;
+    let backup = world.backed_up(&plan).await;
+    let copies = world.engine.backup(&backup).await.unwrap().copies;
+    let names: Vec<&str> = copies.iter().map(|copy| copy.destination_name.as_str()).collect();
+    assert_eq!(names, ["disk", "b", "a"], "the folder of this computer, then the plan's first bucket");
+    // It is what a restore reads: neither bucket is asked for the archive.
+    let buckets = [world.parts.buckets.of("bucket-a"), world.parts.buckets.of("bucket-b")];
+    buckets.iter().for_each(MemoryDestination::forget_calls);
+    let preview = world.engine.plan_restore(world.restore_request(&backup, "back")).await.unwrap();
+    let run = world.engine.start_restore(&preview.id, None).await.unwrap();
+    assert_eq!(world.end(&run).await.row.state, "done");
+    assert_eq!(tree(&world.path("back")), tree(&world.path("data")));
+    let read: Vec<_> = buckets.iter().flat_map(MemoryDestination::calls).collect();
+    assert!(!read.iter().any(|call| call.operation == Operation::Get && call.key.starts_with("archives/")), "{read:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

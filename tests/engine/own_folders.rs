@@ -83,6 +83,27 @@ async fn our_own_folders_in_the_source_are_left_out_and_spared() {
     assert!(top.join("backups/vault/config").exists());
 }
 
+// Elsewhere a name must be text.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_folders_are_known_by_names_that_are_no_text_too() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::new().await;
+    let top = world.path("").join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&top).unwrap();
+    std::fs::write(top.join("a.txt"), b"a").unwrap();
+    std::os::unix::fs::symlink(&top, world.path("alias")).unwrap();
+    let destination = world.folder_destination("nas", &world.path("alias/vault"), "vault").await;
+    let picked = backstay_core::RawPath::new(top.as_os_str().as_bytes()).unwrap().to_text();
+    let settings = FilesSettings { paths: vec![picked], ..FilesSettings::default() };
+    let item = ItemDraft { name: String::new(), settings: ItemSettings::Files(settings), password: None };
+    let plan = world.plan("top", &destination, vec![item]).await;
+    let run = world.back_up(&plan).await;
+    assert_eq!((run.row.state.as_str(), run.row.files), ("done", 1), "{:?} {:?}", run.row.error, run.log);
+    let said = left_out(&run);
+    assert!(said.len() == 1 && said[0].ends_with("/vault, where the backups of nas lie"), "{said:?}");
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn backups_that_are_picked_themselves_are_left_out_or_refused() {

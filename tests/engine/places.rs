@@ -59,7 +59,7 @@ struct TestLimit(Arc<Limit>);
 #[async_trait]
 impl Traffic for TestLimit {
     async fn pass(&self, direction: Direction, bytes: usize) {
-        self.0.take(direction, bytes).await;
+        self.0.pass(direction, bytes).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Destinations of every sort: what is refused, where secrets go, tests step by step, changes, limits.
 
 use crate::places::{CERTIFICATE, SECRET_KEY};
-use crate::support::{World, drain, files, text};
+use crate::support::{World, drain, files, noise, text};
 use backstay_contract::{
     BandwidthRuleView, BandwidthView, DestinationDraft, DestinationLimit, Event, FtpDraft, Limits, S3Draft,
     ServerDraft, SftpDraft,
@@ -11,7 +11,7 @@ use backstay_core::config::{Place, S3Place};
 use backstay_core::secret::{Secret, SecretName};
 use backstay_lab::memory_destination::Operation;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_buckets_secret_goes_in_and_never_out() {
@@ -153,6 +153,7 @@ async fn drafts_are_checked_before_anything_is_reached() {
         s3(&|s3| s3.bucket = "a".into()),
         s3(&|s3| s3.bucket = "with/slash".into()),
         s3(&|s3| s3.prefix = "a/../b".into()),
+        s3(&|s3| s3.prefix = "a".repeat(124)),
         s3(&|s3| s3.endpoint = "ftp://store".into()),
         s3(&|s3| s3.endpoint = "https://user:pass@store".into()),
         s3(&|s3| s3.endpoint = "https://store/bucket".into()),
@@ -304,6 +305,41 @@ async fn limits_are_checked_kept_and_hold_at_once() {
     assert!(reading, "it got as far as its data");
     world.engine.save_limits(Limits { all: limit(None), destinations: vec![free] }).await.unwrap();
     assert_eq!(world.end(&run).await.row.state, "done");
+}
+
+/// How long 2.9 MiB take to a bucket under these limits: for everything, and its own.
+async fn backup_takes(all: BandwidthView, bandwidth: BandwidthView) -> Duration {
+    let world = World::new().await;
+    let destination = world.add(world.bucket("cloud")).await;
+    world.write("data/noise", &noise(1, 3_000_000));
+    let plan = world.plan("p", &destination, vec![files(&world.path("data"))]).await;
+    let own = DestinationLimit { destination, bandwidth };
+    world.engine.save_limits(Limits { all, destinations: vec![own] }).await.unwrap();
+    let began = Instant::now();
+    world.backed_up(&plan).await;
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_for_everything_and_the_rule_of_the_hour_hold_for_a_run() {
+    let hourly = |bytes_per_second| {
+        let days: Vec<u8> = (0..7).collect();
+        let rule = |hour: u16| BandwidthRuleView {
+            days: days.clone(),
+            from_minute: hour * 60,
+            to_minute: (hour + 1) * 60,
+            bytes_per_second,
+        };
+        BandwidthView { rules: (0..24).map(rule).collect(), ..limit(None) }
+    };
+    let least = Duration::from_secs(2);
+    let took = backup_takes(limit(Some(1 << 20)), limit(None)).await;
+    assert!(took >= least, "at 1 MiB a second for everything: {took:?}");
+    let took = backup_takes(limit(None), hourly(Some(1 << 20))).await;
+    assert!(took >= least, "at 1 MiB a second in each hour: {took:?}");
+    // What holds in no hour would take most of one.
+    let free = BandwidthView { bytes_per_second: Some(1024), ..hourly(None) };
+    backup_takes(free.clone(), free).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

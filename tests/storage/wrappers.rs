@@ -7,7 +7,7 @@ mod limits;
 use backstay_core::config::Bandwidth;
 use backstay_core::destination::{Destination, FreeTraffic, Key, Traffic, WriteMode};
 use backstay_core::{Error, ErrorClass, RunContext};
-use backstay_destinations::wrap::{Limit, Limited, Meter, Patience, Quiet, Record, Recorded, Retry};
+use backstay_destinations::wrap::{Limit, Meter, Patience, Quiet, Record, Recorded, Retry};
 use backstay_lab::destination_contract::{self, noise};
 use backstay_lab::memory_destination::{MemoryDestination, Operation};
 use backstay_transfer as transfer;
@@ -49,8 +49,7 @@ async fn every_wrapper_keeps_the_contract() {
     .await;
     destination_contract::run(|| async {
         let limit = Limit::new(Bandwidth { bytes_per_second: Some(4_000_000_000), rules: Vec::new() });
-        let traffic = Limited::new(vec![limit], Arc::new(FreeTraffic));
-        Arc::new(MemoryDestination::new().with_traffic(traffic)) as Arc<dyn Destination>
+        Arc::new(MemoryDestination::new().with_traffic(limit)) as Arc<dyn Destination>
     })
     .await;
     destination_contract::run(|| async {
@@ -266,7 +265,7 @@ async fn slow_is_not_silent() {
 async fn what_a_limit_holds_back_is_not_silent() {
     let memory = MemoryDestination::new();
     let limit = Limit::new(Bandwidth { bytes_per_second: Some(0), rules: Vec::new() });
-    let meter = Meter::new(Limited::new(vec![Arc::clone(&limit)], Arc::new(FreeTraffic)));
+    let meter = Meter::new(Arc::<Limit>::clone(&limit));
     let traffic: Arc<dyn Traffic> = Arc::<Meter>::clone(&meter);
     let destination = Arc::new(Quiet::new(Arc::new(memory.with_traffic(traffic)), Arc::clone(&meter), MINUTE));
     let putting = Arc::clone(&destination);

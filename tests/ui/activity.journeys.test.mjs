@@ -30,6 +30,13 @@ journey('problems are picked and left out of the plan', '/activity/r2?tab=proble
   await page.getByText('1 path left out of shop nightly from the next run on').waitFor();
 }, { atOnce: true });
 
+journey('what a whole run skipped is shown, and not called read', '/activity/r98', async (page) => {
+  await page.getByRole('tab', { name: 'Notes 2' }).click();
+  await page.getByRole('row', { name: /server\.sock/ }).waitFor();
+  await page.getByText('2 notes on what was skipped').waitFor();
+  assert.equal(await page.getByText(/Everything that was asked for|No problems/).count(), 0);
+}, { atOnce: true });
+
 journey('each destination of a run has its own bar, limit, stumble and reason', '/activity/live1', async (page) => {
   const places = page.getByRole('list', { name: 'Destinations' });
   await places.getByText(/limited to 2\.0 MiB\/s/).waitFor();

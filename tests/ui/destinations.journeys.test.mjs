@@ -111,6 +111,16 @@ journey('a private bucket is made, and one that is taken is not', '/destinations
   await dialog.getByText('The bucket is ready').waitFor();
 });
 
+journey('a bucket that is there already is left as it is', '/destinations/new', async (page) => {
+  await fillBucket(page, { bucket: 'acme-there' });
+  await press(page, 'Make a private bucket for me…');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('A bucket that is there already is left as it is').waitFor();
+  await dialog.getByRole('button', { name: 'Make the bucket' }).click();
+  await dialog.getByText('its settings were left as they are').waitFor();
+  await dialog.getByText('The bucket is ready').waitFor();
+});
+
 journey('another provider forgets the keys of the one before', '/destinations/new', async (page) => {
   await fillBucket(page);
   await press(page, 'Back');
@@ -125,6 +135,17 @@ journey('an address without encryption is warned of', '/destinations/new', async
   await page.getByText('This address is not encrypted').waitFor();
   await page.getByRole('textbox', { name: 'Address' }).fill('https://10.0.0.9:9000');
   await page.getByText('This address is not encrypted').waitFor({ state: 'detached' });
+});
+
+journey('the storage class of a store that is not known is typed', '/destinations/new', async (page) => {
+  await choosePlace(page, /^Other S3/);
+  await press(page, 'Advanced');
+  const name = page.getByRole('textbox', { name: 'Storage class of archives' });
+  await name.fill('cold, please');
+  await name.blur();
+  await page.getByText('Only its name, for example STANDARD_IA').waitFor();
+  await name.fill('STANDARD_IA');
+  await page.getByText('Only its name, for example STANDARD_IA').waitFor({ state: 'detached' });
 });
 
 journey('an SFTP address of its own shows its fingerprint before any log-in', '/destinations/new', async (page) => {

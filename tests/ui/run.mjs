@@ -34,7 +34,7 @@ const url = `http://127.0.0.1:${server.address().port}/mock.html`;
 const files = readdirSync(join(root, 'tests/ui')).filter((name) => name.endsWith('.test.mjs')).map((name) => join(root, 'tests/ui', name));
 const only = process.argv.slice(2);
 const chosen = only.length ? files.filter((file) => only.some((word) => basename(file).includes(word))) : files;
-const tests = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...chosen], { cwd: root, stdio: 'inherit', env: { ...process.env, UI_URL: url, CHROMIUM: chromium } });
+const tests = spawn(process.execPath, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...chosen], { cwd: root, stdio: 'inherit', env: { ...process.env, UI_URL: url, CHROMIUM: chromium } });
 tests.on('exit', (code) => {
   server.close();
   process.exit(code ?? 1);

@@ -154,6 +154,21 @@ async fn a_store_that_ignores_ranges_still_gives_the_right_bytes() {
 async fn content_damaged_on_the_way_is_refused_by_the_store() {
     let server = S3Server::start().await;
     let s3 = open(&server);
+    server.fault(1, Does::TakesDamaged, |seen| seen.call == "PutObject");
+    let error = s3.put(&key("small"), noise(8, 5_000), WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Corrupt, "{error}");
+    server.fault(1, Does::TakesDamaged, |seen| seen.call == "UploadPart");
+    let stream = Box::new(Cursor::new(noise(9, 18 * MIB)));
+    let error = s3.put_stream(&key("large"), stream, WriteMode::CreateNew).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Corrupt, "{error}");
+    assert_eq!(s3.list("").await.unwrap(), [], "nothing of it is there");
+    s3.put(&key("small"), noise(8, 5_000), WriteMode::CreateNew).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_upload_names_its_sum_and_is_plain() {
+    let server = S3Server::start().await;
+    let s3 = open(&server);
     s3.put(&key("a"), noise(8, 5_000), WriteMode::CreateNew).await.unwrap();
     let seen = server.seen();
     let put = seen.iter().find(|seen| seen.call == "PutObject").unwrap();

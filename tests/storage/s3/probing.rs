@@ -3,7 +3,7 @@
 use crate::support::open;
 use backstay_core::config::{Place, S3Place};
 use backstay_core::destination::{Destination, Key, WriteMode};
-use backstay_destinations::s3::probe;
+use backstay_destinations::s3::{make_bucket, probe};
 use backstay_destinations::{ProbeStep, Probed, look};
 use backstay_lab::s3::{Does, Reply, S3Server, Seen};
 use bytes::Bytes;
@@ -27,6 +27,17 @@ fn step<'a>(probed: &'a Probed, title: &str) -> &'a ProbeStep {
 
 fn state<'a>(probed: &'a Probed, id: &str) -> &'a str {
     &probed.abilities.iter().find(|ability| ability.id == id).unwrap().state
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_there_is_not_made_and_keeps_its_settings() {
+    let server = S3Server::start().await;
+    let steps = make_bucket(&server.place(), &server.login(), &|_| {}).await;
+    let [step] = steps.as_slice() else { panic!("{steps:#?}") };
+    assert!(step.ok && step.note && step.text.contains("left as they are"), "{step:?}");
+    assert!(step.hint.as_ref().is_some_and(|hint| hint.contains("Set the clean-up rule")), "{step:?}");
+    let seen = server.seen();
+    assert!(seen.iter().all(|seen| seen.method == "HEAD"), "nothing is set: {seen:#?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! The secret key shows nowhere: not in errors, not in what Debug prints, not in the log, not on the wire.
 
 use crate::support::{MIB, key, open};
+use backstay_core::config::Place;
 use backstay_core::destination::{Destination, WriteMode};
+use backstay_destinations::Opening;
 use backstay_lab::destination_contract::noise;
 use backstay_lab::s3::{Does, Reply, S3Server};
 use std::io::{self, Cursor, Write};
@@ -54,6 +56,9 @@ async fn logged() {
     s3.put_stream(&name, Box::new(Cursor::new(noise(1, 17 * MIB))), WriteMode::CreateNew).await.unwrap();
     s3.get(&name, Some(0..10)).await.unwrap();
     s3.link(&name, Duration::from_secs(600)).await.unwrap();
+    let opening = Opening { login: server.login(), ..Opening::default() };
+    let opened = backstay_destinations::open("store", &Place::S3(server.place()), opening).await.unwrap();
+    opened.head(&name).await.unwrap();
     let mut texts = vec![format!("{s3:?}"), format!("{:?}", server.login())];
     // A store that repeats what it should not even know.
     let told = Reply::error(403, "SignatureDoesNotMatch", &format!("the key {} is wrong", secret.expose()));
@@ -72,6 +77,8 @@ async fn logged() {
     }
     let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     assert!(log.len() > 10_000, "the log was on: {} bytes", log.len());
+    let asked = |line: &str| line.contains("asked of a destination") && line.contains("archives/a");
+    assert!(log.lines().any(|line| asked(line) && line.contains("head")), "each call is in it");
     // The last text came from the store and holds it; nothing of ours does.
     let ours = log.lines().filter(|line| !line.contains("is wrong") && !line.contains("is odd"));
     for line in ours {

@@ -2,10 +2,10 @@
 
 use super::key;
 use backstay_core::config::{Bandwidth, Place};
-use backstay_core::destination::{Destination, FreeTraffic, WriteMode};
+use backstay_core::destination::{Destination, WriteMode};
 use backstay_core::layout::TransferJournal;
 use backstay_core::{Result, RunContext};
-use backstay_destinations::wrap::{Limit, Limited, Meter};
+use backstay_destinations::wrap::{Limit, Meter};
 use backstay_destinations::{Opening, open_bare};
 use backstay_lab::destination_contract::noise;
 use backstay_transfer::{FileReplay, Sha256Sum, download_resumable, upload_resumable};
@@ -39,7 +39,7 @@ impl TransferJournal for Files {
 
 async fn store(folder: &Path, bytes_per_second: u64) -> (Arc<dyn Destination>, Arc<Meter>) {
     let limit = Limit::new(Bandwidth { bytes_per_second: Some(bytes_per_second), rules: Vec::new() });
-    let meter = Meter::new(Limited::new(vec![limit], Arc::new(FreeTraffic)));
+    let meter = Meter::new(limit);
     let place = Place::Local { path: folder.join("store").to_str().unwrap().to_owned() };
     let traffic: Arc<Meter> = Arc::clone(&meter);
     (open_bare("nas", &place, &Opening::default(), traffic).await.unwrap(), meter)

@@ -32,7 +32,7 @@ impl SharedLimit {
 #[async_trait]
 impl Traffic for SharedLimit {
     async fn pass(&self, direction: Direction, bytes: usize) {
-        self.0.take(direction, bytes).await;
+        self.0.pass(direction, bytes).await;
     }
 }
 

@@ -4,7 +4,7 @@ use crate::ftp::Ftp;
 use crate::local::Local;
 use crate::s3::S3;
 use crate::sftp::Sftp;
-use crate::wrap::{Meter, OnRetry, Patience, Quiet, Retry};
+use crate::wrap::{Meter, OnRetry, Patience, Quiet, Record, Recorded, Retry};
 use backstay_core::config::{DestinationLogin, Place};
 use backstay_core::destination::{Destination, FreeTraffic, Traffic};
 use backstay_core::remote::RemoteFilesSource;
@@ -50,11 +50,24 @@ pub async fn open(label: &str, place: &Place, opening: Opening) -> Result<Arc<dy
     let traffic: Arc<dyn Traffic> = Arc::<Meter>::clone(&meter);
     let bare = open_bare(label, place, &opening, traffic).await?;
     let quiet = Quiet::new(bare, meter, opening.silence);
-    let retry = Retry::new(Arc::new(quiet), opening.patience);
+    let retry = Retry::new(logged(Arc::new(quiet)), opening.patience);
     Ok(match opening.on_retry {
         Some(on_retry) => Arc::new(retry.on_retry(on_retry)),
         None => Arc::new(retry),
     })
+}
+
+/// Logs each call and what came of it, where the log goes that far: for nobody no key is copied.
+fn logged(destination: Arc<dyn Destination>) -> Arc<dyn Destination> {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return destination;
+    }
+    let place = destination.label().to_owned();
+    let sink = move |asked: Recorded| {
+        let Recorded { call, key, bytes, failed, took } = asked;
+        tracing::debug!(%place, call, %key, bytes, ?failed, ?took, "asked of a destination");
+    };
+    Arc::new(Record::new(destination, Arc::new(sink)))
 }
 
 /// Opens the destination at a place without another try: for its test (see [`crate::probe`]), where what fails must show

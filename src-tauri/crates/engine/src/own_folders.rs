@@ -214,7 +214,7 @@ impl<'a> Met<'a> {
     async fn at(own: &'a [OwnFolder], roots: &[RawPath]) -> Self {
         let mut real = Vec::new();
         for root in roots {
-            let path = resolved(Path::new(&String::from_utf8_lossy(root.as_bytes()).into_owned())).await;
+            let path = resolved(&local(root)).await;
             real.push((root.clone(), path.unwrap_or_else(|| root.clone())));
         }
         let mut met = Self::default();
@@ -261,5 +261,17 @@ async fn resolved(path: &Path) -> Option<RawPath> {
             break;
         }
     }
-    RawPath::new(real.to_str()?).ok().filter(RawPath::is_absolute)
+    RawPath::new(real.as_os_str().as_encoded_bytes()).ok().filter(RawPath::is_absolute)
+}
+
+/// Returns a path as this computer takes it, with whatever bytes are in its names.
+#[cfg(unix)]
+fn local(path: &RawPath) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    std::ffi::OsStr::from_bytes(path.as_bytes()).into()
+}
+
+#[cfg(not(unix))]
+fn local(path: &RawPath) -> PathBuf {
+    String::from_utf8_lossy(path.as_bytes()).into_owned().into()
 }

@@ -73,7 +73,7 @@ export function ActivityPage() {
 function Stopped({ runs }: { runs: RunRow[] }) {
   const resume = useResumeDownload();
   return (
-    <Card title="Broken off" aside="What was loaded is kept">
+    <Card title="Broken off" aside="What came whole is kept">
       <ul className="lines">
         {runs.map((run) => (
           <li key={run.id}>

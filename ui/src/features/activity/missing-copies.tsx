@@ -9,7 +9,7 @@ import { useBackupOf, useRunProblems, useSync } from './queries';
 export function MissingCopies({ run }: { run: RunRow }) {
   const backup = useBackupOf(run.kind === 'backup' ? run.backup : null);
   const missing = (backup.data?.copies ?? []).filter((copy) => copy.state === 'missing');
-  const problems = useRunProblems(run.id, '', false);
+  const problems = useRunProblems(run.id, '');
   const why = (name: string) => problems.data?.rows.find((problem) => problem.kind === 'other' && problem.subject === name)?.reason ?? null;
   if (missing.length === 0) return null;
   return (

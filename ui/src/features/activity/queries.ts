@@ -21,8 +21,8 @@ export function useRunHistory(kind: string | null) {
   });
 }
 
-/** A run's problems that match a text. */
-export function useRunProblems(id: string, text: string, live: boolean) {
+/** A run's problems that match a text, and what it skipped. `live`: they are read anew while it goes on. */
+export function useRunProblems(id: string, text: string, { live = false, enabled = true }: { live?: boolean; enabled?: boolean } = {}) {
   return useInfiniteQuery<ProblemPage, IpcError, { rows: ProblemPage['rows']; total: number }, readonly unknown[], number>({
     queryKey: keys.runProblems(id, text),
     queryFn: ({ pageParam }) => api.runProblems(id, text, pageParam, PAGE),
@@ -34,6 +34,7 @@ export function useRunProblems(id: string, text: string, live: boolean) {
     select: (data) => ({ rows: data.pages.flatMap((page) => page.rows), total: data.pages[0]?.total ?? 0 }),
     placeholderData: (previous) => previous,
     refetchInterval: live ? LIVE_MS : false,
+    enabled,
   });
 }
 

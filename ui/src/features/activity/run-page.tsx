@@ -6,9 +6,9 @@ import { runEnded, useAction, useRun } from '../../shared/query';
 import { Link, navigate, useParam, usePlace } from '../../shared/router';
 import { Card, CopyText, EmptyState, ErrorNote, Note, Page, ProgressCard, StateBadge, kindWord } from '../../shared/ui';
 import { MissingCopies } from './missing-copies';
-import { useCancelRun, useResumeDownload } from './queries';
+import { useCancelRun, useResumeDownload, useRunProblems } from './queries';
 import { RunProblems } from './run-problems';
-import { outcome, runNumbers, took } from './words';
+import { outcome, problemsTab, runNumbers, took } from './words';
 import './activity.css';
 
 const CRUMBS = [{ title: 'Activity', to: '/activity' }];
@@ -31,7 +31,7 @@ function RunView({ detail }: { detail: RunDetail }) {
     <Page title={<span className="row">{kindWord(row.kind)}: {row.title} {ended && <StateBadge state={row.state} text={outcome(row)} />}</span>} text={text} crumbs={CRUMBS} actions={<RunActions detail={detail} />} fill>
       {!ended && <ProgressCard run={row} onCancel={() => cancel.run(row.id)} cancelling={cancel.busy} />}
       {row.error && <ErrorNote error={row.error} />}
-      {row.resumable && <Note tone="run" icon={<IconDownload size={18} aria-hidden />}>What was loaded so far is kept. The download goes on where it was, and its hash is checked at the end.</Note>}
+      {row.resumable && <Note tone="run" icon={<IconDownload size={18} aria-hidden />}>What came whole is kept. An archive fetched as it lies there goes on where it was, a tar after the last file that was packed whole; a .zip is packed anew. The hash is checked at the end.</Note>}
       {row.state === 'interrupted' && !row.error && !row.resumable && <Note tone="warn">Backstay was ended while this ran. Nothing half-made is left behind; run it again.</Note>}
       {ended && (row.result || detail.next) && (
         <Note tone={row.state === 'done' ? 'good' : 'run'} icon={<IconCheck size={18} aria-hidden />}>
@@ -82,16 +82,20 @@ function Numbers({ detail }: { detail: RunDetail }) {
 function RunTabs({ detail }: { detail: RunDetail }) {
   const { path, query } = usePlace();
   const problems = Math.max(detail.row.problems, detail.row.progress?.problems ?? 0);
+  const ended = runEnded(detail.row.state);
+  // What was skipped spoils no outcome and counts as no problem, but it is in the list.
+  const list = useRunProblems(detail.row.id, '', { enabled: ended }).data;
+  const listed = ended && list ? list.total : 0;
   const tab = query.get('tab') ?? (problems > 0 ? 'problems' : 'log');
   return (
     <Card className="card-fill">
       <Tabs value={tab} onChange={(value) => navigate(`${path}?tab=${value ?? 'log'}`, { replace: true })} className="fill-tabs">
         <Tabs.List>
-          <Tabs.Tab value="problems">Problems {problems > 0 && problems.toLocaleString('en-GB')}</Tabs.Tab>
+          <Tabs.Tab value="problems">{problemsTab(problems, listed)}</Tabs.Tab>
           <Tabs.Tab value="log">Log</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="problems">
-          {problems > 0 ? <RunProblems run={detail.row} /> : <EmptyState icon={IconCheck} title="No problems" text={runEnded(detail.row.state) ? 'Everything that was asked for was read.' : 'None so far.'} />}
+          {ended || problems > 0 ? <RunProblems run={detail.row} /> : <EmptyState icon={IconCheck} title="No problems" text="None so far." />}
         </Tabs.Panel>
         <Tabs.Panel value="log"><Log detail={detail} /></Tabs.Panel>
       </Tabs>

@@ -1,12 +1,13 @@
 import { Button, Checkbox } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
+import { IconCheck } from '@tabler/icons-react';
 import { useState } from 'react';
 import { api, type ProblemRow, type RunRow } from '../../ipc';
 import { formatCount, plural } from '../../shared/format';
 import { runEnded, useAction } from '../../shared/query';
 import { DataTable, EmptyState, FilterBox, PathText, showNote, type Column } from '../../shared/ui';
 import { useRunProblems } from './queries';
-import { canExclude, problemWord } from './words';
+import { canExclude, listedText, problemWord } from './words';
 
 const COLUMNS: Column<ProblemRow>[] = [
   { key: 'kind', title: 'What', width: '130px', cell: (p) => problemWord(p.kind) },
@@ -20,7 +21,7 @@ export function RunProblems({ run }: { run: RunRow }) {
   const [text, setText] = useState('');
   const [search] = useDebouncedValue(text, 150);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
-  const problems = useRunProblems(run.id, search, !runEnded(run.state));
+  const problems = useRunProblems(run.id, search, { live: !runEnded(run.state) });
   const { plan } = run;
   const exclude = useAction((paths: string[]) => api.excludeFromPlan(plan ?? '', paths), {
     changes: ['plans'],
@@ -37,7 +38,7 @@ export function RunProblems({ run }: { run: RunRow }) {
     <div className="fill-column">
       <div className="run-tools">
         <FilterBox value={text} onChange={setText} label="Filter problems" />
-        <span className="mute grow">{problems.data ? `${formatCount(problems.data.total)} ${search ? 'match' : 'in all'}` : ''}</span>
+        <span className="mute grow">{problems.data ? (search ? `${formatCount(problems.data.total)} match` : listedText(run, problems.data.total)) : ''}</span>
         {excludable && picked.size === 0 && all.length > 1 && (
           <Checkbox size="xs" label="Pick all that can be left out" checked={false} onChange={() => setPicked(new Set(all.map(problemKey)))} />
         )}
@@ -62,7 +63,7 @@ export function RunProblems({ run }: { run: RunRow }) {
         onMore={problems.hasNextPage && !problems.isFetchingNextPage ? () => void problems.fetchNextPage() : undefined}
         loadingMore={problems.isFetchingNextPage}
         noMatch={search ? <EmptyState title={`No problem matches “${search}”`} action={<Button onClick={() => setText('')}>Clear the filter</Button>} /> : undefined}
-        empty={<EmptyState title="No problems" />}
+        empty={<EmptyState icon={IconCheck} title="No problems" {...(run.state === 'done' ? { text: 'Nothing went wrong, and nothing was skipped.' } : {})} />}
       />
     </div>
   );

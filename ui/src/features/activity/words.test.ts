@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunRow } from '../../ipc';
-import { canExclude, outcome, runNumbers, took } from './words';
+import { canExclude, listedText, outcome, problemsTab, runNumbers, took } from './words';
 
 const run = (part: Partial<RunRow>): RunRow => ({
   id: 'r', kind: 'backup', state: 'done', title: 't', plan: null, server: null, server_name: null, backup: null, created: 0, started: 1000, ended: 5000,
@@ -17,6 +17,18 @@ describe('a run in words', () => {
   });
   it('always says what a backup added, even nothing', () => expect(runNumbers(run({}), none)).toEqual([{ name: 'Bytes added', value: '0 B' }]));
   it('says what a restore wrote', () => expect(runNumbers(run({ kind: 'restore' }), { ...none, files_new: 2, files_changed: 3 })).toEqual([{ name: 'Written', value: '5' }]));
+});
+
+describe("a run's list", () => {
+  it('is named by its problems, or else by its notes', () => {
+    expect([problemsTab(2, 5), problemsTab(0, 3), problemsTab(0, 0)]).toEqual(['Problems 2', 'Notes 3', 'Problems']);
+  });
+  it('tells notes from problems once the run has ended', () => {
+    expect(listedText(run({ problems: 2 }), 2)).toBe('2 in all');
+    expect(listedText(run({ problems: 2 }), 5)).toBe('2 problems, 3 notes on what was skipped');
+    expect(listedText(run({}), 1)).toBe('1 note on what was skipped');
+    expect(listedText(run({ ended: null }), 1)).toBe('1 in all');
+  });
 });
 
 describe('canExclude', () => {

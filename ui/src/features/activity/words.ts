@@ -1,5 +1,5 @@
 import type { ProblemRow, RunRow } from '../../ipc';
-import { formatBytes, plural } from '../../shared/format';
+import { formatBytes, formatCount, plural } from '../../shared/format';
 import { lookOf } from '../../shared/ui';
 
 /** What came of a run, in a few words, for its badge: "2 problems", "Done". */
@@ -32,6 +32,19 @@ export function runNumbers(run: RunRow, detail: { files_read: number; files_new:
 /** Tells whether leaving a problem's subject out of the plan makes sense: a path of the files kind, not a damaged copy. */
 export function canExclude(problem: ProblemRow): boolean {
   return ['unreadable', 'vanished', 'changed', 'skipped'].includes(problem.kind) && problem.subject.startsWith('/');
+}
+
+/** The name of the tab with a run's problems; where nothing but notes is in it, of those. */
+export function problemsTab(problems: number, listed: number): string {
+  if (problems > 0) return `Problems ${formatCount(problems)}`;
+  return listed > 0 ? `Notes ${formatCount(listed)}` : 'Problems';
+}
+
+/** What is in a run's list: problems, and what was skipped without spoiling the outcome. Only an ended run has counted both. */
+export function listedText(run: RunRow, listed: number): string {
+  const notes = listed - run.problems;
+  if (run.ended === null || notes <= 0) return `${formatCount(listed)} in all`;
+  return [run.problems > 0 ? plural(run.problems, 'problem') : '', `${plural(notes, 'note')} on what was skipped`].filter(Boolean).join(', ');
 }
 
 const PROBLEM_WORDS: Record<string, string> = {

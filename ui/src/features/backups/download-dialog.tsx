@@ -6,7 +6,7 @@ import { formatBytes, formatExact, plural } from '../../shared/format';
 import { keys, useAction, useDestinations } from '../../shared/query';
 import { Dialog, DialogFoot, ErrorNote, PathText, showNote } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
-import { downloadProblem, formatsFor, toDownload } from './form';
+import { downloadProblem, formatsFor, goesOn, toDownload } from './form';
 
 type Props = {
   /** One, or several that are written one after the other. */
@@ -71,7 +71,7 @@ export function DownloadDialog({ backups, paths, onClose, onStarted }: Props) {
         {places.length > 1 && (
           <Select label="From" data={[{ value: NEAREST, label: 'The nearest that has it' }, ...places.map((row) => ({ value: row.id, label: row.name }))]} value={from} onChange={(value) => setFrom(value ?? NEAREST)} />
         )}
-        <p className="mute small">It can be stopped at any time, by you or by a lost connection: it goes on where it was, and ends with a checked hash.</p>
+        <p className="mute small">It can be stopped at any time, by you or by a lost connection: {goesOn(format)}. It ends with a checked hash.</p>
         {start.error && <ErrorNote error={start.error} />}
         <DialogFoot>
           <Button onClick={onClose}>Cancel</Button>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BackupRow } from '../../ipc';
-import { deleteDanger, downloadProblem, filterFrom, formatsFor, isFiltered, NEWEST_FIRST, nextSort, NO_FILTER, stateOf, toDownload, toFilter, whenText } from './form';
+import { deleteDanger, downloadProblem, filterFrom, formatsFor, goesOn, isFiltered, NEWEST_FIRST, nextSort, NO_FILTER, stateOf, toDownload, toFilter, whenText } from './form';
 
 const row = { state: 'good', problems: 0, verified: null } as unknown as BackupRow;
 
@@ -52,6 +52,14 @@ describe('archives', () => {
     expect(formats(['tar.zst', 'zip'])[0]).toBe('as_is');
     expect(formats(['tar.zst', 'vault'])).not.toContain('as_is');
     expect(formats(['tar.zst'], ['etc'])).not.toContain('as_is');
+  });
+});
+
+describe('a download that was stopped', () => {
+  it('promises no more than its format can', () => {
+    expect(goesOn('as_is')).toContain('where it was');
+    expect(goesOn('tar.zst')).toContain('after the last file');
+    expect(goesOn('zip')).toContain('packed anew');
   });
 });
 

@@ -106,6 +106,12 @@ export function formatsFor(backups: readonly Pick<BackupRow, 'layout'>[], paths:
   return archives ? [AS_IS, ...FORMATS] : [...FORMATS];
 }
 
+/** Says how a download goes on that was stopped, by its format. */
+export function goesOn(format: string): string {
+  if (format === 'as_is') return 'it goes on where it was';
+  return format === 'zip' ? 'a .zip is then packed anew' : 'it goes on after the last file that was packed whole';
+}
+
 /** What must be ticked before a backup that is the plan's last or newest is deleted, or nothing. */
 export function deleteDanger(preview: Pick<DeletePreview, 'only' | 'newest'>, backup: Pick<BackupRow, 'plan_name' | 'server_name'>): { text: string; tick: string } | null {
   if (preview.only) return { text: `This is the only backup of ${backup.plan_name}. After this nothing of it can be brought back to ${backup.server_name}.`, tick: 'Delete the only backup' };

@@ -4,7 +4,7 @@ import { useId, useState } from 'react';
 import type { S3Draft, S3Provider } from '../../ipc';
 import { Card } from '../../shared/ui';
 import { AcceptedCertificate } from './certificate';
-import { endpointOf, type DestinationForm, type Problems } from './form';
+import { endpointOf, takesAnyClass, type DestinationForm, type Problems } from './form';
 
 type Props = { form: DestinationForm; shown: Problems; provider: S3Provider; set: (part: Partial<S3Draft>) => void; onLeave: (field: string) => void };
 
@@ -19,7 +19,7 @@ const bool = (value: string) => (value === 'auto' ? null : value === 'yes');
 /** What is filled in already and seldom changed, folded away; a line says what it is. */
 export function S3Advanced({ form, shown, provider, set, onLeave }: Props) {
   const { s3 } = form.draft;
-  const wrong = ['ca_pem', 'lock_days', ...(provider.endpoint ? ['endpoint'] : [])].some((field) => shown[field] !== undefined);
+  const wrong = ['ca_pem', 'lock_days', 'storage_class', ...(provider.endpoint ? ['endpoint'] : [])].some((field) => shown[field] !== undefined);
   const [open, setOpen] = useState(false);
   const unfolded = open || wrong;
   const id = useId();
@@ -84,6 +84,12 @@ function Keeping({ s3, provider, set, shown, onLeave }: PartProps) {
         <Select
           label="Storage class of archives" description="A vault is always in the standard class" data={provider.storage_classes.map((value) => ({ value, label: CLASSES[value] ?? value }))}
           value={s3.storage_class ?? provider.storage_classes[0] ?? null} onChange={(value) => set({ storage_class: value === provider.storage_classes[0] ? null : value })}
+        />
+      )}
+      {takesAnyClass(provider) && (
+        <TextInput
+          label="Storage class of archives" description="As the store names it; empty takes its own. A vault is always in the standard class" classNames={{ input: 'mono' }} placeholder="STANDARD"
+          value={s3.storage_class ?? ''} error={shown.storage_class} onChange={(event) => set({ storage_class: event.currentTarget.value || null })} onBlur={() => onLeave('storage_class')}
         />
       )}
       <Select

@@ -53,7 +53,8 @@ export function S3Details({ form, shown, onChange, onLeave, provider }: DetailPr
             />
             <TextInput
               label="Folder in the bucket" description="Empty takes the whole bucket" classNames={{ input: 'mono' }}
-              placeholder="backstay" disabled={stored} value={s3.prefix} onChange={(event) => set({ prefix: event.currentTarget.value })}
+              placeholder="backstay" disabled={stored} value={s3.prefix} error={shown.prefix}
+              onChange={(event) => set({ prefix: event.currentTarget.value })} onBlur={() => onLeave('prefix')}
             />
           </div>
           {!stored && <MakeBucket form={form} provider={provider} />}
@@ -95,19 +96,22 @@ function MakeBucket({ form, provider }: { form: DestinationForm; provider: S3Pro
   const make = useAction(() => api.makeBucket(toDraft(form, 'empty')), { inline: true });
   const ready = s3.bucket.trim() !== '' && s3.access_key.trim() !== '' && Boolean(s3.secret_key) && (s3.endpoint !== '' || endpointOf(provider, s3.region) !== '');
   const made = make.result;
+  // Trying again would find it there, and leave it as it is.
+  const halfMade = made && !made.ok && made.steps[0]?.state === 'ok';
   return (
     <div className="row" style={{ flexWrap: 'wrap' }}>
       <Button disabled={!ready} onClick={() => setOpened(true)}>Make a private bucket for me…</Button>
       <span className="mute small grow">{ready ? 'If there is none yet: closed to the public, versioned, encrypted' : 'If there is none yet. Needs region, keys and a name first'}</span>
       <Modal opened={opened} onClose={() => { setOpened(false); make.reset(); }} title={`Make the bucket ${s3.bucket.trim()}`} size="md">
         <div className="stack">
-          {!made && <p>Backstay makes {s3.bucket.trim()} at {provider.name}: nobody but these keys can read it, old versions are kept, files are encrypted at rest, and uploads that were broken off are cleaned up. What the provider cannot do is named.</p>}
+          {!made && <p>Backstay makes {s3.bucket.trim()} at {provider.name}: nobody but these keys can read it, old versions are kept, files are encrypted at rest, and uploads that were broken off are cleaned up. What the provider cannot do is named. A bucket that is there already is left as it is.</p>}
           {(make.busy || made) && <TestSteps label="Making the bucket" steps={made?.steps ?? []} running={make.busy ? 'Making it…' : undefined} />}
           {make.error && <ErrorNote error={make.error} />}
           {made?.ok && <Note tone="good">The bucket is ready. Go on with the test.</Note>}
+          {halfMade && <Note tone="warn">The bucket is made, but not all of it is set up: set the rest in the console of {provider.name}.</Note>}
           <DialogFoot>
             <Button onClick={() => { setOpened(false); make.reset(); }}>{made ? 'Close' : 'Cancel'}</Button>
-            {!made?.ok && <Button variant="filled" loading={make.busy} onClick={() => make.run()}>{made || make.error ? 'Try again' : 'Make the bucket'}</Button>}
+            {!made?.ok && !halfMade && <Button variant="filled" loading={make.busy} onClick={() => make.run()}>{made || make.error ? 'Try again' : 'Make the bucket'}</Button>}
           </DialogFoot>
         </div>
       </Modal>

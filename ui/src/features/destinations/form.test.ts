@@ -3,7 +3,7 @@ import type { DestinationRow, DestinationTest, S3Provider } from '../../ipc';
 import { emptyDraft as emptyServer } from '../../shared/ssh';
 import {
   EMPTY, changedBucket, detailProblems, emptyDraft, endpointOf, folderOf, insideForm, kitCount, kitWords, percentFull, pinnedForm, placeText, placeWarning, purposeProblems, purposesFor, stepsOf, suggestName,
-  testBlocks, toDraft, type DestinationForm,
+  takesAnyClass, testBlocks, toDraft, type DestinationForm,
 } from './form';
 import { missingSecret } from './missing';
 
@@ -30,9 +30,21 @@ describe('where a destination lies', () => {
     expect(detailProblems(s3({ access_key: ' ' }), provider)).toHaveProperty('access_key');
     expect(detailProblems(s3({ secret_key: null }), provider)).toHaveProperty('secret_key');
     expect(detailProblems(s3({ bucket: 's3://acme' }), provider)).toHaveProperty('bucket');
+    expect(detailProblems(s3({ prefix: 'a'.repeat(123) }), provider)).toEqual({});
+    expect(detailProblems(s3({ prefix: 'a'.repeat(124) }), provider)).toHaveProperty('prefix');
+    expect(detailProblems(s3({ prefix: 'ä'.repeat(62) }), provider)).toHaveProperty('prefix');
     expect(detailProblems(s3({ ca_pem: 'hello' }), provider)).toHaveProperty('ca_pem');
     const stored = s3({ secret_key: null });
     expect(detailProblems({ ...stored, draft: { ...stored.draft, id: 'd1' } }, provider)).toEqual({});
+  });
+
+  it('takes any name of a storage class from a store that is not known', () => {
+    const other = { ...provider, id: 'generic' };
+    expect([takesAnyClass(other), takesAnyClass(provider)]).toEqual([true, false]);
+    expect(detailProblems(s3({ storage_class: 'STANDARD_IA ' }), other)).toEqual({});
+    expect(detailProblems(s3({ storage_class: 'cold, please' }), other)).toHaveProperty('storage_class');
+    expect(toDraft(s3({ storage_class: ' STANDARD_IA ' }), 'empty').s3.storage_class).toBe('STANDARD_IA');
+    expect(toDraft(s3({ storage_class: ' ' }), 'empty').s3.storage_class).toBeNull();
   });
 
   it('fills in the address where the provider has one, and asks for it where not', () => {

@@ -61,6 +61,9 @@ export const SHORTEST_PASSWORD = 12;
 /** What is wrong, by field; an absent field is fine. */
 export type Problems = Record<string, string>;
 
+/** A folder of a bucket takes so many bytes at most: the keys behind it must fit into S3's 1,024. */
+const LONGEST_PREFIX = 123;
+
 /** The address a provider's bucket has in a region; empty where it must be typed. */
 export function endpointOf(provider: S3Provider | undefined, region: string): string {
   if (!provider || provider.endpoint === '') return '';
@@ -114,9 +117,16 @@ function s3Problems({ id, s3 }: DestinationDraft, provider: S3Provider | undefin
   const bucket = s3.bucket.trim();
   if (bucket === '') problems.bucket = 'Type the name of the bucket';
   else if (/[\s/\\:]/.test(bucket)) problems.bucket = 'Only the name: no address, no slash';
+  if (new TextEncoder().encode(tidyFolder(s3.prefix)).length > LONGEST_PREFIX) problems.prefix = `At most ${LONGEST_PREFIX} characters; those beyond ASCII count for more`;
+  if (takesAnyClass(provider) && s3.storage_class && !/^\w+$/.test(s3.storage_class.trim())) problems.storage_class = 'Only its name, for example STANDARD_IA';
   if (s3.ca_pem && !s3.ca_pem.includes('-----BEGIN CERTIFICATE-----')) problems.ca_pem = 'Paste it whole, with the BEGIN CERTIFICATE line';
   if (s3.lock_days !== null && (s3.lock_days < 1 || s3.lock_days > 36_500)) problems.lock_days = 'From 1 day on';
   return problems;
+}
+
+/** A bucket's folder without slashes that say nothing. */
+function tidyFolder(prefix: string): string {
+  return prefix.trim().split('/').filter((part) => part !== '').join('/');
 }
 
 function sftpProblems({ draft, ownAddress, was }: DestinationForm): Problems {
@@ -155,6 +165,11 @@ export function placeWarning(draft: DestinationDraft): string | null {
     return 'Without TLS the password and everything sent can be read on the way. Backups in a vault and sealed archives stay unreadable; the password does not.';
   }
   return null;
+}
+
+/** Tells whether a store's classes are not known here, so that their names are typed. */
+export function takesAnyClass(provider: S3Provider | undefined): boolean {
+  return provider?.id === 'generic';
 }
 
 /** Tells whether a store is known by its address rather than by who runs it. */
@@ -241,8 +256,8 @@ export function toDraft(form: DestinationForm, found: string): DestinationDraft 
 
 function tidyS3({ s3 }: DestinationDraft): DestinationDraft['s3'] {
   return {
-    ...s3, region: s3.region.trim(), endpoint: s3.endpoint.trim().replace(/\/+$/, ''), bucket: s3.bucket.trim(), prefix: s3.prefix.trim().replace(/^\/+|\/+$/g, ''),
-    access_key: s3.access_key.trim(), secret_key: s3.secret_key?.trim() || null, ca_pem: s3.ca_pem?.trim() || null,
+    ...s3, region: s3.region.trim(), endpoint: s3.endpoint.trim().replace(/\/+$/, ''), bucket: s3.bucket.trim(), prefix: tidyFolder(s3.prefix),
+    access_key: s3.access_key.trim(), secret_key: s3.secret_key?.trim() || null, ca_pem: s3.ca_pem?.trim() || null, storage_class: s3.storage_class?.trim() || null,
     kms_key: s3.encryption === 'aws:kms' ? s3.kms_key?.trim() || null : null, lock_mode: s3.lock_days === null ? null : (s3.lock_mode ?? 'GOVERNANCE'),
   };
 }

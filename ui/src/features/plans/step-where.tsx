@@ -46,7 +46,7 @@ export function WhereStep({ draft, destinations, onChange }: WhereProps) {
   );
 }
 
-/** The order: the first is the primary, which is asked first when something is brought back. */
+/** The order: the first is the primary, which is read where no other is nearer. */
 function Order({ draft, destinations, onChange }: WhereProps) {
   const chosen = draft.destinations.flatMap((id) => destinations.filter((row) => row.id === id));
   const move = (id: string, by: -1 | 1) => onChange({ ...draft, destinations: moved(draft.destinations, id, by) });
@@ -58,14 +58,14 @@ function Order({ draft, destinations, onChange }: WhereProps) {
             <span className="order-number" aria-hidden>{i + 1}</span>
             <span className="grow">
               <b>{row.name}</b> {i === 0 && <Chip>primary</Chip>}
-              <div className="mute small">{destinationEffect(row, draft, destinations)}{i === 0 ? '; asked first when something is brought back' : ''}</div>
+              <div className="mute small">{destinationEffect(row, draft, destinations)}{i === 0 ? '; read first among those equally near' : ''}</div>
             </span>
             <ActionIcon variant="subtle" color="gray" disabled={i === 0} aria-label={`Move ${row.name} up`} onClick={() => move(row.id, -1)}><IconArrowUp size={16} /></ActionIcon>
             <ActionIcon variant="subtle" color="gray" disabled={i === chosen.length - 1} aria-label={`Move ${row.name} down`} onClick={() => move(row.id, 1)}><IconArrowDown size={16} /></ActionIcon>
           </li>
         ))}
       </ol>
-      <p className="order-foot mute small">One that fails during a backup is marked and made good later by Sync, without reading the server again.</p>
+      <p className="order-foot mute small">One that fails during a backup is marked and made good later by Sync, without reading the server again. To bring something back, the nearest is read: a folder of this computer, then SFTP, S3 and FTP, cold storage last.</p>
     </Card>
   );
 }

@@ -35,6 +35,12 @@ export const PROBLEMS: T.ProblemRow[] = [
   { kind: 'changed', item: 'files', subject: '/srv/shop/uploads/caf\\xe9.jpg', reason: 'changed while it was read' },
 ];
 
+/** Of a made-up run in which nothing went wrong: what was skipped. */
+export const NOTES: T.ProblemRow[] = [
+  { kind: 'skipped', item: 'files', subject: '/srv/game/run/server.sock', reason: 'It is a socket: it exists only while its program runs, and is made anew by it' },
+  { kind: 'skipped', item: 'files', subject: '/srv/game/dev/null', reason: 'It is a device, whose numbers cannot be read over SFTP' },
+];
+
 const previews = new Map<string, T.RestoreRequest>();
 
 function changes(w: World, change: string): T.ChangeRow[] {

@@ -137,6 +137,7 @@ function makeRuns(now: number, plans: T.PlanRow[], backups: T.BackupRow[]): T.Ru
   ended('r94', 'verify', 'done', 'mail nightly', 32 * HOUR, 8 * MIN, { server: 's6', server_name: 'mail', backup: backups[5]?.id ?? null, bytes_read: 112 * GIB });
   ended('r96', 'download', 'interrupted', 'web nightly 12 Nov', 26 * HOUR, 3 * MIN, { server: 's1', server_name: 'web-1', backup: b?.id ?? null, bytes: 31.2 * GIB, bytes_read: 11.4 * GIB, resumable: true });
   ended('r97', 'sync', 'done', 'b2 offsite', 50 * HOUR, 22 * MIN, { bytes: 4.1 * GIB, result: '3 backups copied to b2 offsite from nas; web-1 was not read again' });
+  ended('r98', 'backup', 'done', 'game saves', 4 * DAY, 55_000, { plan: 'p3', server: 's3', server_name: 'game-1', files: 3100, bytes: 4.4 * GIB, bytes_read: 90 * MIB, bytes_added: 31 * MIB });
   ended('r95', 'backup', 'interrupted', 'game saves', 3 * DAY, 50_000, { plan: 'p3', server: 's3', server_name: 'game-1' });
   for (const backup of backups.slice(0, 120)) {
     rows.push(runRow({

@@ -155,6 +155,9 @@ export const places = {
   set_cleanup_rule: (): T.CleanupRule => ({ upload_days: 7, version_days: 30, text: 'Unfinished uploads go after 7 days, old versions after 30 days' }),
   make_bucket: (_w: World, { draft }: { draft: T.DestinationDraft }): T.BucketMade => {
     const taken = draft.s3.bucket === 'taken';
+    if (draft.s3.bucket === 'acme-there') {
+      return { ok: true, steps: [step('Make the bucket', 'note', 'acme-there is there already: its settings were left as they are', 'Keep it private at the provider; "Set the clean-up rule…" in the destination\'s details clears away leftovers')] };
+    }
     return {
       ok: !taken,
       steps: taken

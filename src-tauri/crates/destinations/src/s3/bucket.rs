@@ -16,10 +16,14 @@ use backstay_core::destination::FreeTraffic;
 use backstay_core::{Error, ErrorClass, Result};
 use std::sync::Arc;
 
+/// What to do with a bucket that we did not make.
+const SET_BY_HAND: &str = "Keep it private at the provider; \"Set the clean-up rule…\" in the destination's details \
+                           clears away leftovers";
+
 /// Makes the bucket of a place and sets it up for backups, step by step: made, public access blocked, old versions
 /// kept, encrypted, unfinished uploads and old versions cleared away. A store that does not know a step gets a note.
-/// An existing bucket of ours is set up the same way; nothing in it is touched. Never fails itself: what failed is a
-/// step. The bucket can be used when every step is `ok`.
+/// A bucket that is there already is left as it is: what others keep in it would follow our settings too. Never fails
+/// itself: what failed is a step. The bucket can be used when every step is `ok`.
 pub async fn make_bucket(
     place: &S3Place,
     login: &DestinationLogin,
@@ -41,7 +45,11 @@ pub async fn make_bucket(
     let store = &s3.store;
     match store.make().await {
         Ok(true) => tell(passed(MAKE, format!("{} was made", store.place.bucket))),
-        Ok(false) => tell(noted(MAKE, format!("{} is yours already", store.place.bucket), None)),
+        Ok(false) => {
+            let text = format!("{} is there already: its settings were left as they are", store.place.bucket);
+            tell(noted(MAKE, text, Some(SET_BY_HAND)));
+            return steps;
+        }
         Err(error) => {
             tell(failed(MAKE, &error));
             return steps;

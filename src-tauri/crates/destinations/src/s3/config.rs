@@ -70,7 +70,7 @@ fn prefix(label: &str, prefix: &str) -> Result<String> {
         // A key of 900 bytes must fit behind it: S3 takes 1,024.
         Ok(key) if key.as_str().len() <= 123 => Ok(prefix.to_owned()),
         _ => Err(invalid(label, format!("\"{}\" cannot be a folder in a bucket", prefix.escape_debug()))
-            .hint("Use at most 123 letters, digits and slashes")),
+            .hint("Use at most 123 bytes (letters beyond ASCII take two to four), without \"..\" and backslashes")),
     }
 }
 
@@ -228,6 +228,9 @@ mod tests {
         for endpoint in ["s3.example.com", "ftp://x", "https://u:p@x", "https://x/bucket", "https://x?y", ""] {
             assert_eq!(check("x", &place(endpoint, "backups")).err().unwrap().class, ErrorClass::Invalid, "{endpoint}");
         }
+        let in_folder = |length| S3Place { prefix: "a".repeat(length), ..place("https://s3.example.com", "backups") };
+        assert_eq!(check("x", &in_folder(123)).unwrap().0.prefix.len(), 123);
+        assert_eq!(check("x", &in_folder(124)).err().unwrap().class, ErrorClass::Invalid);
         for bucket in ["", "a", "a/b", "a b", "ä-bucket"] {
             assert_eq!(check("x", &place("https://s3.example.com", bucket)).err().unwrap().class, ErrorClass::Invalid);
         }

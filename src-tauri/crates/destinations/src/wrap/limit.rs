@@ -68,8 +68,11 @@ impl Limit {
         let bandwidth = lock(&self.bandwidth);
         if bandwidth.rules.is_empty() { bandwidth.bytes_per_second } else { rate_at(&bandwidth, (self.time)()) }
     }
-    /// Waits until so many bytes may go.
-    pub async fn take(&self, direction: Direction, bytes: usize) {
+}
+
+#[async_trait]
+impl Traffic for Limit {
+    async fn pass(&self, direction: Direction, bytes: usize) {
         let bucket = if direction == Direction::Up { &self.up } else { &self.down };
         // Whoever came first goes first.
         let mut level = bucket.0.lock().await;
@@ -142,28 +145,5 @@ impl Level {
             return None;
         }
         Some(Duration::from_secs_f64(-self.bytes / rate))
-    }
-}
-
-/// Traffic held back by limits: the destination's own, and the one for all.
-pub struct Limited {
-    limits: Vec<Arc<Limit>>,
-    next: Arc<dyn Traffic>,
-}
-
-impl Limited {
-    /// Makes traffic that passes all of these limits, then goes on.
-    pub fn new(limits: Vec<Arc<Limit>>, next: Arc<dyn Traffic>) -> Arc<Self> {
-        Arc::new(Self { limits, next })
-    }
-}
-
-#[async_trait]
-impl Traffic for Limited {
-    async fn pass(&self, direction: Direction, bytes: usize) {
-        for limit in &self.limits {
-            limit.take(direction, bytes).await;
-        }
-        self.next.pass(direction, bytes).await;
     }
 }

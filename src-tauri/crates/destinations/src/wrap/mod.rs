@@ -6,7 +6,7 @@ mod quiet;
 mod record;
 mod retry;
 
-pub use limit::{Limit, Limited, LocalTime, rate_at};
+pub use limit::{Limit, LocalTime, rate_at};
 pub use meter::Meter;
 pub use quiet::Quiet;
 pub use record::{Record, Recorded};

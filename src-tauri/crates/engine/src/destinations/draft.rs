@@ -256,9 +256,10 @@ fn s3_prefix(prefix: &str) -> Result<String> {
     let parts: Vec<&str> = prefix.trim().split('/').filter(|part| !part.is_empty()).collect();
     let bad = |part: &&str| matches!(*part, "." | "..") || part.chars().any(|c| c.is_control() || c == '\\');
     let prefix = parts.join("/");
-    if parts.iter().any(bad) || prefix.len() > 512 {
+    // A longer one leaves no room for the keys behind it: S3 takes 1,024 bytes.
+    if parts.iter().any(bad) || prefix.len() > 123 {
         return Err(invalid(format!("\"{}\" cannot be a folder of a bucket", prefix.escape_debug()))
-            .hint("Use at most 512 characters, without \"..\" and backslashes"));
+            .hint("Use at most 123 bytes (letters beyond ASCII take two to four), without \"..\" and backslashes"));
     }
     Ok(prefix)
 }

@@ -48,16 +48,6 @@ impl Traffic for Chain {
     }
 }
 
-/// A limit as plain traffic.
-struct Limited(Arc<dyn LimitedTraffic>);
-
-#[async_trait]
-impl Traffic for Limited {
-    async fn pass(&self, direction: Direction, bytes: usize) {
-        self.0.pass(direction, bytes).await;
-    }
-}
-
 impl Limiters {
     /// Makes them as the store tells.
     pub fn new(parts: &dyn Parts) -> Result<Self> {
@@ -90,14 +80,14 @@ impl Limiters {
         id: &DestinationId,
         watched: Option<Arc<dyn Traffic>>,
     ) -> Arc<dyn Traffic> {
-        let mut chain: Vec<Arc<dyn Traffic>> =
-            vec![Arc::new(Limited(self.of(parts, id))), Arc::new(Limited(self.all.clone()))];
+        let own: Arc<dyn Traffic> = self.of(parts, id);
+        let mut chain = vec![own, self.shared()];
         chain.extend(watched);
         Arc::new(Chain(chain))
     }
     /// Returns whom the bytes of a place pass that is no destination yet.
     pub fn shared(&self) -> Arc<dyn Traffic> {
-        Arc::new(Limited(self.all.clone()))
+        self.all.clone()
     }
     /// Returns the bytes a second that may go to and from a destination now; `None` is no limit.
     pub fn limit_now(&self, id: &DestinationId) -> Option<u64> {

@@ -146,7 +146,7 @@ fn next_step(run: &Run, resumable: bool) -> Option<String> {
             "Look at the problems, connect the destinations they name, then sync again"
         }
         (RunKind::Download, RunState::Cancelled | RunState::Interrupted | RunState::Failed) if resumable => {
-            "Go on with it: what came is kept"
+            "Go on with it: what came whole is kept"
         }
         (RunKind::Prune, RunState::Cancelled | RunState::Interrupted) => {
             "Every backup is whole; start it again to end the work"

@@ -140,6 +140,8 @@ pub enum Does {
     IgnoresSums,
     /// Does it as if there were no `Range`.
     IgnoresRange,
+    /// Takes content of which a bit was turned over on the way.
+    TakesDamaged,
     /// Does it, and ends the connection instead of answering.
     LosesAnswer,
     /// Ends the connection without doing anything.
