@@ -193,15 +193,17 @@ async fn what_does_not_come_whole_never_replaces_a_database() {
     assert!(cancelled(&host, &item, &backup, "live.db").await.is_cancelled());
     assert!(look(dir.path()) == before, "{:?}", look(dir.path()).keys());
 
-    // One that cannot be exchanged keeps what it has beside it.
-    let script = "#!/bin/sh\ncase \"$3\" in *live.db) echo busy >&2; exit 1;; esac\nexec /bin/mv \"$@\"\n";
-    std::fs::write(bin.path().join("mv"), script).unwrap();
-    std::fs::set_permissions(bin.path().join("mv"), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let stuck = TestHost { path: Some(bin.path().into()), ..TestHost::default() };
-    let (_, report, recorder) = restore(&stuck, &item, &backup, RestoreMode::Merge, None).await;
-    assert!(report.is_err());
-    assert!(recorder.by_subject().values().any(|(_, why)| why.contains("busy")), "{:?}", recorder.by_subject());
-    assert!(look(dir.path()) == before, "{:?}", look(dir.path()).keys());
+    // One that cannot be exchanged keeps what it has beside it; where that cannot go aside, nothing is exchanged.
+    for stuck in ["case \"$3\" in *live.db)", "case \"$2\" in *live.db-wal)"] {
+        let script = format!("#!/bin/sh\n{stuck} echo busy >&2; exit 1;; esac\nexec /bin/mv \"$@\"\n");
+        std::fs::write(bin.path().join("mv"), script).unwrap();
+        std::fs::set_permissions(bin.path().join("mv"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let stuck = TestHost { path: Some(bin.path().into()), ..TestHost::default() };
+        let (_, report, recorder) = restore(&stuck, &item, &backup, RestoreMode::Merge, None).await;
+        assert!(report.is_err());
+        assert!(recorder.by_subject().values().any(|(_, why)| why.contains("busy")), "{:?}", recorder.by_subject());
+        assert!(look(dir.path()) == before, "{:?}", look(dir.path()).keys());
+    }
 
     restore(&host, &item, &backup, RestoreMode::Merge, None).await.1.unwrap();
     assert_eq!(look(dir.path()).keys().collect::<Vec<_>>(), ["live.db"]);

@@ -77,21 +77,26 @@ async fn replace_deletes_no_mounts_and_no_devices() {
     ]);
     host.put(on("/srv/jail/null", EntryType::CharDevice(1, 3), 1), Vec::new());
     host.put(on("/srv/disk", EntryType::BlockDevice(8, 1), 1), Vec::new());
-    let listing = [on("srv", EntryType::Dir, 1), on("srv/a", EntryType::File, 1)];
-    let options = RestoreOptions { mode: RestoreMode::Replace, to: None, strip: RawPath::root(), only: Vec::new() };
-    for (one_file_system, want) in [
-        (true, &["/srv/old/file", "/srv/extra"][..]),
-        (
-            false,
-            &["/srv/old/mnt/in", "/srv/old/mnt", "/srv/old/file", "/srv/old", "/srv/mnt/in", "/srv/mnt", "/srv/extra"]
-                [..],
-        ),
+    let folder = |path| on(path, EntryType::Dir, 1);
+    let listing = [folder("srv"), on("srv/a", EntryType::File, 1), folder("srv/mnt"), folder("srv/old")];
+    let whole = &["/srv/old/mnt/in", "/srv/old/mnt", "/srv/old/file", "/srv/mnt/in", "/srv/extra"][..];
+    for (one_file_system, only, want) in [
+        (true, None, &["/srv/old/file", "/srv/extra"][..]),
+        (false, None, whole),
+        // A mount point picked by itself is one all the same.
+        (true, Some("srv/mnt"), &[]),
+        (true, Some("srv/old"), &["/srv/old/file"]),
+        (false, Some("srv/mnt"), &["/srv/mnt/in"]),
     ] {
         let item = item("/srv", one_file_system);
+        let only: Vec<RawPath> = only.map(raw).into_iter().collect();
+        let wanted: Vec<Entry> =
+            listing.iter().filter(|e| only.first().is_none_or(|path| e.path == *path)).cloned().collect();
+        let options = RestoreOptions { mode: RestoreMode::Replace, to: None, strip: RawPath::root(), only };
         let (files, ctx) = (kind("files"), RunContext::silent());
-        let plan = files.plan_restore(&ctx, &host, &item, &listing, &options).await.unwrap();
+        let plan = files.plan_restore(&ctx, &host, &item, &wanted, &options).await.unwrap();
         let deleted: Vec<_> =
             plan.changes.iter().filter(|c| c.kind == ChangeKind::Delete).map(|c| c.target.as_str()).collect();
-        assert_eq!(deleted, want);
+        assert_eq!(deleted, want, "one file system: {one_file_system}, only {:?}", options.only);
     }
 }

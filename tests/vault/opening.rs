@@ -196,6 +196,10 @@ async fn of_an_object_that_is_far_too_large_no_more_is_read_than_one_can_have() 
     let record = backup(&open(&memory.with_traffic(down.clone())).await, &files).await;
     let read = down.0.load(Ordering::Relaxed);
     assert!(read < 16 << 20, "{read} bytes were read");
+    // What can be no key keeps nobody from making a copy.
+    let copy = MemoryDestination::new();
+    crate::copies::sync(&open(&memory).await, &copy, std::slice::from_ref(&record.id)).await.unwrap();
+    crate::copies::assert_whole(&copy, 1).await;
     let snapshot = format!("snapshots/{}", record.id);
     memory.tamper(&snapshot, zeros((64 << 20) + 1));
     let error = open(&memory).await.open(&record.id).await.err().unwrap();

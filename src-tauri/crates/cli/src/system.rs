@@ -111,7 +111,7 @@ async fn run(session: &Session, id: &str) -> Result<Exit> {
     for problem in session.problems(&row.id).await? {
         output::text(&format!("  {} {}: {}", problem.kind, problem.subject, problem.reason))?;
     }
-    if let Some(next) = what_next(&detail) {
+    for next in what_next(&detail) {
         output::text(next)?;
     }
     Ok(Exit::Done)

@@ -116,7 +116,7 @@ impl Session {
             self.problems(&row.id).await?.into_iter().partition(|problem| problem.kind == "skipped");
         tell("", &problems, &row.id);
         tell("Note: ", &notes, &row.id);
-        if let Some(next) = what_next(run) {
+        for next in what_next(run) {
             eprintln!("{next}.");
         }
         Ok(exit)
@@ -149,10 +149,11 @@ fn tell(mark: &str, problems: &[ProblemRow], run: &str) {
     }
 }
 
-/// Says what to do about a run that did not end well: what its error says, else what fits its end.
-pub fn what_next(run: &RunDetail) -> Option<&str> {
+/// Says what to do about a run that did not end well: what its error says, and what fits its end.
+pub fn what_next(run: &RunDetail) -> impl Iterator<Item = &str> {
     let hint = run.row.error.as_ref().and_then(|error| error.hint.as_deref());
-    hint.or(run.next.as_deref()).filter(|_| run.row.state != "done")
+    let next = run.next.as_deref().filter(|next| Some(*next) != hint);
+    hint.into_iter().chain(next).filter(|_| run.row.state != "done")
 }
 
 /// Says in a line what came of a run.

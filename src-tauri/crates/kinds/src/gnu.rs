@@ -65,9 +65,9 @@ impl Tools {
 /// Says what to do next about a tool that ended in a way its words do not explain.
 pub(crate) fn ended_hint(said: &str) -> &'static str {
     if said.trim().is_empty() {
-        "It said nothing: look in the server's log for what ended it, such as full memory, then try again."
+        "It said nothing: look in the server's log for what ended it, such as full memory, then try again"
     } else {
-        "Mend on the server what the details tell of, then try again."
+        "Mend on the server what the details tell of, then try again"
     }
 }
 

@@ -11,6 +11,8 @@ pub struct LayoutCheck {
     pub objects: u64,
     /// Bytes read back.
     pub bytes: u64,
+    /// Archives that were not read back, as they lie frozen.
+    pub not_read: u64,
     /// Faults in words: subject and reason.
     pub faults: Vec<(String, String)>,
     /// The keys of objects that are not what they should be, as far as they are known: what [`super::Layout::mend`] is

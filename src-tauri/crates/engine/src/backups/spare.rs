@@ -149,8 +149,15 @@ impl Copies {
             }
             at = found + 1;
         }
-        // No other copy has it whole: what the first one said is the reason.
-        Err(error.into())
+        // No other copy goes on from there: what the first one said is the reason.
+        let name = &self.shared.copies[failed].config.name;
+        self.shared.job.log(format!("The copy at {name} failed in the midst of {path}: {}", error.message));
+        if self.shared.copies.len() < 2 || !matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) {
+            return Err(error.into());
+        }
+        let hint =
+            format!("Verify the backup, make its copy at {name} good with Sync from another one, then try again");
+        Err(error.hint(hint).into())
     }
 
     async fn content_at(&self, reader: &dyn BackupReader, path: &RawPath, given: &Given) -> Result<ByteStream> {

@@ -82,12 +82,13 @@ async fn check_destination(job: Job, config: DestinationConfig, percent: u8) -> 
     let own = job.inner.all_backups(Some(&config.id))?;
     let archives: HashSet<String> =
         own.into_iter().filter_map(|known| known.record.archive).map(|file| file.key).collect();
-    let (mut objects, mut bytes) = (0, 0);
+    let (mut objects, mut bytes, mut not_read) = (0, 0, 0);
     for layout in layouts {
         job.phase(Phase::Checking);
         let found = layout.check(&job.ctx, percent).await?;
         objects += found.objects;
         bytes += found.bytes;
+        not_read += found.not_read;
         suspects.objects.extend(found.damaged);
         for (subject, reason) in found.faults {
             // An archive's fault is named by its key.
@@ -99,7 +100,11 @@ async fn check_destination(job: Job, config: DestinationConfig, percent: u8) -> 
     }
     job.remember_damage(&config, suspects)?;
     let text = format!("Looked at {}, read back {}", count_text(objects, "object", "objects"), size_text(bytes));
-    Ok(Finish { result: Some(end_text(&job, text)), ..Finish::default() })
+    let mut text = end_text(&job, text);
+    if not_read > 0 {
+        text.push_str(&format!(". Not read, as frozen: {}", count_text(not_read, "archive", "archives")));
+    }
+    Ok(Finish { result: Some(text), ..Finish::default() })
 }
 
 fn end_text(job: &Job, text: String) -> String {

@@ -201,7 +201,7 @@ async fn deletions(
         return Ok(Vec::new());
     }
     let known: HashSet<&RawPath> = wanted.iter().map(|(_, target)| target).collect();
-    let (below, mut stays) = look_below(ctx, host, tools, &roots, settings.one_file_system).await?;
+    let (below, mut stays) = look_below(ctx, host, tools, &roots, settings, options.to.is_none()).await?;
     let mut candidates = Vec::new();
     for entry in below {
         let source = source_path(&entry.path, options);
@@ -316,29 +316,42 @@ pub(super) async fn look_at(
 }
 
 /// Lists what is below the picked folders. The second are folders of it that stay whatever the backup says: those where
-/// another file system begins that the plan does not enter, and the folders above them.
+/// another file system begins that the plan does not enter, and the folders above them. `in_place`: they are where they were.
 async fn look_below(
     ctx: &RunContext,
     host: &dyn Host,
     tools: &Tools,
     roots: &[RawPath],
-    one_file_system: bool,
+    settings: &Settings,
+    in_place: bool,
 ) -> Result<(Vec<Entry>, HashSet<RawPath>)> {
+    let one_file_system = settings.one_file_system;
+    // Picked by itself, a mount point that the plan does not enter looks like any folder: the one above it tells.
+    let is_inner = |root: &RawPath| in_place && one_file_system && !settings.roots.contains(root);
+    let above = |root: &RawPath| if is_inner(root) { root.parent() } else { None };
+    let looked: Vec<RawPath> = roots.iter().cloned().chain(roots.iter().filter_map(above)).collect();
     // What cannot be looked at was said when the targets were.
-    let there = look_at(ctx, host, tools, roots, &mut RestorePlan::default()).await?;
-    let folders: Vec<Entry> = there.into_values().filter(Entry::is_dir).collect();
+    let there = look_at(ctx, host, tools, &looked, &mut RestorePlan::default()).await?;
+    let mounts = if tools.find.is_empty() {
+        Mounts::read(host).await?
+    } else {
+        // find tells the devices, which say it better.
+        Mounts::default()
+    };
+    let is_entered = |folder: &&Entry| {
+        let parent = above(&folder.path).and_then(|path| there.get(&path));
+        folder.is_dir() && !parent.is_some_and(|parent| mounts.crosses(parent, folder))
+    };
+    let folders: Vec<Entry> = roots.iter().filter_map(|root| there.get(root)).filter(is_entered).cloned().collect();
     let mut stays = HashSet::new();
     if folders.is_empty() {
         return Ok((Vec::new(), stays));
     }
-    let (found, mounts) = if tools.find.is_empty() {
-        let mounts = Mounts::read(host).await?;
-        (walk_below(ctx, host, &folders, &mounts, one_file_system).await?, mounts)
+    let found = if tools.find.is_empty() {
+        walk_below(ctx, host, &folders, &mounts, one_file_system).await?
     } else {
         let paths: Vec<RawPath> = folders.iter().map(|folder| folder.path.clone()).collect();
-        let walk = Walk { one_file_system, prune: Vec::new() };
-        // find tells the devices, which say it better.
-        (listing::below(ctx, host, &paths, &walk).await?.entries, Mounts::default())
+        listing::below(ctx, host, &paths, &Walk { one_file_system, prune: Vec::new() }).await?.entries
     };
     if one_file_system {
         let all = folders.iter().chain(&found).filter(|entry| entry.is_dir());

@@ -29,12 +29,13 @@ const EXCHANGE: &str = r#"trap '' HUP INT TERM PIPE
 [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 75; }
 m=$(stat -Lc %a "$1" 2>/dev/null) || m=$3; o=$(stat -Lc %u:%g "$1" 2>/dev/null) || o=$4
 chmod "$m" "$2" || exit 75; chown "$o" "$2" 2>/dev/null
-for e in -wal -shm -journal; do [ ! -e "$1$e" ] || mv -f "$1$e" "$2-old$e"; done
-mv -f "$2" "$1" || { for e in -wal -shm -journal; do [ ! -e "$2-old$e" ] || mv -f "$2-old$e" "$1$e"; done; exit 75; }
+back() { for e in -wal -shm -journal; do [ ! -e "$2-old$e" ] || mv -f "$2-old$e" "$1$e"; done; exit 75; }
+for e in -wal -shm -journal; do [ ! -e "$1$e" ] || mv -f "$1$e" "$2-old$e" || back "$@"; done
+mv -f "$2" "$1" || back "$@"
 rm -f "$2-old-wal" "$2-old-shm" "$2-old-journal"; sync"#;
 
-/// Puts one database in place. Returns its length. On an error, whatever the moment, what was there before is there as it
-/// was: a connection lost on the way leaves at most the file beside it.
+/// Puts one database in place. Returns its length. On an error, what was there before is there as it was, and a connection
+/// lost on the way leaves at most the file beside it; one lost during the exchange leaves the new database in place.
 pub(super) async fn put(
     ctx: &RunContext,
     host: &SharedHost,

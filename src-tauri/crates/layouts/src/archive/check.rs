@@ -87,6 +87,7 @@ async fn one(
     let reader = match ctx.or_cancel(opened).await {
         Ok((reader, Availability::Ready)) => reader,
         Ok((_, Availability::Frozen | Availability::Thawing)) => {
+            found.not_read += 1;
             not_read(ctx, subject);
             return Ok(());
         }

@@ -239,7 +239,8 @@ impl Content {
             }
             Ok(read) => Ok(read),
             Err(error) if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) => {
-                self.fault = Some(format!("from byte {} on it was filled up with zeros: {error}", self.at));
+                self.fault =
+                    Some(format!("it is damaged; from byte {} on it was filled up with zeros: {error}", self.at));
                 Ok(0)
             }
             Err(error) => Err(error),

@@ -233,14 +233,23 @@ impl LockFile {
         self.hostname == this_host() && self.machine == *MACHINE && self.pid == std::process::id()
     }
 
-    /// Tells whether its process is known to be gone. Where only the host's name speaks for it being one of ours, as in
-    /// restic's locks, it must have missed two renewals as well: another computer of that name would have made them.
     fn owner_died(&self, now: DateTime<Utc>) -> bool {
-        let ours = match &self.machine {
-            Some(machine) => MACHINE.as_ref() == Some(machine),
-            None => self.hostname == this_host() && (now - self.time).to_std().is_ok_and(|age| age > 2 * REFRESH),
+        self.owner_died_by(now, booted())
+    }
+
+    /// Tells whether its process is known to be gone. Where only the host's name speaks for it being one of ours, as in
+    /// restic's locks, it must have missed two renewals as well: another computer of that name would have made them. So
+    /// must one from before this computer was started.
+    fn owner_died_by(&self, now: DateTime<Utc>, booted: Option<DateTime<Utc>>) -> bool {
+        if self.machine.is_some() && self.machine == *MACHINE {
+            return !is_alive(self.pid);
+        }
+        let missed = (now - self.time).to_std().is_ok_and(|age| age > 2 * REFRESH);
+        let gone = match self.machine {
+            Some(_) => booted.is_some_and(|booted| self.time < booted),
+            None => !is_alive(self.pid),
         };
-        ours && !is_alive(self.pid)
+        self.hostname == this_host() && missed && gone
     }
 }
 
@@ -250,6 +259,13 @@ fn this_host() -> String {
 
 fn this_user() -> String {
     std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default()
+}
+
+/// When this computer was started; see proc_stat(5).
+fn booted() -> Option<DateTime<Utc>> {
+    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+    DateTime::from_timestamp(seconds.trim().parse().ok()?, 0)
 }
 
 /// Tells whether a process of this computer may be alive. Only Linux shows it cheaply; elsewhere 30 minutes decide.
@@ -298,11 +314,26 @@ mod tests {
         let (host, here, other) = (this_host(), MACHINE.as_deref(), Some("another"));
         assert!(here.is_some());
         assert_eq!(beside(&repo, here, &host, 0).await, (true, false), "ours, killed just now");
-        assert_eq!(beside(&repo, other, &host, 11).await, (false, true), "another computer of our name");
+        assert_eq!(beside(&repo, other, &host, 9).await, (false, true), "another computer of our name");
         assert_eq!(beside(&repo, other, &host, 31).await, (true, true), "one that did not renew it");
         assert_eq!(beside(&repo, None, &host, 9).await, (false, true), "restic's: it may be anybody's of our name");
         assert_eq!(beside(&repo, None, &host, 11).await, (true, false), "restic's, not renewed");
         assert_eq!(beside(&repo, None, "elsewhere", 11).await, (false, true));
+    }
+
+    #[test]
+    fn a_lock_from_before_a_restart_counts_for_nothing_once_two_renewals_are_missing() {
+        assert!(booted().unwrap() < Utc::now());
+        let left = LockFile { machine: Some("another".to_owned()), ..LockFile::ours(Utc::now(), true) };
+        let died = |minutes, restarted_after| {
+            let booted = left.time + TimeDelta::minutes(restarted_after);
+            left.owner_died_by(left.time + TimeDelta::minutes(minutes), Some(booted))
+        };
+        assert!(died(11, 1) && !died(9, 1), "another computer of our name would have renewed it");
+        assert!(!died(11, -1), "one that was taken since this computer was started is of another");
+        let elsewhere = LockFile { hostname: "elsewhere".to_owned(), ..LockFile::ours(left.time, true) };
+        let elsewhere = LockFile { machine: left.machine.clone(), ..elsewhere };
+        assert!(!elsewhere.owner_died_by(left.time + TimeDelta::minutes(11), Some(left.time + TimeDelta::minutes(1))));
     }
 
     #[test]

@@ -14,6 +14,14 @@ const SMALL_LIMIT: u64 = 1 << 20;
 
 /// Reads a config, key, lock, index or snapshot. `Corrupt` where it is larger than any such object is.
 pub(crate) async fn read_object(destination: &dyn Destination, key: &Key) -> Result<Bytes> {
+    match read_once(destination, key).await {
+        // Of several places the next one takes over when it is asked for anew.
+        Err(error) if error.class.may_retry() => read_once(destination, key).await,
+        other => other,
+    }
+}
+
+async fn read_once(destination: &dyn Destination, key: &Key) -> Result<Bytes> {
     let limit = limit_of(key);
     let tried = format!("Cannot read {key} on {}", destination.label());
     let mut content = Vec::new();
@@ -33,5 +41,24 @@ fn limit_of(key: &Key) -> u64 {
         Some("index") => OBJECT_LIMIT as u64,
         Some("snapshots") => SNAPSHOT_LIMIT,
         _ => SMALL_LIMIT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use backstay_core::destination::WriteMode;
+    use backstay_lab::MemoryDestination;
+    use backstay_lab::memory_destination::Operation;
+
+    #[tokio::test]
+    async fn what_broke_off_is_asked_for_once_more() {
+        let (place, key) = (MemoryDestination::new(), Key::new("config").unwrap());
+        place.put(&key, Bytes::from_static(b"whole"), WriteMode::CreateNew).await.unwrap();
+        place.fail_operation(Operation::Get, 1, ErrorClass::Offline);
+        assert_eq!(read_object(&place, &key).await.unwrap(), "whole");
+        place.fail_operation(Operation::Get, 1, ErrorClass::Refused);
+        assert_eq!(read_object(&place, &key).await.unwrap_err().class, ErrorClass::Refused);
     }
 }

@@ -67,9 +67,14 @@ impl Legs {
             true => Vec::new(),
             false => self.live().filter(|leg| *locked(&leg.level)).cloned().collect(),
         };
-        let mut failed = None;
+        let (mut failed, mut unproven) = (None, None);
         for leg in others {
             let Err(error) = self.confirm(job, &leg, record).await else { return Ok(Base { leg, layout: None }) };
+            if !matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) {
+                // Nothing speaks against what lies there.
+                unproven.get_or_insert((leg, error));
+                continue;
+            }
             leg.fail(&error);
             if let (ErrorClass::Corrupt, Some(place)) = (error.class, leg.open_place())
                 && let Err(left) = self.take_away(job, place, record).await
@@ -78,9 +83,18 @@ impl Legs {
             }
             failed = Some(error);
         }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Base { leg: target.base.clone(), layout: Some(target.base_layout.clone()) }),
+        match (unproven, failed) {
+            (Some((leg, error)), _) => {
+                job.problem(Problem {
+                    kind: ProblemKind::Other,
+                    item: String::new(),
+                    subject: leg.config.name.clone(),
+                    reason: format!("{}. The backup lies there, and was not read back: verify it", error.message),
+                });
+                Ok(Base { leg, layout: None })
+            }
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(Base { leg: target.base.clone(), layout: Some(target.base_layout.clone()) }),
         }
     }
 

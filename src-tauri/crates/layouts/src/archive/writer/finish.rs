@@ -106,7 +106,8 @@ impl Writer {
         let there = ObjectInfo { key: manifest.clone(), size_bytes, modified: None };
         match self.shared.head(&there).await {
             Ok(record) => record.id != self.new.id,
-            Err(error) => matches!(error.class, ErrorClass::WrongKey | ErrorClass::Unsupported),
+            // What cannot be told is left alone.
+            Err(error) => !matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing),
         }
     }
 
