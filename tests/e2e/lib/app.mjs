@@ -32,7 +32,7 @@ export class Scene {
 
   /** The environment the app runs in. */
   env(more = {}) {
-    const { SSH_AUTH_SOCK: _agent, ...rest } = process.env;
+    const { SSH_AUTH_SOCK: _, ...rest } = process.env;
     return { ...rest, HOME: this.home, BACKSTAY_HOME: this.state, XDG_CONFIG_HOME: join(this.home, '.config'), ...more };
   }
 

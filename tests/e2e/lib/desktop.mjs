@@ -15,4 +15,7 @@ export async function answer(title, key) {
     spawnSync('xdotool', ['windowfocus', '--sync', id, 'key', '--window', id, key]);
     return !windows(title).includes(id);
   });
+  // A window that goes at the press takes xdotool with it, before the release: the display would repeat the key for ever,
+  // into whatever window comes next.
+  spawnSync('xdotool', ['keyup', key]);
 }

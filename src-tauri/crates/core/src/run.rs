@@ -129,6 +129,18 @@ pub struct Problem {
     pub reason: String,
 }
 
+impl Problem {
+    /// What was not read back since it lies frozen: as good as it was, so a note and no fault.
+    pub fn frozen(subject: String) -> Self {
+        Self {
+            kind: ProblemKind::Skipped,
+            item: String::new(),
+            subject,
+            reason: "It was not read back: it lies in a cold storage class. Bring it back first to have it read".into(),
+        }
+    }
+}
+
 /// A run as a row. The screen is right from rows alone; live progress is a hint on top.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {

@@ -24,7 +24,8 @@ export function useShortcut(key: string, action: (() => void) | null): void {
   });
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key !== key || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      // A key held down is meant once: what it opened or closed first is not for its repeats.
+      if (event.repeat || event.key !== key || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (typing(event.target) || dialogWasOpen || !latest.current) return;
       event.preventDefault();
       latest.current();

@@ -147,8 +147,8 @@ impl Inner {
         locked(&self.registry.live).insert(id.clone(), live.clone());
         self.emit_run(&live);
         let inner = self.clone();
-        let (locks, subject) = ((start.plan_lock, lock), start.subject);
-        tokio::spawn(async move { inner.supervise(&live, work, &subject, locks).await });
+        let (plan_lock, subject) = (start.plan_lock, start.subject);
+        tokio::spawn(async move { inner.supervise(&live, work, &subject, plan_lock, lock).await });
         Ok(id)
     }
 
@@ -158,7 +158,8 @@ impl Inner {
         live: &Arc<LiveRun>,
         work: impl FnOnce(Job) -> F,
         subject: &str,
-        locks: (Option<HeldLock>, Option<HeldLock>),
+        plan_lock: Option<HeldLock>,
+        run_lock: Option<HeldLock>,
     ) where
         F: Future<Output = Result<Finish>> + Send + 'static,
     {
@@ -167,13 +168,15 @@ impl Inner {
         let outcome = self.wait_and_work(live, work).await;
         over.cancel();
         let _ = ticker.await;
+        // Nothing is at work any more. Whoever reads in the row that the run ended may start the plan anew at once.
+        drop(plan_lock);
         let row = self.store_end(live, outcome);
         let action = format!("{}.end", run_kind_word(row.kind));
         if let Err(error) = self.audit(&action, subject, run_state_word(row.state)) {
             tracing::error!(%error, "the end of a run is missing in the audit log");
         }
-        // Row and audit entry are durable: who hears of the end may start anew, or end the program.
-        drop(locks);
+        // Row and audit entry are durable: until here, a process that was killed left an interrupted run.
+        drop(run_lock);
         self.announce_end(live, &row);
         self.notify_end(&row).await;
     }

@@ -114,16 +114,6 @@ fn end_text(job: &Job, text: String) -> String {
     }
 }
 
-/// A copy that lies frozen is as good as it was: a note, and no fault.
-fn not_read(copy: &Copy) -> Problem {
-    Problem {
-        kind: ProblemKind::Skipped,
-        item: String::new(),
-        subject: format!("copy at {}", copy.config.name),
-        reason: "It was not read back: it lies in a cold storage class. Bring it back first to have it read".into(),
-    }
-}
-
 /// Tells whether the place of a copy is there, so that only the copy is not: a disk that is not mounted tells nothing
 /// of damage.
 async fn place_is_there(job: &Job, copy: &Copy) -> bool {
@@ -151,7 +141,7 @@ impl Verify {
             let before = job.progress.spoiling();
             let checked = match told {
                 Ok(Availability::Frozen) if self.copies.len() > 1 => {
-                    job.problem(not_read(copy));
+                    job.problem(Problem::frozen(format!("copy at {}", copy.config.name)));
                     unread.push(copy.config.name.clone());
                     first.get_or_insert(frozen(copy));
                     continue;

@@ -9,7 +9,7 @@ use backstay_core::destination::{Availability, Destination, Key};
 use backstay_core::entry::EntrySource;
 use backstay_core::layout::LayoutCheck;
 use backstay_core::path::RawPath;
-use backstay_core::run::{Phase, Problem, ProblemKind};
+use backstay_core::run::{Phase, Problem};
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use backstay_transfer::Sha256Sum;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -88,7 +88,7 @@ async fn one(
         Ok((reader, Availability::Ready)) => reader,
         Ok((_, Availability::Frozen | Availability::Thawing)) => {
             found.not_read += 1;
-            not_read(ctx, subject);
+            ctx.progress.problem(Problem::frozen(subject));
             return Ok(());
         }
         Err(error) => return fault(found, &archive, subject, error),
@@ -109,16 +109,6 @@ async fn one(
         found.bytes += size;
     }
     entries(ctx, &reader, percent, &archive, found).await
-}
-
-/// An archive that lies frozen is as good as it was: a note, and no fault.
-fn not_read(ctx: &RunContext, archive: String) {
-    ctx.progress.problem(Problem {
-        kind: ProblemKind::Skipped,
-        item: String::new(),
-        subject: archive,
-        reason: "It was not read back: it lies in a cold storage class. Bring it back first to have it read".into(),
-    });
 }
 
 /// Remembers that an archive is to be written anew, whichever part of it was found damaged.
