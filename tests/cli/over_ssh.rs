@@ -239,3 +239,41 @@ fn a_key_and_a_password_and_a_jump_host_with_its_own() {
     let back = home.run(&["server", "change", "lab", "--jump", &jump, "--trust-first-use"]);
     assert_eq!(back.status.code(), Some(1), "{}", said(&back));
 }
+
+#[test]
+fn backups_that_lie_on_the_server_itself_are_neither_backed_up_nor_replaced() {
+    let Some(sshd) = Sshd::start() else { return };
+    let (user, home) = (sshd.add_user(SudoRight::None), Home::new());
+    let (address, key) = (format!("{}@127.0.0.1:{}", user.name, sshd.port()), sshd.key_file());
+    home.json(&["server", "add", "nas", "--ssh", &address, "--key", text(&key), "--trust-first-use"]);
+    // One by the server, below its log-in folder; one by its own log-in, by another name for the same folder.
+    let by_server = ["destination", "add", "box", "sftp", "--server", "nas", "--path", "data/box"];
+    let alias = user.home.join("alias");
+    std::os::unix::fs::symlink(user.home.join("data"), &alias).unwrap();
+    put(&user.home.join("data/mine/a"), b"a");
+    let chown = || std::process::Command::new("chown").args(["-R", &user.name]).arg(user.home.join("data")).status();
+    assert!(chown().unwrap().success());
+    let other = text(&alias.join("other")).to_owned();
+    let own = ["destination", "add", "other", "sftp", "--ssh", &address, "--key", text(&key), "--path", &other];
+    home.json(&by_server);
+    home.json(&[&own[..], &["--trust-first-use"]].concat());
+    let item = format!("files:{}", text(&user.home.join("data")));
+    home.json(&["plan", "add", "all", "--server", "nas", "--item", &item, "--to", "box"]);
+    let run = home.json(&["backup", "all"]);
+    assert_eq!((run["row"]["state"].as_str(), run["row"]["files"].as_u64()), (Some("done"), Some(1)), "{run}");
+    assert!(run["log"].to_string().contains("box lies on nas itself"), "{run}");
+    let rows = home.json(&["destination", "list"]);
+    let nas = home.json(&["server", "show", "nas"])["row"]["id"].clone();
+    assert!(rows.as_array().unwrap().iter().all(|row| row["on_servers"] == serde_json::json!([nas])), "{rows}");
+    let left_out =
+        |name: &str| format!("Left out: {}, where the backups of {name} lie", text(&user.home.join("data").join(name)));
+    for name in ["box", "other"] {
+        assert!(run["log"].to_string().contains(&left_out(name)), "{run}");
+    }
+
+    put(&user.home.join("data/mine/new"), b"new");
+    let replaced = home.json(&["restore", "all@latest", "--mode", "replace", "--type-name", "nas", "--yes"]);
+    assert_eq!(replaced["files_deleted"].as_u64(), Some(1), "{replaced}");
+    assert!(user.home.join("data/other/config").exists() && user.home.join("data/box/config").exists());
+    assert_eq!(home.json(&["backup", "all"])["row"]["state"], "done");
+}

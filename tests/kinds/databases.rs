@@ -180,7 +180,8 @@ fn watch_processes(
                 // However it is quoted, what stands between its own quotes and backslashes stays.
                 seen_secret |=
                     text.contains(secret) || OWNER_PASSWORD.split(['"', '\'', '\\']).all(|piece| text.contains(piece));
-                seen_tool |= text.contains("--single-transaction") || text.contains("pg_dump");
+                // The database's name, so that no dump of a neighbour counts.
+                seen_tool |= text.contains("--single-transaction") && text.contains("watched");
             }
             // Leaves the processor to those it watches.
             std::thread::sleep(std::time::Duration::from_millis(2));
@@ -195,16 +196,16 @@ async fn no_password_is_seen_in_the_process_list_while_dumps_and_loads_run() {
     // Both servers' owners have this password; its tail is enough to recognise it however it is quoted.
     let watcher = watch_processes("word' #1", stop.clone());
     let host = TestHost::default();
-    let mut ran = false;
+    let mut dumped = false;
     if let Some(server) = MariaDb::start().unwrap() {
-        server.load_fixture("shop").unwrap();
-        let item = mysql(&server, &["shop"], OWNER_PASSWORD);
+        server.load_fixture("watched").unwrap();
+        let item = mysql(&server, &["watched"], OWNER_PASSWORD);
         for _ in 0..5 {
             let (report, backup, _) = collect(&host, &item).await;
             report.unwrap();
             restore(&host, &item, &backup, RestoreMode::Merge, None).await.1.unwrap();
         }
-        ran = true;
+        dumped = true;
     }
     if let Some(server) = Postgres::start().unwrap() {
         server.load_fixture("shop").unwrap();
@@ -212,12 +213,11 @@ async fn no_password_is_seen_in_the_process_list_while_dumps_and_loads_run() {
         let (report, backup, _) = collect(&host, &item).await;
         report.unwrap();
         restore(&host, &item, &backup, RestoreMode::Merge, None).await.1.unwrap();
-        ran = true;
     }
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     let (seen_secret, seen_tool) = watcher.join().unwrap();
     assert!(!seen_secret, "a password was in a process' arguments");
-    assert!(seen_tool || !ran, "the watcher saw no dump run at all");
+    assert!(seen_tool || !dumped, "the watcher saw no dump run at all");
 }
 
 #[tokio::test]

@@ -174,7 +174,7 @@ async fn a_look_reads_and_writes_nothing() {
     let place = Place::S3(server.place());
     let looked = look(&place, &s3, &|_| {}).await;
     assert!(looked.steps.iter().all(|step| step.ok), "{:#?}", looked.steps);
-    assert_eq!(step(&looked, "Read a file").text, "300 bytes read");
+    assert_eq!(step(&looked, "Read a file").text, "300 B read");
     assert!(step(&looked, "Read a part of it").ok && looked.settled.unwrap().path_style);
     assert!(server.seen().iter().all(|seen| seen.method == "GET" || seen.method == "HEAD"), "{:?}", server.seen());
     // However much a vault holds, a look at it lists none of that.

@@ -60,13 +60,18 @@ pub fn error(error: &Error, json: bool, lines: bool) {
         let _ = if lines { line(&value) } else { object(&value) };
         return;
     }
-    eprintln!("{}.", error.message);
+    eprintln!("{}", sentence(&error.message));
     if let Some(detail) = &error.detail {
         detail.lines().take(20).for_each(|line| eprintln!("  {line}"));
     }
     if let Some(hint) = &error.hint {
-        eprintln!("{hint}.");
+        eprintln!("{}", sentence(hint));
     }
+}
+
+/// Ends a sentence that is not ended.
+fn sentence(text: &str) -> String {
+    if text.ends_with(['.', '?', '!']) { text.to_owned() } else { format!("{text}.") }
 }
 
 /// Prints one JSON value.

@@ -38,6 +38,8 @@ pub struct DestinationRow {
     pub plans: u64,
     /// What the provider bills for whatever is removed too early, a sentence; `None` where it bills nothing for it.
     pub early_note: Option<String>,
+    /// Ids of the servers it lies on itself, as far as addresses and host keys tell.
+    pub on_servers: Vec<String>,
     /// "ok", "offline", "locked" (its key cannot be read), "kit_not_confirmed".
     pub state: String,
     /// Why, in words.
@@ -254,7 +256,7 @@ pub struct DestinationTest {
 pub struct Ability {
     /// "conditional_writes", "object_lock", "lifecycle", "versioning", "ranges", "resume", "space", "links".
     pub id: String,
-    /// In words: "Refuses to overwrite by accident".
+    /// In words: "Safe for two computers at once".
     pub title: String,
     /// "yes", "no" or "unknown".
     pub state: String,

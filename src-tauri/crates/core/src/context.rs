@@ -131,7 +131,7 @@ impl RunContext {
         let task = self.unbroken.spawn(work);
         self.while_it_runs(task).await.unwrap_or_else(|error| {
             let why = format!("{tried}: Backstay failed in the midst of it");
-            Err(Error::new(ErrorClass::Internal, why).hint("Look at what is there before you try again.").source(error))
+            Err(Error::new(ErrorClass::Internal, why).hint("Look at what is there before you try again").source(error))
         })
     }
 }

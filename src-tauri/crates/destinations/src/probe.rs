@@ -28,7 +28,7 @@ pub struct ProbeStep {
 pub struct Ability {
     /// "conditional_writes", "object_lock", "lifecycle", "versioning", "ranges", "resume", "space", "links".
     pub id: String,
-    /// In words: "Refuses to overwrite by accident".
+    /// In words: "Safe for two computers at once".
     pub title: String,
     /// "yes", "no" or "unknown".
     pub state: String,
@@ -115,12 +115,12 @@ impl Test<'_> {
         let room = room(self.destination).await;
         let tells = room.ok.then_some(self.destination.capabilities().space);
         self.told(room);
-        self.can(
-            "space",
-            "Tells how much room is free",
-            tells,
-            "Backups that would not fit are refused before they start",
-        );
+        let text = if tells == Some(true) {
+            "Backups that would not fit are refused before they start"
+        } else {
+            "What is free is not known: a backup that does not fit fails while it is written"
+        };
+        self.can("space", "Tells how much room is free", tells, text);
         let (name, content) = {
             let mut random = rand::rng();
             let content: Vec<u8> = (0..CONTENT_BYTES).map(|_| random.random()).collect();
@@ -186,9 +186,9 @@ impl Test<'_> {
         let text = if surely == Some(true) {
             "Two computers can write to it at the same time"
         } else {
-            "Let only one computer write to it at a time"
+            "Two that write the same name in the same moment overwrite each other: let only one computer write to it"
         };
-        self.can("conditional_writes", "Refuses to overwrite by accident", surely, text);
+        self.can("conditional_writes", "Safe for two computers at once", surely, text);
         let other = Bytes::from_static(b"replaced");
         let replaced = match self.destination.put(key, other.clone(), WriteMode::Replace).await {
             Ok(()) => self.destination.get(key, None).await,
@@ -214,12 +214,12 @@ impl Test<'_> {
             },
             Err(error) => failed(TITLE, &error),
         });
-        self.can(
-            "resume",
-            "Goes on with interrupted uploads",
-            can,
-            "After a lost connection only what is missing is sent",
-        );
+        let text = if can == Some(true) {
+            "After a lost connection only what is missing is sent"
+        } else {
+            "After a lost connection the whole file is sent again"
+        };
+        self.can("resume", "Goes on with interrupted uploads", can, text);
     }
 
     async fn interrupted_upload(&self, key: &Key, content: Bytes) -> Result<bool> {
@@ -318,12 +318,12 @@ pub(crate) fn differs(title: &str) -> ProbeStep {
 }
 
 pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;
     let mut unit = 0;
     while value >= 1024.0 && unit + 1 < UNITS.len() {
         value /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{bytes} bytes") } else { format!("{value:.1} {}", UNITS[unit]) }
+    if unit < 2 { format!("{value:.0} {}", UNITS[unit]) } else { format!("{value:.1} {}", UNITS[unit]) }
 }

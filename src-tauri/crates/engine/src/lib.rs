@@ -12,6 +12,7 @@ mod parts;
 mod plans;
 mod restore;
 mod run;
+mod same_machine;
 mod servers;
 mod system;
 mod words;

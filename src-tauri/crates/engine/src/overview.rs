@@ -123,6 +123,13 @@ impl Inner {
             server.facts.iter().flat_map(|found| &found.found).map(|found| found.kind.clone()).collect();
         kinds.sort();
         kinds.dedup();
+        // What would come back: the newest of each plan. A backup whose plan is gone stands for itself.
+        let mut bytes = None;
+        for plan in &plans {
+            if let Some(known) = self.newest_backup(&plan.id)? {
+                bytes = Some(bytes.unwrap_or(0) + known.record.counts.bytes);
+            }
+        }
         Ok(ServerRow {
             id: server.id.to_string(),
             name: server.name.clone(),
@@ -132,7 +139,7 @@ impl Inner {
             kinds,
             plans: plans.len() as u64,
             last_backup: newest.as_ref().map(|known| millis(known.record.started)),
-            last_bytes: newest.as_ref().map(|known| known.record.counts.bytes),
+            last_bytes: bytes.or(newest.as_ref().map(|known| known.record.counts.bytes)),
             places: newest.as_ref().map_or(0, |known| known.destinations.len() as u64),
             last_proof: proof.map(millis),
             state: state.into(),

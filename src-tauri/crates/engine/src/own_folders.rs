@@ -1,13 +1,20 @@
-//! Backstay's own folders on this computer. A backup that held the backups it is written to would grow with every run, and
-//! a restore must neither delete nor overwrite a vault that lies where it writes: they are left out of both.
+//! Backstay's own folders on the machine that is backed up or restored to: its home on this computer, and destinations that
+//! lie there, on this computer or over SFTP on that very server. A backup that held the backups it is written to would grow
+//! with every run, and a restore must neither delete nor overwrite a vault that lies where it writes: they are left out of
+//! both.
+
+mod machine;
 
 use crate::backstay::Inner;
+use crate::same_machine::is_same_machine;
 use crate::words::{count_text, invalid};
 use backstay_contract::FilesSettings;
-use backstay_core::config::{Connection, Place, Server};
+use backstay_core::config::{Connection, Place, Server, SshConnection};
 use backstay_core::entry::Entry;
+use backstay_core::host::Host;
 use backstay_core::kind::{Item, RestoreOptions};
 use backstay_core::{Error, RawPath, Result};
+use machine::{Machine, real_there, resolved};
 use std::path::{Path, PathBuf};
 
 /// What archives and copies of the configuration lie in at a destination.
@@ -52,12 +59,28 @@ impl OwnFolder {
     }
 }
 
+/// All folders of ours on one machine.
+pub(crate) struct OwnFolders<'a> {
+    machine: Machine<'a>,
+    folders: Vec<OwnFolder>,
+}
+
 impl Inner {
-    /// Returns Backstay's home and the folders of all destinations on this computer; none for another server.
-    pub(crate) async fn own_folders(&self, server: &Server) -> Result<Vec<OwnFolder>> {
-        if !matches!(server.connection, Connection::Local { .. }) {
-            return Ok(Vec::new());
+    /// Returns Backstay's home and the folders of all destinations on this computer, or the folders of the destinations
+    /// that are reached over SFTP on a server. The server is asked where they are: none without a connection to it.
+    pub(crate) async fn own_folders<'a>(&self, server: &Server, host: Option<&'a dyn Host>) -> Result<OwnFolders<'a>> {
+        match (&server.connection, host) {
+            (Connection::Local { .. }, _) => {
+                Ok(OwnFolders { machine: Machine::Here, folders: self.own_folders_here().await? })
+            }
+            (Connection::Ssh(ssh), Some(host)) => {
+                Ok(OwnFolders { machine: Machine::Server(host), folders: self.own_folders_on(ssh, host).await? })
+            }
+            (Connection::Ssh(_), None) => Ok(OwnFolders { machine: Machine::Here, folders: Vec::new() }),
         }
+    }
+
+    async fn own_folders_here(&self) -> Result<Vec<OwnFolder>> {
         let mut own = Vec::new();
         let what = "Backstay's own data".to_owned();
         own.extend(resolved(&self.home).await.map(|path| OwnFolder { path, what, kind: Own::Home }));
@@ -65,27 +88,67 @@ impl Inner {
             let Place::Local { path } = &config.place else { continue };
             let folder = PathBuf::from(path);
             let vault = !config.vault_id.is_empty();
-            let kind = if is_ours_alone(&folder, vault).await { Own::Backups } else { Own::Shared { vault } };
+            // One that cannot be looked into counts as ours alone.
+            let names = names_here(&folder).await.unwrap_or_default();
             let what = format!("the backups of {}", config.name);
+            let kind = kind_of(&names, vault);
             own.extend(resolved(&folder).await.map(|path| OwnFolder { path, what, kind }));
+        }
+        Ok(own)
+    }
+
+    async fn own_folders_on(&self, ssh: &SshConnection, host: &dyn Host) -> Result<Vec<OwnFolder>> {
+        let mut own = Vec::new();
+        for config in self.store.destinations()? {
+            let (Place::Sftp(place), Some(way)) = (&config.place, self.reached_over_ssh(&config.place)) else {
+                continue;
+            };
+            let Ok(path) = RawPath::new(&place.path) else { continue };
+            if !is_same_machine(&way, ssh) {
+                continue;
+            }
+            let Some(path) =
+                real_there(host, &way.user, std::slice::from_ref(&path)).await.and_then(|mut real| real.pop())
+            else {
+                continue;
+            };
+            // SFTP may show only a part of the server as if it were the whole: what is not there by its looks is elsewhere.
+            let Ok(entries) = host.list(&path).await else { continue };
+            let names = entries.iter().filter_map(|entry| entry.path.name());
+            let names: Vec<String> = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+            let vault = !config.vault_id.is_empty();
+            if holds_ours(&names, vault) {
+                let what = format!("the backups of {}", config.name);
+                own.push(OwnFolder { path, what, kind: kind_of(&names, vault) });
+            }
         }
         Ok(own)
     }
 }
 
-/// Tells whether nothing lies in a destination's folder but what we put there. One that cannot be looked into counts as
-/// such.
-async fn is_ours_alone(folder: &Path, vault: bool) -> bool {
-    let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return true };
+async fn names_here(folder: &Path) -> Option<Vec<String>> {
+    let mut entries = tokio::fs::read_dir(folder).await.ok()?;
+    let mut names = Vec::new();
     while let Ok(Some(entry)) = entries.next_entry().await {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let ours = ARCHIVES.contains(&&*name) || (vault && VAULT.contains(&&*name));
-        if !ours && !NOBODYS.iter().any(|start| name.starts_with(start)) {
-            return false;
-        }
+        names.push(entry.file_name().to_string_lossy().into_owned());
     }
-    true
+    Some(names)
+}
+
+/// Tells whether what a destination has lies among these names.
+fn holds_ours(names: &[String], vault: bool) -> bool {
+    let all = |wanted: &[&str]| wanted.iter().all(|part| names.iter().any(|name| name == part));
+    all(&ARCHIVES) || (vault && all(&["config", "keys"]))
+}
+
+/// Tells from the names in a destination's folder whether anything lies there but what we put there.
+fn kind_of(names: &[String], vault: bool) -> Own {
+    let is_ours = |name: &String| {
+        ARCHIVES.contains(&name.as_str())
+            || (vault && VAULT.contains(&name.as_str()))
+            || NOBODYS.iter().any(|start| name.starts_with(start))
+    };
+    if names.iter().all(is_ours) { Own::Backups } else { Own::Shared { vault } }
 }
 
 /// What was left out of an item.
@@ -100,7 +163,7 @@ pub(crate) struct LeftOut {
 }
 
 /// Leaves them out of an item of kind "files", even where they were picked themselves.
-pub(crate) async fn leave_out(own: &[OwnFolder], item: &mut Item) -> LeftOut {
+pub(crate) async fn leave_out(own: &OwnFolders<'_>, item: &mut Item) -> LeftOut {
     let Some(mut settings) = settings_of(own, item) else { return LeftOut::default() };
     let met = Met::at(own, &roots_of(&settings)).await;
     let is_ours = |text: &String| RawPath::from_text(text).is_ok_and(|path| holds_path(&met.picked, &path));
@@ -121,7 +184,7 @@ pub(crate) fn nothing_else(tried: &str, (path, what): &(RawPath, String)) -> Err
 
 /// Keeps a restore off them: nothing is deleted there, and nothing is written. Returns what is to be said of it.
 pub(crate) async fn spare(
-    own: &[OwnFolder],
+    own: &OwnFolders<'_>,
     item: &mut Item,
     options: &RestoreOptions,
     listing: &mut Vec<Entry>,
@@ -173,8 +236,8 @@ fn taken(path: &RawPath, what: &str) -> Error {
     invalid(format!("Cannot restore to {path}: {what} lie there")).hint("Restore into another folder")
 }
 
-fn settings_of(own: &[OwnFolder], item: &Item) -> Option<FilesSettings> {
-    if own.is_empty() || item.kind != "files" {
+fn settings_of(own: &OwnFolders<'_>, item: &Item) -> Option<FilesSettings> {
+    if own.folders.is_empty() || item.kind != "files" {
         return None;
     }
     // What cannot be read is the kind's to refuse.
@@ -211,14 +274,10 @@ struct Met<'a> {
 }
 
 impl<'a> Met<'a> {
-    async fn at(own: &'a [OwnFolder], roots: &[RawPath]) -> Self {
-        let mut real = Vec::new();
-        for root in roots {
-            let path = resolved(&local(root)).await;
-            real.push((root.clone(), path.unwrap_or_else(|| root.clone())));
-        }
+    async fn at(own: &'a OwnFolders<'_>, roots: &[RawPath]) -> Self {
+        let real: Vec<_> = roots.iter().cloned().zip(own.machine.real(roots).await).collect();
         let mut met = Self::default();
-        for folder in own {
+        for folder in &own.folders {
             met.look_at(folder, &real);
         }
         met
@@ -250,28 +309,4 @@ fn add<'a>(found: &mut Vec<(RawPath, &'a str)>, path: RawPath, what: &'a str) {
     if !found.iter().any(|(known, _)| *known == path) {
         found.push((path, what));
     }
-}
-
-/// Resolves links, as far as the path is there. `None` where paths do not begin with a slash.
-async fn resolved(path: &Path) -> Option<RawPath> {
-    let mut real = path.to_owned();
-    for above in path.ancestors() {
-        if let Ok(found) = tokio::fs::canonicalize(above).await {
-            real = path.strip_prefix(above).map_or_else(|_| found.clone(), |rest| found.join(rest));
-            break;
-        }
-    }
-    RawPath::new(real.as_os_str().as_encoded_bytes()).ok().filter(RawPath::is_absolute)
-}
-
-/// Returns a path as this computer takes it, with whatever bytes are in its names.
-#[cfg(unix)]
-fn local(path: &RawPath) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    std::ffi::OsStr::from_bytes(path.as_bytes()).into()
-}
-
-#[cfg(not(unix))]
-fn local(path: &RawPath) -> PathBuf {
-    String::from_utf8_lossy(path.as_bytes()).into_owned().into()
 }

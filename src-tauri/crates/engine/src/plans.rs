@@ -142,7 +142,7 @@ impl Inner {
 
     /// Refuses a plan that picks nothing but folders in which Backstay keeps backups.
     async fn check_not_ours(&self, name: &str, server: &Server, items: &[Item]) -> Result<()> {
-        let own = self.own_folders(server).await?;
+        let own = self.own_folders(server, None).await?;
         let mut first = None;
         for item in items {
             let left_out = leave_out(&own, &mut item.clone()).await;

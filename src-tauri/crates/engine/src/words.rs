@@ -35,11 +35,11 @@ pub(crate) fn error_of(stored: &StoredError) -> Error {
     error.detail(stored.detail.clone().unwrap_or_default())
 }
 
-/// Returns a size in words: "1.2 GiB".
+/// Returns a size in words, as the window writes it: "310 B", "12 KiB", "1.2 GiB".
 pub fn size_text(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
-        return format!("{bytes} bytes");
+        return format!("{bytes} B");
     }
     let mut value = bytes as f64 / 1024.0;
     let mut unit = 0;
@@ -47,7 +47,7 @@ pub fn size_text(bytes: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    format!("{value:.1} {}", UNITS[unit])
+    if unit == 0 { format!("{value:.0} KiB") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
 /// Returns a count with its noun: "1 file", "12,300 files".
@@ -190,8 +190,8 @@ mod tests {
 
     #[test]
     fn sizes_and_counts_in_words() {
-        assert_eq!(size_text(0), "0 bytes");
-        assert_eq!(size_text(1536), "1.5 KiB");
+        assert_eq!(size_text(0), "0 B");
+        assert_eq!(size_text(1700), "2 KiB");
         assert_eq!(size_text(1 << 30), "1.0 GiB");
         assert_eq!(size_text((1 << 20) - 1), "1.0 MiB");
         assert_eq!(count_text(1, "file", "files"), "1 file");

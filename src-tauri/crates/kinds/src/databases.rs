@@ -104,7 +104,7 @@ pub(crate) fn finish(
 ) -> Result<RestoreReport> {
     if report.files == 0 && !wanted.is_empty() {
         let why = format!("Cannot restore to {}: none of {} databases could be loaded", host.label(), wanted.len());
-        return Err(Error::new(ErrorClass::Internal, why).hint("See the problems of this run for the reasons."));
+        return Err(Error::new(ErrorClass::Internal, why).hint("See the problems of this run for the reasons"));
     }
     Ok(report)
 }
@@ -131,5 +131,5 @@ pub(crate) fn appeared(host: &dyn Host, name: &str) -> Error {
         "Cannot restore database {name} on {}: it was not to be seen there when the restore was planned, and is now",
         host.label()
     );
-    Error::new(ErrorClass::Exists, why).hint("Look at what is in it, then plan the restore anew.")
+    Error::new(ErrorClass::Exists, why).hint("Look at what is in it, then plan the restore anew")
 }

@@ -176,7 +176,7 @@ impl Dump {
 }
 
 /// The hint where a tool's words are all there is.
-pub(crate) const DETAILS: &str = "The details show what the tool said.";
+pub(crate) const DETAILS: &str = "The details show what the tool said";
 
 /// Tells whether the way to the database server was lost, so that nobody knows what it did of its last command.
 pub(crate) fn is_lost(error: &Error) -> bool {
@@ -209,11 +209,11 @@ pub(crate) fn tool_error(tried: &str, tool: &str, status: &str, said: &str) -> E
         "must be owner",
         "command denied",
     ]) {
-        (ErrorClass::Refused, "Check the user and password in the plan, and what that user may read.")
+        (ErrorClass::Refused, "Check the user and password in the plan, and what that user may read")
     } else if has(&["Unknown database", "does not exist", "unable to open database file"]) {
-        (ErrorClass::Missing, "Check whether the database is still there, or take it out of the plan.")
+        (ErrorClass::Missing, "Check whether the database is still there, or take it out of the plan")
     } else if has(&["server version mismatch"]) {
-        (ErrorClass::Unsupported, "Install the dump tool of the server's own version there.")
+        (ErrorClass::Unsupported, "Install the dump tool of the server's own version there")
     } else if has(&[
         "Can't connect",
         "could not connect",
@@ -222,9 +222,9 @@ pub(crate) fn tool_error(tried: &str, tool: &str, status: &str, said: &str) -> E
         "server has gone away",
         "Server has gone away",
     ]) {
-        (ErrorClass::Missing, "Check whether the database server is running, and its socket or port in the plan.")
+        (ErrorClass::Missing, "Check whether the database server is running, and its socket or port in the plan")
     } else if has(&["No space left", "disk is full", "Disk full (", "' is full"]) {
-        (ErrorClass::Full, "Make room there, then try again.")
+        (ErrorClass::Full, "Make room there, then try again")
     } else {
         (ErrorClass::Internal, DETAILS)
     };
@@ -318,11 +318,11 @@ mod tests {
 
     #[test]
     fn errors_of_mysql_and_mariadb_say_what_to_do() {
-        let log_in = (ErrorClass::Refused, "Check the user and password in the plan, and what that user may read.");
-        let gone = (ErrorClass::Missing, "Check whether the database is still there, or take it out of the plan.");
+        let log_in = (ErrorClass::Refused, "Check the user and password in the plan, and what that user may read");
+        let gone = (ErrorClass::Missing, "Check whether the database is still there, or take it out of the plan");
         let down =
-            (ErrorClass::Missing, "Check whether the database server is running, and its socket or port in the plan.");
-        let full = (ErrorClass::Full, "Make room there, then try again.");
+            (ErrorClass::Missing, "Check whether the database server is running, and its socket or port in the plan");
+        let full = (ErrorClass::Full, "Make room there, then try again");
         for (said, told) in [
             ("ERROR 1045 (28000): Access denied for user 'keeper'@'localhost' (using password: YES)", log_in),
             (

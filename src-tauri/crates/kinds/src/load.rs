@@ -54,7 +54,7 @@ impl Load<'_> {
             let fault = if open { self.whole.fault(edges.length, &edges.head, &edges.tail) } else { None };
             if let Some(fault) = fault {
                 // The tool must not take a part for the whole: it is ended, not given an end of file.
-                let hint = "Verify the backup, and restore an older one.";
+                let hint = "Verify the backup, and restore an older one";
                 return Err(Error::new(ErrorClass::Corrupt, format!("{tried}: {fault}")).hint(hint));
             }
             let _ = stdin.shutdown().await;

@@ -48,7 +48,7 @@ fn parse(item: &Item) -> Result<Vec<RawPath>> {
         |why: String| Error::new(ErrorClass::Invalid, format!("Cannot use the item \"{}\": {why}", item.name));
     let settings: Settings = serde_json::from_value(item.settings.clone()).map_err(|e| invalid(e.to_string()))?;
     if settings.paths.is_empty() {
-        return Err(invalid("no database file is picked".into()).hint("Pick at least one file."));
+        return Err(invalid("no database file is picked".into()).hint("Pick at least one file"));
     }
     let mut paths = Vec::new();
     for text in settings.paths {
@@ -76,7 +76,7 @@ async fn tool(host: &dyn Host) -> Result<String> {
         }
     }
     let why = format!("Cannot copy SQLite databases on {}: sqlite3 is not installed there", host.label());
-    let hint = "Install it there (Debian: apt install sqlite3; Alpine: apk add sqlite). A live copy could be torn.";
+    let hint = "Install it there (Debian: apt install sqlite3; Alpine: apk add sqlite). A live copy could be torn";
     Err(Error::new(ErrorClass::Unsupported, why).hint(hint))
 }
 
@@ -137,7 +137,7 @@ impl Kind for Sqlite {
         }
         if there == 0 {
             let why = format!("Cannot back up SQLite databases on {}: none of the files is there", host.label());
-            return Err(Error::new(ErrorClass::Missing, why).hint("Check the paths in the plan."));
+            return Err(Error::new(ErrorClass::Missing, why).hint("Check the paths in the plan"));
         }
         preflight.bytes = Some(bytes);
         Ok(preflight)
@@ -299,7 +299,7 @@ async fn collect(
     if listed.is_empty() {
         let why =
             format!("Cannot back up SQLite databases on {}: none of {} could be copied", host.label(), paths.len());
-        return Err(Error::new(ErrorClass::Internal, why).hint("See the problems of this run for the reasons."));
+        return Err(Error::new(ErrorClass::Internal, why).hint("See the problems of this run for the reasons"));
     }
     let about = serde_json::json!({ "version": 1, "kind": "sqlite", "tool": tool, "databases": listed });
     let text = serde_json::to_string_pretty(&about).unwrap_or_default();

@@ -22,7 +22,7 @@ fn abilities(found: &Found) -> Vec<Ability> {
     vec![
         ability(
             "conditional_writes",
-            "Refuses to overwrite by accident",
+            "Safe for two computers at once",
             found.conditional,
             "Two computers cannot overwrite each other's files",
             "Backstay looks before it writes; let only one computer write to this folder at a time",

@@ -56,6 +56,7 @@ impl Inner {
             backups,
             plans,
             early_note: self.early_note(config),
+            on_servers: self.servers_under(config)?.into_iter().map(|server| server.id.to_string()).collect(),
             state: look.state.into(),
             state_text: look.text,
         })

@@ -20,7 +20,6 @@ impl Inner {
         let wish = Wish { logins: request.logins, ..wish };
         let copies = self.copies(&BackupId::from(request.backup.as_str()))?;
         let server = self.store.server(&ServerId::from(request.server.as_str()))?;
-        let own = self.own_folders(&server).await?;
         let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
         let known = copies.first().map(|copy| copy.known.clone());
         let known = known.ok_or_else(|| crate::words::invalid("There is no such backup"))?;
@@ -43,6 +42,13 @@ impl Inner {
                 return Err(error);
             }
             (Ok(_), Err(error)) => return Err(error),
+        };
+        let own = match self.own_folders(&server, Some(host.as_ref())).await {
+            Ok(own) => own,
+            Err(error) => {
+                host.close().await;
+                return Err(error);
+            }
         };
         let (backup, destination) = (copy.known, copy.config);
         let problems = match wish.mode {

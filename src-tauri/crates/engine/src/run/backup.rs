@@ -100,6 +100,7 @@ impl Work {
         job.progress_current(&self.server.name);
         let host = job.ctx.or_cancel(job.inner.connect(&self.server)).await?;
         job.log(format!("Connected to {} {}", self.server.name, host.route()));
+        self.warn_of_own_ground(&job)?;
         let result = self.on_host(&job, host.as_ref(), &legs).await;
         host.close().await;
         let (record, target, finish) = result?;
@@ -111,7 +112,7 @@ impl Work {
     async fn on_host(&self, job: &Job, host: &dyn Host, legs: &Legs) -> Result<(BackupRecord, Target, Finish)> {
         let ctx = &job.ctx;
         let started = ctx.clock.now();
-        let inputs = self.without_own(job, job.inner.inputs(&self.plan).await?).await?;
+        let inputs = self.without_own(job, host, job.inner.inputs(&self.plan).await?).await?;
         let (ready, facts, estimate) = self.preflight(job, host, &inputs).await?;
         job.phase(Phase::Opening);
         let archive = self.archive(job).await?;
@@ -244,10 +245,23 @@ impl Work {
         Ok(sum)
     }
 
-    /// Leaves Backstay's own folders on this computer out of the items, and says so. An item that is nothing else is left
+    /// Says so where a backup goes to the very server it comes from.
+    fn warn_of_own_ground(&self, job: &Job) -> Result<()> {
+        for config in &self.destinations {
+            if job.inner.servers_under(config)?.iter().any(|server| server.id == self.server.id) {
+                job.log(format!(
+                    "{} lies on {} itself: lost with it, and open to who breaks in there. Back up to another place as well",
+                    config.name, self.server.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves Backstay's own folders on the server out of the items, and says so. An item that is nothing else is left
     /// out whole; if all are, there is nothing to back up.
-    async fn without_own(&self, job: &Job, inputs: Vec<ItemInput>) -> Result<Vec<ItemInput>> {
-        let own = job.inner.own_folders(&self.server).await?;
+    async fn without_own(&self, job: &Job, host: &dyn Host, inputs: Vec<ItemInput>) -> Result<Vec<ItemInput>> {
+        let own = job.ctx.or_cancel(job.inner.own_folders(&self.server, Some(host))).await?;
         let (mut kept, mut first) = (Vec::with_capacity(inputs.len()), None);
         for mut input in inputs {
             let left_out = leave_out(&own, &mut input.item).await;

@@ -321,7 +321,7 @@ impl Fetcher<'_> {
         let tried = format!("Cannot read files from {}", self.host.label());
         if error.kind() == io::ErrorKind::UnexpectedEof {
             let why = format!("{tried}: the stream was cut short");
-            return Error::new(ErrorClass::Offline, why).hint("Check the connection, then run the backup again.");
+            return Error::new(ErrorClass::Offline, why).hint("Check the connection, then run the backup again");
         }
         Error::io(tried, error)
     }

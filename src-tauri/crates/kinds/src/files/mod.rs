@@ -165,5 +165,5 @@ fn nothing_there(host: &dyn Host, roots: &[RawPath]) -> Error {
     let names: Vec<String> = roots.iter().map(RawPath::to_text).collect();
     let why =
         format!("Cannot back up {} on {}: not there, or not to be seen by this user", names.join(", "), host.label());
-    Error::new(ErrorClass::Missing, why).hint("Check the paths in the plan, and whether they must be mounted first.")
+    Error::new(ErrorClass::Missing, why).hint("Check the paths in the plan, and whether they must be mounted first")
 }

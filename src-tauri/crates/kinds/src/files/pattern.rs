@@ -26,7 +26,7 @@ impl Excludes {
             let bytes = unescape(text).unwrap_or_else(|| text.as_bytes().to_vec());
             if bytes.is_empty() {
                 let why = "Cannot leave out an empty pattern: it would match everything";
-                return Err(Error::new(ErrorClass::Invalid, why).hint("Remove the empty line from the exclusions."));
+                return Err(Error::new(ErrorClass::Invalid, why).hint("Remove the empty line from the exclusions"));
             }
             patterns.push(match bytes.first() {
                 Some(b'/') => Pattern::Absolute(bytes),

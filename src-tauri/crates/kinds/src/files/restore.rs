@@ -179,7 +179,7 @@ impl Restorer<'_> {
                 if read == 0 {
                     let why = format!("Cannot restore {target}: the backup holds {at} bytes where {size} are recorded");
                     return Err(
-                        Error::new(ErrorClass::Corrupt, why).hint("Verify the backup, and restore an older one.")
+                        Error::new(ErrorClass::Corrupt, why).hint("Verify the backup, and restore an older one")
                     );
                 }
                 if is_data {
@@ -222,7 +222,7 @@ impl Restorer<'_> {
         if ["No space left on device", "Disk quota exceeded", ": Wrote only "].iter().any(|words| text.contains(words))
         {
             let why = format!("Cannot write all files to {place}: no room is left there");
-            return Err(Error::new(ErrorClass::Full, why).hint("Make room there, then restore again.").detail(text));
+            return Err(Error::new(ErrorClass::Full, why).hint("Make room there, then restore again").detail(text));
         }
         let usual = matches!(status, ExitStatus::Code(0..=2)) && (status.success() || text.lines().count() > 0);
         if let Some(error) = broken.filter(|_| status.success() || text.is_empty()) {
@@ -290,7 +290,7 @@ impl Restorer<'_> {
         let any_file = self.written.iter().any(|(entry, _)| !entry.is_dir());
         if good == 0 || (any_file && self.report.files == 0) {
             let why = format!("Cannot restore to {}: nothing of what was sent is there", self.host.label());
-            return Err(Error::new(ErrorClass::Refused, why).hint("See the problems of this run for the reasons."));
+            return Err(Error::new(ErrorClass::Refused, why).hint("See the problems of this run for the reasons"));
         }
         Ok(())
     }

@@ -33,13 +33,13 @@ impl Settings {
             |why: String| Error::new(ErrorClass::Invalid, format!("Cannot use the item \"{}\": {why}", item.name));
         let fields: Fields = serde_json::from_value(item.settings.clone()).map_err(|e| invalid(e.to_string()))?;
         if fields.paths.is_empty() {
-            return Err(invalid("no path is picked".into()).hint("Pick at least one folder or file."));
+            return Err(invalid("no path is picked".into()).hint("Pick at least one folder or file"));
         }
         let mut roots = Vec::new();
         for text in &fields.paths {
             let path = RawPath::from_text(text).map_err(|e| invalid(e.to_string()))?;
             if !path.is_absolute() {
-                return Err(invalid(format!("{text} is not an absolute path")).hint("Begin the path with a slash."));
+                return Err(invalid(format!("{text} is not an absolute path")).hint("Begin the path with a slash"));
             }
             roots.push(path);
         }

@@ -57,10 +57,10 @@ impl<'a> Swap<'a> {
                      {name} was looked at"
                 );
                 let hint =
-                    format!("Look whether {name} is whole. What it lacks is in {left}; drop that only afterwards.");
+                    format!("Look whether {name} is whole. What it lacks is in {left}; drop that only afterwards");
                 return refuse(ErrorClass::Exists, why, hint);
             }
-            let hint = format!("Look whether anything in {left} is needed, then drop it.");
+            let hint = format!("Look whether anything in {left} is needed, then drop it");
             return refuse(ErrorClass::Exists, format!("the database {left} is in the way"), hint);
         }
         let sql = format!(
@@ -70,7 +70,7 @@ impl<'a> Swap<'a> {
         );
         let tied: Vec<String> = client.query(&sql).await?.into_iter().flatten().collect();
         if !tied.is_empty() {
-            let hint = "Restore it with the mode that merges, or drop these foreign keys first.";
+            let hint = "Restore it with the mode that merges, or drop these foreign keys first";
             let why = format!("tables of other databases refer to it: {}", tied.join(", "));
             return refuse(ErrorClass::Unsupported, why, hint.into());
         }
@@ -196,7 +196,7 @@ impl<'a> Swap<'a> {
         let name = self.name;
         error.hint(format!(
             "Something in it may work only under the name {name}. Back {name} up, drop it by hand, then restore it as \
-             a new one."
+             a new one"
         ))
     }
 

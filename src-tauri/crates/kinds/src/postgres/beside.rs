@@ -113,7 +113,7 @@ impl<'a> Beside<'a> {
             }
             let (name, place) = (self.name, self.client.host.label());
             let why = format!("Cannot restore database {name} on {place}: the database {} is in the way", row[0]);
-            let hint = format!("Look whether anything in {} is needed, then drop it.", row[0]);
+            let hint = format!("Look whether anything in {} is needed, then drop it", row[0]);
             return Err(Error::new(ErrorClass::Exists, why).hint(hint));
         }
         Ok(())

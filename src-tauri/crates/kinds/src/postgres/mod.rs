@@ -168,7 +168,7 @@ impl Kind for Postgres {
 fn nothing_there(host: &dyn Host, settings: &Settings) -> Error {
     let what = if settings.databases.is_empty() { "any database".into() } else { settings.databases.join(", ") };
     let why = format!("Cannot back up {what} on {}: there is none, or this user may not see it", host.label());
-    Error::new(ErrorClass::Missing, why).hint("Check the databases in the plan and what its user may read.")
+    Error::new(ErrorClass::Missing, why).hint("Check the databases in the plan and what its user may read")
 }
 
 fn pick(there: Vec<Database>, settings: &Settings) -> (Vec<Database>, Vec<String>) {
@@ -241,7 +241,7 @@ async fn collect(
     }
     if listed.is_empty() {
         let why = format!("Cannot back up databases on {}: none of {} could be dumped", host.label(), wanted.len());
-        return Err(Error::new(ErrorClass::Internal, why).hint("See the problems of this run for the reasons."));
+        return Err(Error::new(ErrorClass::Internal, why).hint("See the problems of this run for the reasons"));
     }
     let about = serde_json::json!({
         "version": 1, "kind": "postgres", "server": format!("PostgreSQL {}", client.version),

@@ -145,7 +145,7 @@ impl Legs {
             kind: ProblemKind::Other,
             item: String::new(),
             subject: leg.config.name.clone(),
-            reason: format!("{reason}. The backup is not there; Sync makes it good later, without the server"),
+            reason: format!("{reason}. The backup is not there; Sync copies it there later from another destination"),
         });
         Ok(())
     }

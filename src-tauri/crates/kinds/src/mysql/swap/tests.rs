@@ -155,7 +155,7 @@ fn where_only_the_name_is_in_the_way_a_way_out_is_told() {
          ERROR 1044 (42000) at line 22: Access denied for user 'keeper'@'localhost' to database 'shop_new'",
     ] {
         let told = "Something in it may work only under the name shop. Back shop up, drop it by hand, then restore it as a \
-                    new one.";
+                    new one";
         assert_eq!(hint(said), told, "{said}");
     }
     for said in [
