@@ -134,10 +134,10 @@ test('one plan writes sealed archives to all four, the disk first', async () => 
   await session.click('button', 'Make the plan');
   await session.see('Recovery kit of site nightly', 30_000);
   await look(session, 'everywhere-plan-kit');
-  kit = await session.run(() => [...document.querySelectorAll('ol[aria-label="Words of the key"] b')].map((word) => word.textContent));
-  const field = await session.get('textbox', /^Word \d+ of the kit/);
-  const asked = Number(/Word (\d+)/.exec(await session.run((element) => element.labels[0].innerText, field))[1]);
-  await session.fill(/^Word \d+ of the kit/, kit[asked - 1]);
+  kit = await session.run(() => [...document.querySelectorAll('ol[aria-label="Groups of the key"] b')].map((word) => word.textContent));
+  const field = await session.get('textbox', /^Group \d+ of the kit/);
+  const asked = Number(/Group (\d+)/.exec(await session.run((element) => element.labels[0].innerText, field))[1]);
+  await session.fill(/^Group \d+ of the kit/, kit[asked - 1]);
   await session.click('button', 'Confirm the kit');
   await session.click('button', 'Show the plan');
   await session.see('disk · web space · cloud · box');
@@ -208,7 +208,7 @@ test('an archive lost behind our back is noticed and brought back', async () => 
   await rm(join(folder, lost));
   await go('Destinations');
   await session.click('row', /^box/);
-  await session.click('button', 'Read anew');
+  await session.click('button', 'Look again');
   await session.see('1 backup did not get here yet', 30_000);
   await look(session, 'everywhere-missing');
   await session.click('button', 'Sync now');
@@ -307,7 +307,7 @@ test('a new computer opens the bucket with the words of the kit: the backups and
   await session.click('button', 'Open it', { timeout: 60_000 });
   await session.see('1 backup found at', 30_000);
   await look(session, 'everywhere-open-found');
-  await session.click('button', 'Take them over');
+  await session.click('button', 'Take over these settings');
   await session.see('Taken over: 1 plan, 3 destinations.', 30_000);
   await look(session, 'everywhere-open-done');
   await session.click('button', 'Show the backups');

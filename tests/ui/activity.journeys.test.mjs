@@ -60,3 +60,20 @@ journey('a download that was broken off goes on where it was', '/activity', asyn
   await page.getByRole('link', { name: 'Watch it' }).click();
   await page.getByRole('heading', { level: 1, name: 'Download: web nightly 12 Nov' }).waitFor();
 });
+
+journey('a destination that fails counts as a problem before the run ends', '/activity/live1?tab=problems', async (page) => {
+  await page.getByText('1 destination failed so far, see above.').waitFor({ timeout: 20_000 });
+  await page.getByRole('tab', { name: 'Problems 1' }).waitFor();
+}, { atOnce: true });
+
+journey('what has only begun is not ticked, and nothing is said of it on its own page', '/plans/p1', async (page) => {
+  const panel = page.getByRole('complementary', { name: 'web nightly' });
+  await panel.getByRole('button', { name: 'Back up now' }).click();
+  const said = page.getByRole('region', { name: 'Messages' }).getByText('Backing up web nightly.');
+  await said.waitFor();
+  assert.equal(await page.locator('.toast-good').count(), 0);
+  await panel.getByRole('button', { name: 'Watch it' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Backup: web nightly' }).waitFor();
+  // At once: by itself it would leave after six seconds.
+  await said.waitFor({ state: 'detached', timeout: 2_000 });
+});

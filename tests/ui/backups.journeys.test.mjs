@@ -34,6 +34,25 @@ journey('10,000 backups: first rows at once, few of them drawn, the end is reach
   await grid.focus();
 });
 
+journey('what is not loaded yet is not picked, and that is said', '/backups', async (page) => {
+  await page.getByText('10,000 backups', { exact: true }).waitFor();
+  await page.getByRole('checkbox', { name: /^Pick the first \d+ of the list$/ }).check();
+  const bar = page.getByRole('toolbar', { name: 'Actions for the picked rows' });
+  await bar.getByText(/^The first \d+ rows of the list\. Scroll down for more\.$/).waitFor();
+  await page.locator('.dt-body-row input').first().uncheck();
+  await bar.getByText(/^The first/).waitFor({ state: 'detached' });
+});
+
+journey('a key held down is meant once', '/backups', async (page) => {
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.locator('.dt-body-row').first().click();
+  await page.locator('aside.panel').waitFor();
+  await page.evaluate(() => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', repeat: true, bubbles: true })));
+  assert.equal(await page.locator('aside.panel').count(), 1);
+  await page.keyboard.press('Escape');
+  await page.locator('aside.panel').waitFor({ state: 'detached' });
+});
+
 journey('backups are filtered by text and server, and the filters are cleared', '/backups', async (page) => {
   await page.keyboard.press('/');
   await page.keyboard.type('mail');

@@ -187,7 +187,7 @@ journey('a place that shows another key is not written to until its name is type
   await press(page, 'Accept the new key');
   await page.getByText('The fingerprint is pinned').waitFor();
   // Accepting is not saving yet.
-  await page.getByRole('heading', { level: 1, name: 'Change storage box' }).waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Edit storage box' }).waitFor();
   await press(page, 'Test again');
   await page.getByText('Go on with a broken upload').waitFor();
   await press(page, 'Save');
@@ -278,12 +278,14 @@ journey('existing backups are opened with the words of their kit, and their plan
   await page.getByRole('textbox', { name: 'Key' }).fill('another');
   await press(page, 'Try it');
   await page.getByText('3 archives cannot be opened by this key').waitFor({ state: 'detached' });
-  assert.equal(await page.getByRole('radio', { name: /^anna-laptop/ }).isChecked(), true);
+  assert.equal(await page.getByRole('radio', { name: /^Settings of anna-laptop/ }).isChecked(), true);
   await page.getByText('all in it is set up here already').waitFor();
-  await press(page, 'Take them over');
+  await press(page, 'Take over these settings');
   await page.getByText('Taken over: 1 server, 1 plan.').waitFor();
+  await page.getByText('You can start the plans once what is still needed is given.').waitFor();
+  await page.getByRole('link', { name: 'Give it… Plan old web nightly: password of its MySQL log-in' }).waitFor();
   await page.getByRole('link', { name: 'Give it… Server old-web: log-in password' }).click();
-  await page.getByRole('heading', { level: 1, name: 'Change old-web' }).waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Edit old-web' }).waitFor();
 });
 
 journey('a key that opens nothing is said, and an empty folder is not opened', '/destinations/open', async (page) => {
@@ -302,8 +304,8 @@ journey('a key that opens nothing is said, and an empty folder is not opened', '
 });
 
 journey('a destination is changed: its place stays, its secrets are kept when left empty', '/destinations/d3', async (page) => {
-  await press(page, 'Change…');
-  await page.getByRole('heading', { level: 1, name: 'Change b2 offsite' }).waitFor();
+  await press(page, 'Edit');
+  await page.getByRole('heading', { level: 1, name: 'Edit b2 offsite' }).waitFor();
   assert.equal(await page.getByRole('textbox', { name: 'Bucket', exact: true }).isDisabled(), true);
   await page.getByLabel('Name', { exact: true }).fill('nas');
   await page.getByText('There is a destination named nas already').first().waitFor();
@@ -329,10 +331,27 @@ journey('what a destination lacks is made good by Sync', '/destinations/d3', asy
   await page.getByRole('heading', { level: 1, name: 'Sync: b2 offsite' }).waitFor();
 });
 
-journey('the room of deleted backups is freed after a question', '/destinations/d1', async (page) => {
-  await press(page, 'Free their room…');
+journey('the space of deleted backups is freed up after a question', '/destinations/d1', async (page) => {
+  await press(page, 'Free up space…');
   const dialog = page.getByRole('dialog');
   await dialog.getByText('Every backup that is listed stays whole').waitFor();
-  await dialog.getByRole('button', { name: 'Free the room' }).click();
+  await dialog.getByRole('button', { name: 'Free up the space' }).click();
   await page.getByRole('link', { name: 'Watch it' }).waitFor();
 });
+
+journey('a message lies under a dialog, and what the dialog has to say stands in it', '/destinations/d2', async (page) => {
+  await press(page, 'Look again');
+  const toast = page.locator('.toast', { hasText: '3,333 backups at usb disk.' });
+  await toast.waitFor();
+  await press(page, 'Recovery kit…');
+  const dialog = page.getByRole('dialog', { name: 'Recovery kit of usb disk' });
+  const save = dialog.getByRole('button', { name: 'Save as text' });
+  await save.waitFor();
+  const covers = await toast.evaluate((element) => {
+    const box = element.getBoundingClientRect();
+    return element.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
+  });
+  assert.equal(covers, false);
+  await save.click();
+  await dialog.getByText('Keep it away from the backups.').waitFor();
+}, small);

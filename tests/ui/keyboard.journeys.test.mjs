@@ -52,7 +52,7 @@ journey("a row's menu opens by keyboard", '/servers', async (page) => {
   await page.getByRole('grid', { name: 'Servers' }).focus();
   await page.keyboard.press('End');
   await page.keyboard.press('Shift+F10');
-  await page.getByRole('menuitem', { name: 'Change' }).waitFor();
+  await page.getByRole('menuitem', { name: 'Edit' }).waitFor();
   assert.deepEqual(await violations(page, { floating: true }), []);
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');

@@ -1,6 +1,7 @@
 // What a user does with plans: what is backed up, where to, as a vault or as archives, with which key.
 import assert from 'node:assert/strict';
 import { enabled, press } from './controls.mjs';
+import { openVault } from './destinations.steps.mjs';
 import { planWhere } from './plans.steps.mjs';
 import { journey, withBrowser } from './window.mjs';
 
@@ -46,6 +47,15 @@ journey('a plan writes to several destinations in order, and says what becomes o
   await page.getByText('nas and storage box hold two different vaults').waitFor({ state: 'detached' });
 });
 
+journey('a place on the server itself is warned of', '/plans/new?server=s4', async (page) => {
+  await page.getByRole('tree').first().waitFor();
+  await press(page, 'Continue');
+  await page.getByRole('checkbox', { name: 'storage box' }).check();
+  await page.getByText(/^storage box lies on game-2 itself\. Its backups are lost with that server/).waitFor();
+  await page.getByRole('checkbox', { name: 'storage box' }).uncheck();
+  await page.getByText(/lies on game-2 itself/).waitFor({ state: 'detached' });
+});
+
 journey('archives get a name by fields, shown as it would be now, and a key with a kit that is asked back', '/plans/new?server=s1', async (page) => {
   await planWhere(page);
   await page.getByRole('radio', { name: /^As archives/ }).check();
@@ -62,19 +72,19 @@ journey('archives get a name by fields, shown as it would be now, and a key with
   await press(page, 'Continue');
   await press(page, 'Make the plan');
   await page.getByRole('heading', { level: 1, name: 'Recovery kit of web-1 files and databases' }).waitFor();
-  const label = await page.getByLabel(/^Word \d+ of the kit/).evaluate((input) => document.querySelector(`label[for="${input.id}"]`).textContent);
+  const label = await page.getByLabel(/^Group \d+ of the kit/).evaluate((input) => document.querySelector(`label[for="${input.id}"]`).textContent);
   const number = Number(/\d+/.exec(label)[0]);
-  await page.getByLabel(/^Word \d+ of the kit/).fill('nonsense');
+  await page.getByLabel(/^Group \d+ of the kit/).fill('nonsense');
   await press(page, 'Confirm the kit');
-  await page.getByText(`That is not word ${number} of this kit`).waitFor();
-  await page.getByLabel(/^Word \d+ of the kit/).fill(await page.locator('.kit-words b').nth(number - 1).innerText());
+  await page.getByText(`That is not group ${number} of this kit`).waitFor();
+  await page.getByLabel(/^Group \d+ of the kit/).fill(await page.locator('.kit-words b').nth(number - 1).innerText());
   await press(page, 'Confirm the kit');
   await page.getByText('The kit is confirmed').waitFor();
   await press(page, 'Show the plan');
   await page.getByRole('complementary', { name: 'web-1 files and databases' }).getByText('Archives: zip, sealed').waitFor();
 });
 
-journey('the kit of a plan is asked for on the first screen until a word of it is typed back', '/plans/new?server=s1', async (page) => {
+journey('the kit of a plan is asked for on the first screen until a group of it is typed back', '/plans/new?server=s1', async (page) => {
   const name = 'web-1 files and databases';
   await planWhere(page);
   await page.getByRole('radio', { name: /^As archives/ }).check();
@@ -88,7 +98,7 @@ journey('the kit of a plan is asked for on the first screen until a word of it i
   await press(page, `Confirm the kit…: ${name}`);
   await press(page, 'Recovery kit…');
   const dialog = page.getByRole('dialog', { name: `Recovery kit of ${name}` });
-  const field = dialog.getByLabel(/^Word \d+ of the kit/);
+  const field = dialog.getByLabel(/^Group \d+ of the kit/);
   await field.waitFor();
   const label = await field.evaluate((input) => document.querySelector(`label[for="${input.id}"]`).textContent);
   await field.fill(await dialog.locator('.kit-words b').nth(Number(/\d+/.exec(label)[0]) - 1).innerText());
@@ -115,4 +125,15 @@ journey('a passphrase is typed twice, a key has 64 hex digits, no seal is warned
   assert.equal(await enabled(page, 'Continue'), true);
   await page.getByRole('radio', { name: /^Not at all/ }).check();
   await page.getByText('Everything in these archives can be read').waitFor();
+});
+
+journey('a plan taken over with its backups was not run here, and is not called without a backup', '/destinations/open', async (page) => {
+  await openVault(page);
+  await press(page, 'Take over these settings');
+  await page.getByText('Taken over: 1 server, 1 plan.').waitFor();
+  await page.getByRole('link', { name: 'Plans' }).first().click();
+  await page.getByRole('row', { name: /old web nightly.*Not run here yet.*3 d ago/ }).click();
+  const panel = page.getByRole('complementary', { name: 'old web nightly' });
+  await panel.getByText('Not run on this computer yet; its backups were made on another one.').waitFor();
+  assert.equal(await page.getByText('No backup yet').count(), 0);
 });

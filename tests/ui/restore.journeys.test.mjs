@@ -59,3 +59,13 @@ journey('a merge needs no name; cancelling ends in a plain report', '/backups', 
   await page.getByText('Cancelled. What had been written to web-1').waitFor();
   await page.getByRole('button', { name: 'Restore again…' }).waitFor();
 });
+
+journey('a restore that has ended says when, and all its steps are done', '/activity/r90', async (page) => {
+  await press(page, 'Restore again…');
+  await page.getByRole('heading', { level: 1, name: /^Restore / }).waitFor();
+  await page.evaluate(() => (location.hash += '?run=r90'));
+  await page.getByText(/^Ended \d+ \w+ \d{4} \d\d:\d\d$/).waitFor();
+  await page.getByText('items restored').waitFor();
+  assert.equal(await page.getByText(/the restore goes on/).count(), 0);
+  assert.equal(await page.getByRole('list', { name: 'Steps' }).getByText('(done)').count(), 4);
+});

@@ -82,7 +82,7 @@ pub enum Verb {
     Verify(VerifyArgs),
     /// Make good what a destination lacks, from the other copies, without the servers
     Sync { destination: String },
-    /// Free the room deleted backups left in a destination's vault
+    /// Free up the space deleted backups left in a destination's vault
     Prune { destination: String },
     /// Delete a backup, at some destinations or at all
     Delete(DeleteArgs),

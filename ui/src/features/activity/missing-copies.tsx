@@ -1,9 +1,10 @@
 import { Button } from '@mantine/core';
 import { IconRefresh } from '@tabler/icons-react';
 import type { CopyView, RunRow } from '../../ipc';
+import { useSync } from '../../shared/query';
 import { Link } from '../../shared/router';
 import { Note } from '../../shared/ui';
-import { useBackupOf, useRunProblems, useSync } from './queries';
+import { useBackupOf, useRunProblems } from './queries';
 
 /** After a backup that did not get everywhere: where it is missing, and the way to make that good. */
 export function MissingCopies({ run }: { run: RunRow }) {

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { api, type BackupDetail, type IpcError, type ProblemPage, type RunPage } from '../../ipc';
 import { keys, useAction } from '../../shared/query';
-import { showNote } from '../../shared/ui';
+import { showBegun } from '../../shared/ui';
 
 const PAGE = 200;
 /** How often the problems of a run that goes on are read anew. */
@@ -48,18 +48,10 @@ export function useBackupOf(id: string | null) {
   return useQuery<BackupDetail, IpcError>({ queryKey: keys.backup(id ?? ''), queryFn: () => api.backup(id ?? ''), enabled: id !== null, retry: false });
 }
 
-/** Makes good what a destination lacks. */
-export function useSync() {
-  return useAction((of: { id: string; name: string }) => api.startSync(of.id), {
-    changes: ['runs', 'destinations'],
-    onDone: (run, of) => showNote(`Copying to ${of.name} what it lacks.`, { title: 'Watch it', to: `/activity/${run}` }),
-  });
-}
-
 /** Goes on with a download where it was. */
 export function useResumeDownload(onDone?: (run: string) => void) {
   return useAction((run: { id: string; title: string }) => api.resumeDownload(run.id), {
     changes: ['runs'],
-    onDone: (run, of) => (onDone ? onDone(run) : showNote(`Going on with ${of.title}.`, { title: 'Watch it', to: `/activity/${run}` })),
+    onDone: (run, of) => (onDone ? onDone(run) : showBegun(`Going on with ${of.title}.`, run)),
   });
 }

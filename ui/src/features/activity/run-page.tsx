@@ -81,8 +81,11 @@ function Numbers({ detail }: { detail: RunDetail }) {
 
 function RunTabs({ detail }: { detail: RunDetail }) {
   const { path, query } = usePlace();
-  const problems = Math.max(detail.row.problems, detail.row.progress?.problems ?? 0);
+  const { progress } = detail.row;
+  const problems = Math.max(detail.row.problems, progress?.problems ?? 0);
   const ended = runEnded(detail.row.state);
+  // A destination that fails becomes a problem only as the run ends.
+  const failed = ended ? 0 : (progress?.destinations ?? []).filter((place) => place.state === 'failed').length;
   // What was skipped spoils no outcome and counts as no problem, but it is in the list.
   const list = useRunProblems(detail.row.id, '', { enabled: ended }).data;
   const listed = ended && list ? list.total : 0;
@@ -91,11 +94,11 @@ function RunTabs({ detail }: { detail: RunDetail }) {
     <Card className="card-fill">
       <Tabs value={tab} onChange={(value) => navigate(`${path}?tab=${value ?? 'log'}`, { replace: true })} className="fill-tabs">
         <Tabs.List>
-          <Tabs.Tab value="problems">{problemsTab(problems, listed)}</Tabs.Tab>
+          <Tabs.Tab value="problems">{problemsTab(Math.max(problems, failed), listed)}</Tabs.Tab>
           <Tabs.Tab value="log">Log</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="problems">
-          {ended || problems > 0 ? <RunProblems run={detail.row} /> : <EmptyState icon={IconCheck} title="No problems" text="None so far." />}
+          {ended || problems > 0 ? <RunProblems run={detail.row} /> : <NoneYet failed={failed} />}
         </Tabs.Panel>
         <Tabs.Panel value="log"><Log detail={detail} /></Tabs.Panel>
       </Tabs>
@@ -103,8 +106,17 @@ function RunTabs({ detail }: { detail: RunDetail }) {
   );
 }
 
+/** The problems of a run that goes on and has listed none. */
+function NoneYet({ failed }: { failed: number }) {
+  if (failed > 0) return <EmptyState title="Listed when the run ends" text={`${plural(failed, 'destination')} failed so far, see above.`} />;
+  return <EmptyState icon={IconCheck} title="No problems" text="None so far." />;
+}
+
 function Log({ detail }: { detail: RunDetail }) {
-  if (detail.log.length === 0) return <EmptyState title="Nothing in the log yet" />;
+  if (detail.log.length === 0) {
+    if (runEnded(detail.row.state)) return <EmptyState title="Nothing is in the log" />;
+    return <EmptyState title="Nothing in the log yet" text="It is read every few seconds while the run goes on." />;
+  }
   const time = (at: number) => new Date(at).toLocaleTimeString('en-GB');
   const whole = detail.log.map((line) => `${new Date(line.at).toISOString()} ${line.text}`).join('\n');
   return (

@@ -11,8 +11,8 @@ import { canExclude, listedText, problemWord } from './words';
 
 const COLUMNS: Column<ProblemRow>[] = [
   { key: 'kind', title: 'What', width: '130px', cell: (p) => problemWord(p.kind) },
-  { key: 'subject', title: 'Where', width: 'minmax(0, 3fr)', cell: (p) => <PathText path={p.subject} /> },
-  { key: 'reason', title: 'Why', width: 'minmax(0, 2fr)', cell: (p) => <span title={p.reason}>{p.reason}</span> },
+  { key: 'subject', title: 'Where', width: 'minmax(0, 2fr)', cell: (p) => <PathText path={p.subject} /> },
+  { key: 'reason', title: 'Why', width: 'minmax(0, 3fr)', cell: (p) => <span title={p.reason}>{p.reason}</span> },
   { key: 'item', title: 'Item', width: '90px', hideBelow: 720, cell: (p) => <span className="mute">{p.item}</span> },
 ];
 

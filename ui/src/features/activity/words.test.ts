@@ -15,8 +15,8 @@ describe('a run in words', () => {
     expect(took(run({ ended: null }), 9000)).toBe(8000);
     expect(took(run({ started: null }), 9000)).toBeNull();
   });
-  it('always says what a backup added, even nothing', () => expect(runNumbers(run({}), none)).toEqual([{ name: 'Bytes added', value: '0 B' }]));
-  it('says what a restore wrote', () => expect(runNumbers(run({ kind: 'restore' }), { ...none, files_new: 2, files_changed: 3 })).toEqual([{ name: 'Written', value: '5' }]));
+  it('always says what a backup added, even nothing', () => expect(runNumbers(run({}), none)).toEqual([{ name: 'Data added', value: '0 B' }]));
+  it('says what a restore wrote', () => expect(runNumbers(run({ kind: 'restore' }), { ...none, files_new: 2, files_changed: 3 })).toEqual([{ name: 'Files written', value: '5' }]));
 });
 
 describe("a run's list", () => {

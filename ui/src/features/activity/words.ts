@@ -22,10 +22,10 @@ export function runNumbers(run: RunRow, detail: { files_read: number; files_new:
   return [
     ...count('Files', run.files),
     ...size('Size', run.bytes),
-    ...(backup ? [...count('Read', detail.files_read), ...count('New', detail.files_new), ...count('Changed', detail.files_changed)] : count('Written', detail.files_new + detail.files_changed)),
-    ...count('Deleted', detail.files_deleted),
-    ...size('Bytes read', run.bytes_read),
-    ...(backup ? [{ name: 'Bytes added', value: formatBytes(run.bytes_added) }] : []),
+    ...(backup ? [...count('Files read', detail.files_read), ...count('New files', detail.files_new), ...count('Changed files', detail.files_changed)] : count('Files written', detail.files_new + detail.files_changed)),
+    ...count('Files deleted', detail.files_deleted),
+    ...size('Data read', run.bytes_read),
+    ...(backup ? [{ name: 'Data added', value: formatBytes(run.bytes_added) }] : []),
   ];
 }
 

@@ -1,10 +1,10 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import { api, type BackupDetail, type CopyView } from '../../ipc';
+import type { BackupDetail, CopyView } from '../../ipc';
 import { formatBytes, formatExact } from '../../shared/format';
-import { useAction } from '../../shared/query';
+import { useSync } from '../../shared/query';
 import { Link } from '../../shared/router';
-import { PathText, StateBadge, showNote } from '../../shared/ui';
+import { PathText, StateBadge } from '../../shared/ui';
 import { DeleteDialog } from './delete-dialog';
 import { LinkDialog } from './link-dialog';
 import { ThawDialog } from './thaw-dialog';
@@ -32,10 +32,7 @@ function Copy({ detail, copy, alone }: { detail: BackupDetail; copy: CopyView; a
   const [dialog, setDialog] = useState<'link' | 'thaw' | 'delete' | null>(null);
   const close = () => setDialog(null);
   const { destination: id, destination_name: name } = copy;
-  const sync = useAction(() => api.startSync(id), {
-    changes: ['runs', 'destinations'],
-    onDone: (run) => showNote(`Copying to ${name} what it lacks.`, { title: 'Watch it', to: `/activity/${run}` }),
-  });
+  const sync = useSync();
   return (
     <li>
       <div className="row">
@@ -48,7 +45,7 @@ function Copy({ detail, copy, alone }: { detail: BackupDetail; copy: CopyView; a
       {copy.locked_until !== null && <div className="mute small">Locked until {formatExact(copy.locked_until)}: nobody can delete it before. Each backup there extends the lock.</div>}
       {copy.cost_note && <div className="mute small">{copy.cost_note}</div>}
       <div className="row copy-actions">
-        {copy.state === 'missing' && <Button size="compact-sm" loading={sync.busy} aria-label={`Sync now: ${name}`} onClick={() => sync.run()}>Sync now</Button>}
+        {copy.state === 'missing' && <Button size="compact-sm" loading={sync.busy} aria-label={`Sync now: ${name}`} onClick={() => sync.run({ id, name })}>Sync now</Button>}
         {copy.state === 'frozen' && <Button size="compact-sm" aria-label={`Bring back… the copy at ${name}`} onClick={() => setDialog('thaw')}>Bring back…</Button>}
         {copy.links && <Button size="compact-sm" aria-label={`Temporary link… to the copy at ${name}`} onClick={() => setDialog('link')}>Temporary link…</Button>}
         {copy.state !== 'missing' && !alone && <Button size="compact-sm" aria-label={`Delete this copy… at ${name}`} onClick={() => setDialog('delete')}>Delete this copy…</Button>}

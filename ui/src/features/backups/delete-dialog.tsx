@@ -90,7 +90,7 @@ function Report({ report, onClose }: { report: DeleteReport; onClose: () => void
     <>
       {report.removed.length > 0 && <p>Deleted at {listText(report.removed)}{report.freed_bytes > 0 && `, ${formatBytes(report.freed_bytes)} freed`}.</p>}
       {report.failed.map((each) => <ErrorNote key={each.destination} error={each.error} />)}
-      {report.prune_hint && <p className="mute">{report.prune_hint}: on the page of the <Link to="/destinations">destination</Link>, &quot;Free their room&quot;.</p>}
+      {report.prune_hint && <p className="mute">{report.prune_hint}: on the page of the <Link to="/destinations">destination</Link>, &quot;Free up space&quot;.</p>}
       <DialogFoot><Button onClick={onClose}>Close</Button></DialogFoot>
     </>
   );

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { api, dialogs, type AppInfo, type BackupRow, type IpcError } from '../../ipc';
 import { formatBytes, formatExact, plural } from '../../shared/format';
 import { keys, useAction, useDestinations } from '../../shared/query';
-import { Dialog, DialogFoot, ErrorNote, PathText, showNote } from '../../shared/ui';
+import { Dialog, DialogFoot, ErrorNote, PathText, showBegun } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
 import { downloadProblem, formatsFor, goesOn, toDownload } from './form';
 
@@ -36,12 +36,12 @@ export function DownloadDialog({ backups, paths, onClose, onStarted }: Props) {
   const pick = useAction(async () => {
     const chosen = await dialogs.pickFolder({ title: `Where should ${name} be written?`, ...(folder ? { start: folder } : {}) });
     if (chosen !== null) setTyped(chosen);
-  });
+  }, { inline: true });
   const start = useAction(() => api.startDownload({ ...toDownload(backups.map((backup) => backup.id), paths, { format, folder }), destination: from === NEAREST ? null : from }), {
     changes: ['runs'],
     inline: true,
     onDone: (run) => {
-      showNote(`Downloading ${name} to ${folder}.`, { title: 'Watch it', to: `/activity/${run}` });
+      showBegun(`Downloading ${name} to ${folder}.`, run);
       onStarted?.();
       onClose();
     },
@@ -68,6 +68,7 @@ export function DownloadDialog({ backups, paths, onClose, onStarted }: Props) {
           />
           <Button loading={pick.busy} onClick={() => pick.run()}>Choose…</Button>
         </div>
+        {pick.error && <ErrorNote error={pick.error} />}
         {places.length > 1 && (
           <Select label="From" data={[{ value: NEAREST, label: 'The nearest that has it' }, ...places.map((row) => ({ value: row.id, label: row.name }))]} value={from} onChange={(value) => setFrom(value ?? NEAREST)} />
         )}

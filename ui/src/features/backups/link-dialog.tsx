@@ -46,11 +46,11 @@ function Made({ link }: { link: LinkView }) {
   const now = useNow();
   return (
     <div className="stack" style={{ gap: 6 }}>
-      <div className="row" style={{ alignItems: 'flex-end' }}>
-        <TextInput className="grow" label="Link" classNames={{ input: 'mono' }} readOnly value={link.url} onFocus={(event) => event.currentTarget.select()} />
-        <CopyText value={link.url} label="Copy the link" />
-      </div>
-      <p className="mute small">It ends {formatExact(link.expires)}, in {formatDuration(Math.max(0, link.expires - now))}.</p>
+      <TextInput
+        label="Link" classNames={{ input: 'mono' }} readOnly value={link.url} onFocus={(event) => event.currentTarget.select()}
+        rightSectionWidth={128} rightSection={<CopyText value={link.url} label="Copy the link" />}
+      />
+      <p className="mute small">It ends {formatExact(link.expires)}, in {formatDuration(link.expires - now)}.</p>
     </div>
   );
 }

@@ -180,6 +180,12 @@ function NoBackups() {
   );
 }
 
+/** Where a backup lies and where it does not yet, whole, for what the column cuts off. */
+function whereText(row: BackupRow): string {
+  const there = row.destinations.join(', ');
+  return row.missing_at.length > 0 ? `${there}. Not yet at ${row.missing_at.join(', ')}` : there;
+}
+
 function columns(now: number): Column<BackupRow>[] {
   return [
     { key: 'started', title: 'When', width: 'minmax(126px, 0.8fr)', sortValue: (row) => row.started, cell: (row) => <time dateTime={new Date(row.started).toISOString()} title={formatExact(row.started)}>{whenText(row.started, now)}</time> },
@@ -189,6 +195,6 @@ function columns(now: number): Column<BackupRow>[] {
     { key: 'size', title: 'Size', width: '84px', right: true, sortValue: (row) => row.bytes, cell: (row) => <Size bytes={row.bytes} /> },
     { key: 'added', title: 'Added', width: '84px', right: true, hideBelow: 700, sortValue: (row) => row.added_bytes, cell: (row) => <span className="mute"><Size bytes={row.added_bytes} /></span> },
     { key: 'files', title: 'Files', width: '84px', right: true, hideBelow: 940, cell: (row) => <span className="mute">{formatCount(row.files)}</span> },
-    { key: 'where', title: 'Where', width: 'minmax(70px, 0.7fr)', hideBelow: 690, cell: (row) => <span className="mute" title={row.missing_at.length > 0 ? `Not yet at ${row.missing_at.join(', ')}` : undefined}>{row.destinations.join(' · ')}{row.missing_at.length > 0 && <span className="lacks"> +{row.missing_at.length} missing</span>}</span> },
+    { key: 'where', title: 'Where', width: 'minmax(90px, 1fr)', hideBelow: 690, cell: (row) => <span className="mute" title={whereText(row)}>{row.destinations.join(' · ')}{row.missing_at.length > 0 && <span className="lacks"> +{row.missing_at.length} missing</span>}</span> },
   ];
 }

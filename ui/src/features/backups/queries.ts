@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery, type QueryClient } from '@tanstack/react-query';
 import { api, type BackupDetail, type BackupPage, type IpcError } from '../../ipc';
 import { keys, useAction } from '../../shared/query';
-import { showNote } from '../../shared/ui';
+import { showBegun } from '../../shared/ui';
 import { NEWEST_FIRST, NO_FILTER, toFilter, type ListFilter, type Sort } from './form';
 
 const FIRST = 100;
@@ -42,6 +42,6 @@ export function useBackup(id: string) {
 export function useVerify() {
   return useAction((backup: { id: string; name: string }) => api.startVerify(backup.id), {
     changes: ['runs'],
-    onDone: (run, backup) => showNote(`Reading ${backup.name} back to check it.`, { title: 'Watch it', to: `/activity/${run}` }),
+    onDone: (run, backup) => showBegun(`Reading ${backup.name} back to check it.`, run),
   });
 }

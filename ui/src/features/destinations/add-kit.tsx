@@ -20,7 +20,7 @@ export function AddedStep({ added, use }: { added: DestinationAdded; use: Use })
       )}
       {!kit && (
         <Note tone="good" icon={<IconCheck size={18} aria-hidden />}>
-          {destination.name} is added. {use === 'copy' ? 'Edit a plan that writes to the vault, and tick this one as well: the vault is then copied here.' : added.backups > 0 ? `${plural(added.backups, 'archive')} found there.` : 'Now let a plan make archives in it.'}
+          {use === 'copy' ? 'Edit a plan that writes to the vault, and tick this one as well: the vault is then copied here.' : added.backups > 0 ? `${plural(added.backups, 'archive')} found there.` : `Now let a plan make archives in ${destination.name}.`}
         </Note>
       )}
       {kit && <Card padded><KitSheet id={destination.id} kit={kit} /></Card>}
@@ -35,8 +35,12 @@ export function AddedSide({ added, use }: { added: DestinationAdded; use: Use })
   if (confirmed || !added.kit) {
     return (
       <div className="card-pad stack">
-        <Tick state="done">{added.created && added.kit ? 'The kit is confirmed' : `${name} is ready`}</Tick>
-        {added.kit && <p className="mute">Keep the kit where neither a thief nor a fire finds both it and the backups.</p>}
+        {added.kit && (
+          <>
+            <Tick state="done">{added.created ? 'The kit is confirmed' : `${name} is ready`}</Tick>
+            <p className="mute">Keep the kit where neither a thief nor a fire finds both it and the backups.</p>
+          </>
+        )}
         {use === 'copy' && <Button variant="filled" onClick={() => navigate('/plans')}>Choose a plan to write here too</Button>}
         <Button variant={use === 'copy' ? 'default' : 'filled'} onClick={() => navigate(`/plans/new?destination=${encodeURIComponent(id)}`)}>Make a plan that writes here</Button>
         <Button onClick={() => navigate(`/destinations/${id}`)}>Show {name}</Button>
@@ -46,7 +50,7 @@ export function AddedSide({ added, use }: { added: DestinationAdded; use: Use })
   return (
     <div className="card-pad stack">
       <p>Print the kit or save it somewhere else first: on another computer, a stick, in a safe. Then type one word back.</p>
-      <KitConfirm id={id} destination={name} words={added.kit.words.length} ask={added.ask_word} onConfirmed={() => setConfirmed(true)} onLater={() => navigate(`/destinations/${id}`)} />
+      <KitConfirm id={id} kit={added.kit} ask={added.ask_word} onConfirmed={() => setConfirmed(true)} onLater={() => navigate(`/destinations/${id}`)} />
     </div>
   );
 }

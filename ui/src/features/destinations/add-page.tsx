@@ -114,7 +114,8 @@ export function AddDestinationPage() {
     <WizardPage
       title={page.title ?? 'Add a destination'}
       text={page.text}
-      {...(step === 'done' ? {} : { crumbs: CRUMBS, onGo: (to: number) => setStep(steps[to] ?? 'where') })}
+      crumbs={CRUMBS}
+      {...(step === 'done' ? {} : { onGo: (to: number) => setStep(steps[to] ?? 'where') })}
       steps={steps.map((each) => stepWord(each, form.use))}
       current={steps.indexOf(step)}
       side={page.side}
@@ -152,7 +153,7 @@ function Secrets({ kind }: { kind: string }) {
       {kind === 's3' && <p>Best are keys that can do nothing but read and write this one bucket.</p>}
       {kind === 'sftp' && <p>A user whose log-in reaches this one folder and nothing else is best: whoever gets hold of it can then reach nothing else.</p>}
       {kind === 'ftp' && <p>Where SFTP is offered too, take that: FTP needs a second connection for data, which routers and firewalls often break.</p>}
-      <p>The servers that are backed up never see it.</p>
+      <p>The servers that are backed up never see this secret.</p>
     </div>
   );
 }

@@ -17,7 +17,7 @@ export function SftpDetails({ form, shown, onChange, onLeave }: DetailProps) {
   const known = (servers.data ?? []).filter((server) => !server.local);
   const folder = (
     <TextInput
-      label="Folder" description="From / on, or from the log-in folder on; it is made if it is not there" classNames={{ input: 'mono' }} placeholder="backups" disabled={stored}
+      label="Folder" description="Starts at / or, without a leading slash, at the log-in folder. Made if it is not there." classNames={{ input: 'mono' }} placeholder="backups" disabled={stored}
       value={sftp.path} error={shown.path} onChange={(event) => set({ path: event.currentTarget.value })} onBlur={() => onLeave('path')}
     />
   );

@@ -21,7 +21,7 @@ export function EditDestinationPage() {
   // Not kept in the cache: what is changed must be what is stored now.
   const draft = useQuery<DestinationDraft, IpcError>({ queryKey: keys.destination(id), queryFn: () => api.destination(id), staleTime: 0, gcTime: 0, refetchOnWindowFocus: false });
   if (draft.data) return <EditForm key={id} start={draft.data} />;
-  return <Page title="Change a destination" crumbs={CRUMBS}>{draft.error ? <ErrorNote error={draft.error} retry={() => void draft.refetch()} /> : <Skeleton height={240} />}</Page>;
+  return <Page title="Edit a destination" crumbs={CRUMBS}>{draft.error ? <ErrorNote error={draft.error} retry={() => void draft.refetch()} /> : <Skeleton height={240} />}</Page>;
 }
 
 function EditForm({ start }: { start: DestinationDraft }) {
@@ -54,7 +54,7 @@ function EditForm({ start }: { start: DestinationDraft }) {
   };
   return (
     <WizardPage
-      title={`Change ${start.name}`}
+      title={`Edit ${start.name}`}
       text={place}
       crumbs={CRUMBS}
       steps={[]}

@@ -5,7 +5,7 @@ import {
   EMPTY, changedBucket, detailProblems, emptyDraft, endpointOf, folderOf, insideForm, kitCount, kitWords, percentFull, pinnedForm, placeText, placeWarning, purposeProblems, purposesFor, stepsOf, suggestName,
   takesAnyClass, testBlocks, toDraft, type DestinationForm,
 } from './form';
-import { missingSecret } from './missing';
+import { missingSecretPlace } from './missing';
 
 const provider: S3Provider = {
   id: 'wasabi', name: 'Wasabi', regions: [{ id: 'eu-central-1', place: 'Amsterdam' }], endpoint: 'https://s3.{region}.wasabisys.com', free_region: false, path_style: false,
@@ -203,10 +203,11 @@ describe('words', () => {
   it('leads from a missing password to where it is given', () => {
     const known = { servers: [{ id: 's1', name: 'web: 1' }], plans: [{ id: 'p1', name: 'nightly' }], destinations: [{ id: 'd1', name: 'b2' }] };
     const both = [{ id: 's0', name: 'web' }, ...known.servers];
-    expect(missingSecret('Server web: 1: log-in password', { ...known, servers: both }).to).toBe('/servers/s1/edit');
-    expect(missingSecret('Plan nightly: password of its MySQL log-in', known).to).toBe('/plans/p1/edit');
-    expect(missingSecret('Destination b2: secret key', known).to).toBe('/destinations/d1/edit');
-    expect(missingSecret('Something else', known).to).toBeNull();
+    expect(missingSecretPlace('Server web: 1: log-in password', { ...known, servers: both })).toBe('/servers/s1/edit');
+    expect(missingSecretPlace('Plan nightly: password of its MySQL log-in', known)).toBe('/plans/p1/edit');
+    expect(missingSecretPlace('Destination b2: secret key', known)).toBe('/destinations/d1/edit');
+    expect(missingSecretPlace('Server not-read-yet: log-in password', known)).toBe('/servers');
+    expect(missingSecretPlace('Something else', known)).toBeNull();
   });
 
   it('tells how full a place is', () => {

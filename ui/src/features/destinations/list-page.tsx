@@ -12,7 +12,7 @@ import './destinations.css';
 
 const COLUMNS: Column<DestinationRow>[] = [
   { key: 'name', title: 'Name', width: 'minmax(100px, 1fr)', sortValue: (row) => row.name, cell: (row) => <b>{row.name}</b> },
-  { key: 'kind', title: 'Kind', width: 'minmax(90px, 0.8fr)', hideBelow: 620, sortValue: kindText, cell: (row) => kindText(row) },
+  { key: 'kind', title: 'Kind', width: 'minmax(130px, 0.8fr)', hideBelow: 620, sortValue: kindText, cell: (row) => kindText(row) },
   { key: 'place', title: 'Place', width: 'minmax(110px, 1.4fr)', hideBelow: 760, cell: (row) => <PathText path={row.place} /> },
   { key: 'state', title: 'State', width: '170px', sortValue: (row) => row.state, cell: (row) => { const { state, text } = stateOf(row); return <StateBadge state={state} text={text} title={row.state === 'ok' ? undefined : row.state_text || undefined} />; } },
   { key: 'used', title: 'Used', width: '90px', right: true, hideBelow: 380, sortValue: (row) => row.used_bytes, cell: (row) => <Size bytes={row.used_bytes} /> },
@@ -36,7 +36,7 @@ export function DestinationsPage() {
       fill
       actions={
         <>
-          <Button leftSection={<IconFolderOpen size={16} />} onClick={open}>Open existing</Button>
+          <Button leftSection={<IconFolderOpen size={16} />} onClick={open}>Open existing…</Button>
           <Button variant="filled" leftSection={<IconPlus size={16} />} onClick={add}>Add a destination</Button>
         </>
       }
@@ -79,7 +79,7 @@ function headline(rows: DestinationRow[] | undefined): string {
   if (rows.length === 0) return 'Where backups will lie';
   const used = rows.reduce((sum, row) => sum + (row.used_bytes ?? 0), 0);
   const unknown = rows.some((row) => row.used_bytes === null);
-  return `${plural(rows.length, 'place')}, ${unknown ? 'at least ' : ''}${formatBytes(used)} used`;
+  return `${plural(rows.length, 'destination')}, ${unknown ? 'at least ' : ''}${formatBytes(used)} used`;
 }
 
 /** Free room as a number and as a thin bar of how full the disk is. A bucket has no limit. */

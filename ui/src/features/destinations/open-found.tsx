@@ -8,7 +8,7 @@ import { Link, navigate } from '../../shared/router';
 import { Ago, Card, ErrorNote, Note } from '../../shared/ui';
 import { Choices } from '../../shared/wizard';
 import { KeyFields, type GivenKey } from './open-key';
-import { missingSecret } from './missing';
+import { missingSecretPlace } from './missing';
 
 type Props = {
   found: ExistingFound;
@@ -55,10 +55,10 @@ export function FoundStep({ found, copy, onCopy, given, onKey, opening, error, o
             options={[
               ...found.configurations.filter(hasNews).map((one) => ({
                 value: one.id,
-                title: <>{one.computer} <span className="mute"><Ago at={one.made} /></span></>,
+                title: <>Settings of {one.computer} <span className="mute">saved <Ago at={one.made} /></span></>,
                 text: newsText(one),
               })),
-              { value: NONE, title: 'None', text: 'Only the backups are listed; servers and plans are set up by hand.' },
+              { value: NONE, title: 'Take over nothing', text: 'Only the backups are listed; servers and plans are set up by hand.' },
             ]}
           />
           {found.configurations.filter((one) => !hasNews(one)).map((one) => (
@@ -115,11 +115,11 @@ export function AdoptedStep({ found, adopted }: { found: ExistingFound; adopted:
         <Card title="Still needed before plans can run" aside={missing.length}>
           <ul className="lines">
             {missing.map((line) => {
-              const { text, to } = missingSecret(line, known);
+              const to = missingSecretPlace(line, known);
               return (
                 <li key={line}>
-                  <span className="grow">{text}</span>
-                  {to && <Link to={to} aria-label={`Give it… ${text}`}>Give it…</Link>}
+                  <span className="grow">{line}</span>
+                  {to && <Link to={to} aria-label={`Give it… ${line}`}>Give it…</Link>}
                 </li>
               );
             })}

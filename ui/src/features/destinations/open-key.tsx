@@ -60,7 +60,7 @@ export function KeyStep({ form, place, test, given, nameProblem, error, onKey, o
       ) : null}
       <Card title="Key" padded><KeyFields given={given} plain={result?.found === 'archives'} onKey={onKey} /></Card>
       <Card padded>
-        <TextInput label="Name" description="How the destination is called here" value={form.draft.name} error={form.draft.name === '' ? null : nameProblem} onChange={(event) => changeDraft(onChange, { name: event.currentTarget.value })} />
+        <TextInput label="Name" description="What the destination is called here" value={form.draft.name} error={form.draft.name === '' ? null : nameProblem} onChange={(event) => changeDraft(onChange, { name: event.currentTarget.value })} />
       </Card>
     </>
   );

@@ -103,7 +103,7 @@ export function OpenExistingPage() {
       side: { title: 'What happens', body: <FoundSide copy={copy !== null} /> },
       next: copy === null
         ? { title: 'Go on without them', run: () => finish(null) }
-        : { title: 'Take them over', busy: adopting.busy, run: () => adopting.run() },
+        : { title: 'Take over these settings', busy: adopting.busy, run: () => adopting.run() },
       body: found && (
         <FoundStep
           found={found} copy={copy} onCopy={setCopy} given={key} onKey={setKey} opening={opening.busy} error={opening.error ?? adopting.error}
@@ -114,7 +114,7 @@ export function OpenExistingPage() {
     done: {
       title: `${found?.destination.name ?? ''} is open`,
       text: found?.destination.place ?? '',
-      side: { title: 'What next', body: <p className="card-pad mute">Look into a backup, or bring a file back to be sure. Plans run again once their passwords are given.</p> },
+      side: { title: 'What next', body: <p className="card-pad mute">Look into a backup, or bring a file back to be sure.{(adopted?.missing_secrets.length ?? 0) > 0 && ' You can start the plans once what is still needed is given.'}</p> },
       next: { title: 'Show the backups', run: () => navigate(`/backups?destination=${encodeURIComponent(found?.destination.id ?? '')}`) },
       body: found && <AdoptedStep found={found} adopted={adopted} />,
     },

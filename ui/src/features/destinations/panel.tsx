@@ -4,12 +4,11 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type DestinationRow, type IpcError, type RecoveryKit } from '../../ipc';
 import { plural } from '../../shared/format';
-import { useAction } from '../../shared/query';
+import { useAction, useSync } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
 import { limitText } from '../../shared/bandwidth';
-import { Bar, ConfirmDialog, DetailPanel, Dialog, ErrorNote, KeyValues, Note, PathText, Size, StateBadge, showNote, useNow } from '../../shared/ui';
+import { Bar, ConfirmDialog, DetailPanel, Dialog, ErrorNote, KeyValues, Note, PathText, Size, StateBadge, showBegun, showNote, useNow } from '../../shared/ui';
 import { percentFull } from './form';
-import { useSync } from './queries';
 import { kindText, layoutText, stateOf } from './words';
 import { KitConfirm, KitSheet } from '../../shared/kit';
 
@@ -21,7 +20,7 @@ export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClos
   const sync = useSync();
   const refresh = useAction(() => api.refreshDestination(row.id), {
     changes: ['destinations', 'backups'],
-    onDone: (found) => showNote(`Read ${row.name} anew: ${plural(found, 'backup')} found.`),
+    onDone: (found) => showNote(found === 0 ? `There are no backups at ${row.name}.` : `${plural(found, 'backup')} at ${row.name}.`),
   });
   const { state, text } = stateOf(row);
   return (
@@ -35,8 +34,8 @@ export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClos
         <>
           {(row.missing > 0 || row.damaged > 0) && <Button variant="filled" leftSection={<IconRefresh size={16} />} loading={sync.busy} onClick={() => sync.run(row)}>Sync now</Button>}
           {row.vault && <Button onClick={() => setDialog('kit')}>Recovery kit…</Button>}
-          <Button onClick={() => navigate(`/destinations/${row.id}/edit`)}>Change…</Button>
-          <Button loading={refresh.busy} onClick={() => refresh.run()}>Read anew</Button>
+          <Button onClick={() => navigate(`/destinations/${row.id}/edit`)}>Edit</Button>
+          <Button loading={refresh.busy} onClick={() => refresh.run()}>Look again</Button>
           <Button onClick={() => setDialog('remove')}>Remove…</Button>
         </>
       }
@@ -71,13 +70,13 @@ export function DestinationPanel({ row, onClose }: { row: DestinationRow; onClos
       <Fullness row={row} />
       {row.vault && (
         <div className="card-pad panel-more">
-          <p className="mute small">Deleted backups keep their room until the vault is cleaned up.</p>
-          <Button size="compact-sm" onClick={() => setDialog('prune')}>Free their room…</Button>
+          <p className="mute small">Deleted backups take up space until the vault is cleaned up.</p>
+          <Button size="compact-sm" onClick={() => setDialog('prune')}>Free up space…</Button>
         </div>
       )}
       {row.kind === 's3' && (
         <div className="card-pad panel-more">
-          <p className="mute small">What breaks off, and old versions, can be cleared away by the bucket itself.</p>
+          <p className="mute small">The provider can remove unfinished uploads and old versions by itself.</p>
           <Button size="compact-sm" onClick={() => setDialog('cleanup')}>Set the clean-up rule…</Button>
         </div>
       )}
@@ -107,11 +106,11 @@ function PruneDialog({ row, opened, onClose }: { row: DestinationRow; opened: bo
     inline: true,
     onDone: (run) => {
       onClose();
-      showNote(`Freeing the room of deleted backups at ${row.name}.`, { title: 'Watch it', to: `/activity/${run}` });
+      showBegun(`Freeing up the space of deleted backups at ${row.name}.`, run);
     },
   });
   return (
-    <ConfirmDialog opened={opened} title={`Free room at ${row.name}`} action="Free the room" busy={prune.busy} error={prune.error} onConfirm={() => prune.run()} onClose={onClose}>
+    <ConfirmDialog opened={opened} title={`Free up space at ${row.name}`} action="Free up the space" busy={prune.busy} error={prune.error} onConfirm={() => prune.run()} onClose={onClose}>
       <div className="stack">
         <p>What only deleted backups needed is removed from the vault. Every backup that is listed stays whole.</p>
         {row.early_note && <p><b>{row.early_note}.</b></p>}
@@ -163,8 +162,7 @@ function KitDialog({ row, onClose }: { row: DestinationRow; onClose: () => void 
           {asking && (
             <KitConfirm
               id={row.id}
-              destination={row.name}
-              words={words}
+              kit={kit.data}
               ask={1 + Math.floor(ask * words)}
               onConfirmed={() => {
                 setAsking(false);

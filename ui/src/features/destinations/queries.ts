@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type DestinationDraft, type IpcError, type S3Provider, type TestStep } from '../../ipc';
 import { keys, useAction } from '../../shared/query';
-import { showNote } from '../../shared/ui';
 
 /** The providers of S3-compatible storage. They never change while the window is open. */
 export function useProviders() {
@@ -27,11 +26,3 @@ export function useDestinationTest(as: 'test' | 'look' = 'test') {
 
 /** What a test under way or over gives to the screen. */
 export type RunningTest = ReturnType<typeof useDestinationTest>;
-
-/** Makes good what a destination lacks. */
-export function useSync() {
-  return useAction((of: { id: string; name: string }) => api.startSync(of.id), {
-    changes: ['runs', 'destinations'],
-    onDone: (run, of) => showNote(`Copying to ${of.name} what it lacks.`, { title: 'Watch it', to: `/activity/${run}` }),
-  });
-}

@@ -22,7 +22,7 @@ export function UseStep({ form, found, others, problems, error, onChange }: Prop
       <Card padded>
         <TextInput
           label="Name"
-          description="How the destination is called everywhere in Backstay"
+          description="What it is called everywhere in Backstay"
           value={draft.name}
           error={problems.name && draft.name !== '' ? problems.name : shown('name')}
           onChange={(event) => changeDraft(onChange, { name: event.currentTarget.value })}

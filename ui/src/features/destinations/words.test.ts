@@ -3,8 +3,10 @@ import { kindText, layoutText, stateOf } from './words';
 
 describe('a destination in words', () => {
   it('is called by its provider', () => {
-    expect(kindText({ kind: 's3', provider: 'Wasabi' })).toBe('Wasabi');
-    expect(kindText({ kind: 'sftp', provider: null })).toBe('SFTP');
+    expect(kindText({ kind: 's3', provider: 'Wasabi', place: 's3://acme' })).toBe('Wasabi');
+    expect(kindText({ kind: 'sftp', provider: null, place: 'sftp://u@box' })).toBe('SFTP');
+    expect(kindText({ kind: 'ftp', provider: null, place: 'ftp://u@box' })).toBe('FTP');
+    expect(kindText({ kind: 'ftp', provider: null, place: 'ftps://u@box' })).toBe('FTPS');
   });
   it('says what it lacks, but never hides that it is out of reach', () => {
     expect(stateOf({ state: 'ok', missing: 0, damaged: 0 })).toEqual({ state: 'ok', text: undefined });

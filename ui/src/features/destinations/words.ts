@@ -4,7 +4,8 @@ import { listText, plural } from '../../shared/format';
 const KINDS: Record<string, string> = { local: 'Folder', s3: 'S3', sftp: 'SFTP', ftp: 'FTP' };
 
 /** What kind of place it is: the provider's name where there is one. */
-export function kindText(row: Pick<DestinationRow, 'kind' | 'provider'>): string {
+export function kindText(row: Pick<DestinationRow, 'kind' | 'provider' | 'place'>): string {
+  if (row.place.startsWith('ftps:')) return 'FTPS';
   return row.provider ?? KINDS[row.kind] ?? row.kind;
 }
 
@@ -17,6 +18,6 @@ export function stateOf(row: Pick<DestinationRow, 'state' | 'missing' | 'damaged
 
 /** What lies there, in words. */
 export function layoutText(row: Pick<DestinationRow, 'vault' | 'copies_of'>): string {
-  if (!row.vault) return 'No vault: archives, or a copy once a plan makes it one';
+  if (!row.vault) return 'No vault yet: holds archives, or becomes a copy when a plan says so';
   return row.copies_of.length > 0 ? `A copy of the vault that is at ${listText(row.copies_of)} too` : 'Vault: encrypted, deduplicated, readable by restic';
 }

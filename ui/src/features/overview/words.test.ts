@@ -9,8 +9,9 @@ const need = (part: Partial<Need>): Need => ({ kind: 'failed', subject: 's', tex
 
 describe('overviewSentence', () => {
   it('says plainly that nothing is protected', () => {
-    expect(overviewSentence({ servers: [server('failed')], needs: [need({})] })).toBe('The server is not protected. One thing needs you.');
-    expect(overviewSentence({ servers: [server('failed'), server('stale')], needs: [] })).toBe('None of 2 servers is protected. Nothing needs you.');
+    expect(overviewSentence({ servers: [server('failed')], needs: [need({})] })).toBe('The server is not fully protected. One thing needs you.');
+    expect(overviewSentence({ servers: [server('never', null)], needs: [] })).toBe('The server is not protected. Nothing needs you.');
+    expect(overviewSentence({ servers: [server('failed'), server('stale')], needs: [] })).toBe('None of 2 servers is fully protected. Nothing needs you.');
   });
   it('does not count what no plan reads', () => expect(overviewSentence({ servers: [server('protected'), server('unplanned', null)], needs: [] })).toBe('The server is protected. Nothing needs you.'));
   it('says how many are good, and what is needed', () => {

@@ -11,7 +11,7 @@ export function overviewSentence(overview: Pick<Overview, 'servers' | 'needs'>):
     good === planned.length
       ? planned.length === 1 ? 'The server is protected.' : `All ${planned.length} servers are protected.`
       : good === 0
-        ? planned.length === 1 ? 'The server is not protected.' : `None of ${planned.length} servers is protected.`
+        ? planned.length === 1 ? `The server is not ${planned[0]?.last_backup === null ? '' : 'fully '}protected.` : `None of ${planned.length} servers is fully protected.`
         : `${good} of ${planned.length} servers ${good === 1 ? 'is' : 'are'} protected.`;
   const needs = overview.needs.length;
   if (needs === 0) return `${first} Nothing needs you.`;

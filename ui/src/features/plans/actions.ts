@@ -1,11 +1,11 @@
 import { api, type PlanRow } from '../../ipc';
 import { useAction } from '../../shared/query';
-import { showNote } from '../../shared/ui';
+import { showBegun } from '../../shared/ui';
 
 /** Starts a backup of a plan; its progress is seen in the row, at the foot of the sidebar and in Activity. */
 export function useBackUpNow() {
   return useAction((plan: PlanRow) => api.startBackup(plan.id), {
     changes: ['runs', 'plans'],
-    onDone: (run, plan) => showNote(`Backing up ${plan.name}.`, { title: 'Watch it', to: `/activity/${run}` }),
+    onDone: (run, plan) => showBegun(`Backing up ${plan.name}.`, run),
   });
 }

@@ -1,16 +1,17 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import type { PlanRow, RecoveryKit } from '../../ipc';
-import { KitConfirm, KitSheet } from '../../shared/kit';
+import { KitConfirm, KitSheet, kitPart } from '../../shared/kit';
 import { navigate } from '../../shared/router';
 import { Card, Tick } from '../../shared/ui';
 import { WizardPage } from '../../shared/wizard';
 
-/** The recovery kit of a plan's archive key, once the plan is saved; one word of it is asked back. */
+/** The recovery kit of a plan's archive key, once the plan is saved; one part of it is asked back. */
 export function PlanKitPage({ row, kit }: { row: PlanRow; kit: RecoveryKit }) {
   const [confirmed, setConfirmed] = useState(false);
   const [random] = useState(() => Math.random());
   const ask = 1 + Math.floor(random * kit.words.length);
+  const part = kitPart(kit);
   const show = () => navigate(`/plans/${row.id}`, { replace: true });
   return (
     <WizardPage
@@ -28,8 +29,8 @@ export function PlanKitPage({ row, kit }: { row: PlanRow; kit: RecoveryKit }) {
           </div>
         ) : (
           <div className="card-pad stack">
-            <p>Print the kit or save it somewhere else first: on another computer, a stick, in a safe. Then type one {kit.words.length > 1 ? 'word' : 'key'} back.</p>
-            <KitConfirm id={row.id} of="plans" destination={row.name} words={kit.words.length} ask={ask} onConfirmed={() => setConfirmed(true)} onLater={show} />
+            <p>Print the kit or save it somewhere else first: on another computer, a stick, in a safe. Then type {part === 'key' ? 'the key' : `one ${part}`} back.</p>
+            <KitConfirm id={row.id} kit={kit} of="plans" ask={ask} onConfirmed={() => setConfirmed(true)} onLater={show} />
           </div>
         ),
       }}

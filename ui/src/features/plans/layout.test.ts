@@ -5,7 +5,7 @@ import { VAULT, destinationEffect, destinationsProblem, keepsKey, layoutProblem,
 const archive = (part: Partial<LayoutDraft> = {}): LayoutDraft => ({ ...VAULT, kind: 'archive', ...part });
 const fresh = { repeated: '', stored: false };
 const place = (name: string, part: Partial<DestinationRow> = {}): DestinationRow => ({
-  id: name, name, kind: 'local', provider: null, place: `/mnt/${name}`, vault: true, copies_of: [], early_note: null, missing: 0, damaged: 0, bandwidth: { bytes_per_second: null, rules: [] }, used_bytes: null,
+  id: name, name, kind: 'local', provider: null, place: `/mnt/${name}`, vault: true, copies_of: [], early_note: null, on_servers: [], missing: 0, damaged: 0, bandwidth: { bytes_per_second: null, rules: [] }, used_bytes: null,
   free_bytes: null, total_bytes: null, backups: 0, plans: 0, state: 'ok', state_text: '', ...part,
 });
 

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { PlanRow, RunRow } from '../../ipc';
 import { useActiveRuns, useDestinations, usePlans } from '../../shared/query';
 import { navigate, useParam } from '../../shared/router';
-import { Ago, Card, DataTable, EmptyState, FilterBox, Page, ProgressRow, Size, StateBadge, useShortcut, type Column } from '../../shared/ui';
+import { Ago, Card, DataTable, EmptyState, FilterBox, Page, PathText, ProgressRow, Size, StateBadge, planState, useShortcut, type Column } from '../../shared/ui';
 import { useBackUpNow } from './actions';
 import { PlanPanel } from './panel';
 import { RemovePlan } from './remove';
@@ -89,23 +89,29 @@ function NoPlans() {
 function columns(active: (plan: PlanRow) => RunRow | undefined): Column<PlanRow>[] {
   return [
     { key: 'name', title: 'Name', width: 'minmax(120px, 1.1fr)', sortValue: (row) => row.name, cell: (row) => <b>{row.name}</b> },
-    { key: 'server', title: 'Server', width: 'minmax(84px, 0.7fr)', hideBelow: 480, sortValue: (row) => row.server_name, cell: (row) => row.server_name },
-    { key: 'what', title: 'What', width: 'minmax(100px, 1.4fr)', hideBelow: 860, cell: (row) => <span className="mute" title={row.what}>{row.what}</span> },
+    { key: 'server', title: 'Server', width: 'minmax(116px, 0.7fr)', hideBelow: 480, sortValue: (row) => row.server_name, cell: (row) => row.server_name },
+    { key: 'what', title: 'What', width: 'minmax(100px, 1.4fr)', hideBelow: 860, cell: (row) => <What text={row.what} /> },
     { key: 'where', title: 'Where to', width: 'minmax(90px, 0.9fr)', hideBelow: 720, cell: (row) => <span title={row.destinations.join(' · ')}>{row.destinations.join(' · ')}</span> },
     {
       key: 'state',
       title: 'State',
       width: '170px',
-      sortValue: (row) => row.state,
+      sortValue: planState,
       cell: (row) => {
         const run = active(row);
         if (run) return <ProgressRow run={run} />;
-        return <StateBadge state={row.state} text={row.state === 'done_with_problems' ? row.state_text : undefined} title={row.state_text || undefined} />;
+        return <StateBadge state={planState(row)} text={row.state === 'done_with_problems' ? row.state_text : undefined} title={row.state_text || undefined} />;
       },
     },
     { key: 'last', title: 'Last good', width: '100px', hideBelow: 440, sortValue: (row) => row.last_backup, cell: (row) => <Ago at={row.last_backup} never="none yet" /> },
     { key: 'size', title: 'Size', width: '88px', right: true, hideBelow: 640, sortValue: (row) => row.last_bytes, cell: (row) => <Size bytes={row.last_bytes} /> },
   ];
+}
+
+/** What a plan reads. Of a single path the end is seen, which tells it from its neighbours. */
+function What({ text }: { text: string }) {
+  const single = text.startsWith('/') && !/, | · /.test(text);
+  return <span className="mute" title={text}>{single ? <PathText path={text} /> : text}</span>;
 }
 
 function matches(row: PlanRow, text: string): boolean {

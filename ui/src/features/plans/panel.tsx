@@ -1,13 +1,13 @@
 import { Button } from '@mantine/core';
 import { IconEdit, IconKey, IconPlayerPlay, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { api, type IpcError, type ItemDraft, type PlanRow, type PlanView, type RecoveryKit, type RunRow } from '../../ipc';
 import { plural } from '../../shared/format';
 import { KitConfirm, KitSheet } from '../../shared/kit';
 import { keys, useDestinations } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Ago, DetailPanel, Dialog, ErrorNote, KeyValues, Note, PathText, ProgressRow, Size, StateBadge, showNote } from '../../shared/ui';
+import { Ago, DetailPanel, Dialog, ErrorNote, KeyValues, Note, PathText, ProgressRow, Size, StateBadge, planState, showNote } from '../../shared/ui';
 import { useBackUpNow } from './actions';
 import { KIND_WORDS, itemText } from './items';
 import { RemovePlan } from './remove';
@@ -24,7 +24,7 @@ export function PlanPanel({ row, run, onClose }: { row: PlanRow; run: RunRow | u
       title={row.name}
       label={row.name}
       text={`of ${row.server_name}`}
-      badge={<StateBadge state={run ? run.state : row.state} />}
+      badge={<StateBadge state={run ? run.state : planState(row)} />}
       onClose={onClose}
       actions={
         <>
@@ -77,7 +77,7 @@ function MissingCopies({ row }: { row: PlanRow }) {
   );
 }
 
-/** The kit of the plan's archive key once more; asks a word back as long as it was never confirmed. */
+/** The kit of the plan's archive key once more; asks a part of it back as long as it was never confirmed. */
 function PlanKitDialog({ row, onClose }: { row: PlanRow; onClose: () => void }) {
   // Not kept in the cache: it is a secret, and is asked for each time it is looked at.
   const kit = useQuery<RecoveryKit, IpcError>({ queryKey: ['plan-kit', row.id], queryFn: () => api.planKit(row.id), gcTime: 0, staleTime: 0 });
@@ -95,7 +95,7 @@ function PlanKitDialog({ row, onClose }: { row: PlanRow; onClose: () => void }) 
       {kit.data && (
         <div className="stack">
           <KitSheet id={row.id} kit={kit.data} of="plans" />
-          {asking && <KitConfirm id={row.id} of="plans" destination={row.name} words={words} ask={1 + Math.floor(ask * words)} onConfirmed={confirmed} />}
+          {asking && <KitConfirm id={row.id} kit={kit.data} of="plans" ask={1 + Math.floor(ask * words)} onConfirmed={confirmed} />}
         </div>
       )}
     </Dialog>
@@ -103,24 +103,30 @@ function PlanKitDialog({ row, onClose }: { row: PlanRow; onClose: () => void }) 
 }
 
 function LastRun({ row }: { row: PlanRow }) {
-  if (row.state === 'never') {
-    return (
-      <div className="card-pad" style={{ paddingBottom: 0 }}>
-        <Note tone="run">No backup yet.{row.layout === 'vault' && ' The first one reads everything; those after it only what changed.'}</Note>
-      </div>
-    );
+  const note = lastRunNote(row);
+  return note && <div className="card-pad" style={{ paddingBottom: 0 }}>{note}</div>;
+}
+
+function lastRunNote(row: PlanRow): ReactNode {
+  switch (planState(row)) {
+    case 'done':
+    case 'running':
+    case 'waiting':
+      return null;
+    case 'not_run_here':
+      return <Note tone="run">Not run on this computer yet; its backups were made on another one.</Note>;
+    case 'never':
+      return row.layout === 'vault' ? <Note tone="run">No backup yet. The first one reads everything; those after it only what changed.</Note> : null;
+    default:
+      return (
+        <Note
+          tone={row.state === 'failed' || row.state === 'interrupted' ? 'bad' : 'warn'}
+          action={row.last_run_id ? <Button onClick={() => navigate(`/activity/${row.last_run_id ?? ''}`)}>Show</Button> : undefined}
+        >
+          The last run: {row.state_text || row.state.replaceAll('_', ' ')}
+        </Note>
+      );
   }
-  if (row.state === 'done' || row.state === 'running' || row.state === 'waiting') return null;
-  return (
-    <div className="card-pad" style={{ paddingBottom: 0 }}>
-      <Note
-        tone={row.state === 'failed' || row.state === 'interrupted' ? 'bad' : 'warn'}
-        action={row.last_run_id ? <Button onClick={() => navigate(`/activity/${row.last_run_id ?? ''}`)}>Show</Button> : undefined}
-      >
-        The last run: {row.state_text || row.state.replaceAll('_', ' ')}
-      </Note>
-    </div>
-  );
 }
 
 function Item({ item }: { item: ItemDraft }) {

@@ -2,13 +2,14 @@ import { ActionIcon, Button, Checkbox, TextInput } from '@mantine/core';
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import type { DestinationRow, IpcError, PlanDraft } from '../../ipc';
 import { navigate } from '../../shared/router';
-import { Card, Chip, EmptyState, ErrorNote, PathText, Size, StateBadge } from '../../shared/ui';
+import { Card, Chip, EmptyState, ErrorNote, Note, PathText, Size, StateBadge } from '../../shared/ui';
 import { destinationEffect, moved, toggled } from './layout';
 
-type WhereProps = { draft: PlanDraft; destinations: DestinationRow[]; onChange: (draft: PlanDraft) => void };
+type OrderProps = { draft: PlanDraft; destinations: DestinationRow[]; onChange: (draft: PlanDraft) => void };
+type WhereProps = OrderProps & { serverName: string };
 
 /** Ticks the destinations, and puts several in order. */
-export function WhereStep({ draft, destinations, onChange }: WhereProps) {
+export function WhereStep({ draft, destinations, serverName, onChange }: WhereProps) {
   if (destinations.length === 0) {
     return (
       <Card>
@@ -22,6 +23,7 @@ export function WhereStep({ draft, destinations, onChange }: WhereProps) {
   }
   const toggle = (row: DestinationRow) => onChange({ ...draft, destinations: toggled(draft, row, destinations) });
   const vault = draft.layout.kind === 'vault';
+  const onItself = destinations.filter((row) => draft.destinations.includes(row.id) && row.on_servers.includes(draft.server));
   return (
     <>
       <Card title="Destinations" aside={draft.destinations.length > 1 ? 'Read once, written to each' : undefined}>
@@ -38,6 +40,11 @@ export function WhereStep({ draft, destinations, onChange }: WhereProps) {
           </label>
         ))}
       </Card>
+      {onItself.map((row) => (
+        <Note tone="warn" key={row.id}>
+          {row.name} lies on {serverName} itself. Its backups are lost with that server, and whoever breaks in there can delete them{draft.destinations.length > onItself.length ? '' : ': tick another place as well'}.
+        </Note>
+      ))}
       {draft.destinations.length > 1 && <Order draft={draft} destinations={destinations} onChange={onChange} />}
       <div className="row">
         <Button onClick={() => navigate('/destinations/new')}>Add another destination</Button>
@@ -47,7 +54,7 @@ export function WhereStep({ draft, destinations, onChange }: WhereProps) {
 }
 
 /** The order: the first is the primary, which is read where no other is nearer. */
-function Order({ draft, destinations, onChange }: WhereProps) {
+function Order({ draft, destinations, onChange }: OrderProps) {
   const chosen = draft.destinations.flatMap((id) => destinations.filter((row) => row.id === id));
   const move = (id: string, by: -1 | 1) => onChange({ ...draft, destinations: moved(draft.destinations, id, by) });
   return (

@@ -109,7 +109,7 @@ function Wizard({ start, servers, destinations, plans }: Props) {
       {step === 0 && <WhatStep draft={draft} servers={servers} suggest={!editing} onChange={setDraft} />}
       {step === 1 && (
         <>
-          <WhereStep draft={draft} destinations={destinations} onChange={setDraft} />
+          <WhereStep draft={draft} destinations={destinations} serverName={serverName} onChange={setDraft} />
           {destinations.length > 0 && <LayoutCards draft={asNamed} around={around} onLayout={setLayout} onRepeated={setRepeated} />}
         </>
       )}

@@ -1,11 +1,11 @@
 import { useState } from 'react';
-import { api, type BackupDetail, type RestorePreview, type ServerRow } from '../../ipc';
+import { api, type BackupDetail, type BackupRow, type RestorePreview, type ServerRow } from '../../ipc';
 import { formatBytes, formatExact, plural } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { navigate } from '../../shared/router';
 import { ConfirmDialog, ErrorNote, Note, PathText } from '../../shared/ui';
 import { Summary, WizardPage } from '../../shared/wizard';
-import { STEPS, changesNothing, confirmSentences, modeWords, startForm, stepProblem, toRequest, type RestoreForm } from './form';
+import { STEPS, backupText, changesNothing, confirmSentences, modeWords, startForm, stepProblem, toRequest, type RestoreForm } from './form';
 import { InShort, PreviewStep } from './preview-step';
 import { WhatStep } from './what-step';
 import { WhereStep } from './where-step';
@@ -60,7 +60,7 @@ export function RestoreFlow({ detail, servers, paths }: Props) {
   return (
     <WizardPage
       {...common}
-      side={{ title: 'In short', body: preview ? <InShort preview={preview} form={form} copies={row.destinations} /> : <SoFar detail={detail} form={form} server={server} step={2} /> }}
+      side={{ title: 'In short', body: preview ? <InShort row={row} preview={preview} form={form} /> : <SoFar detail={detail} form={form} server={server} step={2} /> }}
       back={{ title: 'Back', run: () => setStep(1) }}
       next={{
         title: `Restore to ${server?.name ?? ''}`,
@@ -89,7 +89,7 @@ export function RestoreFlow({ detail, servers, paths }: Props) {
           onConfirm={() => start.run({ preview: preview.id, name: preview.needs_name ? preview.server_name : null })}
           onClose={() => setAsking(false)}
         >
-          <Question preview={preview} />
+          <Question row={row} preview={preview} />
         </ConfirmDialog>
       )}
     </WizardPage>
@@ -103,11 +103,11 @@ function whyNot(preview: RestorePreview | undefined, busy: boolean): string | nu
 }
 
 /** What confirming does, in words. */
-function Question({ preview }: { preview: RestorePreview }) {
+function Question({ row, preview }: { row: BackupRow; preview: RestorePreview }) {
   return (
     <div className="stack">
       <p>
-        <b>{preview.backup_text}</b> goes to <b>{preview.server_name}</b> ({preview.server_address}).
+        <b>{backupText(row)}</b> goes to <b>{preview.server_name}</b> ({preview.server_address}).
       </p>
       <ul className="sentences">
         {confirmSentences(preview).map((line) => <li key={line}>{line}</li>)}
@@ -123,7 +123,7 @@ function SoFar({ detail, form, server, step }: { detail: BackupDetail; form: Res
   return (
     <Summary
       rows={[
-        { name: 'From', value: `${row.plan_name}, ${formatExact(row.started)}, of ${row.server_name}` },
+        { name: 'From', value: `${backupText(row)}, of ${row.server_name}` },
         { name: 'Size', value: `${formatBytes(row.bytes)}, ${plural(row.files, 'file')} in the whole backup` },
         {
           name: 'What',

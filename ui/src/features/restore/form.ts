@@ -1,9 +1,15 @@
-import type { BackupItem, DatabaseLogin, RestorePreview, RestoreRequest } from '../../ipc';
+import type { BackupItem, BackupRow, DatabaseLogin, RestorePreview, RestoreRequest } from '../../ipc';
+import { formatExact } from '../../shared/format';
 import { serverPathProblem, tidyPath } from '../../shared/paths/paths';
 
 // The rules of the restore page, without a screen.
 
 export const STEPS = ['What', 'Where', 'Preview', 'Restore'] as const;
+
+/** A backup in a few words: its plan, and when it was made by this computer's clock. */
+export function backupText(row: Pick<BackupRow, 'plan_name' | 'started'>): string {
+  return `${row.plan_name}, ${formatExact(row.started)}`;
+}
 
 export type Mode = 'merge' | 'newer' | 'missing' | 'replace';
 

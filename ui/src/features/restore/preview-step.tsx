@@ -3,11 +3,11 @@ import { IconAlertTriangle, IconBan, IconDatabase, IconInfoCircle } from '@table
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { useCallback, useState } from 'react';
-import { api, type ChangePage, type ChangeRow, type ChangeSum, type IpcError, type RestorePreview } from '../../ipc';
+import { api, type BackupRow, type ChangePage, type ChangeRow, type ChangeSum, type IpcError, type RestorePreview } from '../../ipc';
 import { formatBytes, formatCount, plural } from '../../shared/format';
 import { keys } from '../../shared/query';
 import { Ago, Card, DataTable, EmptyState, FilterBox, KeyValues, Note, PathText, Size, type Column } from '../../shared/ui';
-import { firstTab, modeWords, things, type ChangeTab, type RestoreForm } from './form';
+import { backupText, firstTab, modeWords, things, type ChangeTab, type RestoreForm } from './form';
 
 const PAGE = 500;
 
@@ -110,7 +110,7 @@ function columns(server: string, change: ChangesProps['change']): Column<ChangeR
   const path: Column<ChangeRow> = { key: 'path', title: `Path on ${server}`, width: 'minmax(0, 1fr)', cell: (row) => <PathText path={row.is_dir ? `${row.target}/` : row.target} /> };
   const size: Column<ChangeRow> = { key: 'size', title: 'Size', width: '92px', right: true, cell: (row) => (row.is_dir ? <span className="mute">folder</span> : <span className="mute"><Size bytes={row.bytes} /></span>) };
   if (change === 'create') return [path, size];
-  return [path, size, { key: 'changed', title: 'Changed there', width: '116px', right: true, hideBelow: 420, cell: (row) => <span className="mute"><Ago at={row.modified} never="–" /></span> }];
+  return [path, size, { key: 'changed', title: 'Changed there', width: '128px', right: true, hideBelow: 420, cell: (row) => <span className="mute"><Ago at={row.modified} never="–" /></span> }];
 }
 
 function Databases({ preview }: { preview: RestorePreview }) {
@@ -124,13 +124,14 @@ function Databases({ preview }: { preview: RestorePreview }) {
 }
 
 /** The card at the right: all that matters before the button. */
-export function InShort({ preview, form, copies }: { preview: RestorePreview; form: RestoreForm; copies: string[] }) {
+export function InShort({ row, preview, form }: { row: BackupRow; preview: RestorePreview; form: RestoreForm }) {
   const words = modeWords(preview.mode);
+  const [nearest] = row.destinations;
   const tight = preview.free_bytes !== null && preview.transfer_bytes > preview.free_bytes;
   return (
     <KeyValues
       rows={[
-        { name: 'From', value: `${preview.backup_text}${copies.length > 0 ? `, from ${copies[0] ?? ''}` : ''}` },
+        { name: 'From', value: `${backupText(row)}${nearest === undefined ? '' : `, from ${nearest}`}` },
         { name: 'What', value: form.whole ? 'the whole backup' : plural(form.paths.length, 'part') },
         { name: 'To', value: <><b>{preview.server_name}</b> ({preview.server_address})</> },
         { name: 'Place', value: form.place === 'original' ? 'where it came from' : <PathText path={form.folder} wrap /> },

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { IconAlertTriangle, IconCheck } from '@tabler/icons-react';
-import { api, type RunDetail } from '../../ipc';
-import { formatBytes, formatCount, formatDuration, plural } from '../../shared/format';
+import { api, type RunDetail, type RunRow } from '../../ipc';
+import { formatBytes, formatCount, formatDuration, formatExact, plural } from '../../shared/format';
 import { runEnded, useAction, useRun } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
 import { Card, ErrorNote, Note, Page, ProgressCard, StateBadge, StepHeader } from '../../shared/ui';
@@ -15,19 +15,24 @@ export function RestoreRun({ backup, run: id, name }: Props) {
   const cancel = useAction(() => api.cancelRun(id), { changes: ['runs'] });
   const row = run.data?.row;
   const server = row?.server_name ?? '';
+  const ended = row !== undefined && runEnded(row.state);
   return (
     <Page
       title={server ? `Restore ${name} to ${server}` : `Restore ${name}`}
-      text="You may close this page or the window: the restore goes on, and Activity shows it"
+      text={ended ? endedText(row) : 'You may close this page or the window: the restore goes on, and Activity shows it'}
       crumbs={[{ title: 'Backups', to: '/backups' }]}
-      actions={<StepHeader steps={[...STEPS]} current={3} />}
+      actions={<StepHeader steps={[...STEPS]} current={row?.state === 'done' ? STEPS.length : STEPS.length - 1} />}
     >
       {run.error && <ErrorNote error={run.error} retry={() => void run.refetch()} />}
       {run.isPending && <p className="mute" role="status">Reading how the restore stands…</p>}
-      {row && !runEnded(row.state) && <ProgressCard run={row} onCancel={() => cancel.run()} cancelling={cancel.busy} />}
-      {run.data && row && runEnded(row.state) && <Report detail={run.data} backup={backup} />}
+      {row && !ended && <ProgressCard run={row} onCancel={() => cancel.run()} cancelling={cancel.busy} />}
+      {run.data && ended && <Report detail={run.data} backup={backup} />}
     </Page>
   );
+}
+
+function endedText(row: RunRow): string {
+  return row.ended === null ? '' : `Ended ${formatExact(row.ended)}`;
 }
 
 /** What came of it, and what to do next. */
@@ -41,7 +46,7 @@ function Report({ detail, backup }: { detail: RunDetail; backup: string }) {
         <div className="stack" style={{ gap: 16 }}>
           <Outcome detail={detail} server={server} />
           <div className="report-counts">
-            <Count value={formatCount(row.files)} word={row.files === 1 ? 'file restored' : 'files restored'} />
+            <Count value={formatCount(row.files)} word={row.files === 1 ? 'item restored' : 'items restored'} />
             <Count value={formatBytes(row.bytes)} word="written" />
             {detail.files_deleted > 0 && <Count value={formatCount(detail.files_deleted)} word={detail.files_deleted === 1 ? 'file deleted' : 'files deleted'} />}
             {took !== null && <Count value={took} word="taken" />}

@@ -4,7 +4,7 @@ import { api, type ServerDetail, type PlanRow } from '../../ipc';
 import { plural } from '../../shared/format';
 import { useAction } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Ago, ConfirmDialog, DetailPanel, EmptyState, ErrorNote, KeyValues, PathText, Size, StateBadge, Tick } from '../../shared/ui';
+import { Ago, ConfirmDialog, DetailPanel, EmptyState, ErrorNote, KeyValues, PathText, Size, StateBadge, Tick, planState } from '../../shared/ui';
 import { ConnectionTestCard } from './connection-test';
 import { Facts } from './facts';
 import { usePlansOf, useServer } from './queries';
@@ -33,7 +33,7 @@ function Loaded({ detail, onClose }: { detail: ServerDetail; onClose: () => void
         <>
           {plans.data?.length === 1 && first && <Button variant="filled" loading={backUp.busy} onClick={() => backUp.run(first.id)}>Back up now</Button>}
           <Button variant={row.plans === 0 ? 'filled' : 'default'} onClick={() => navigate(`/plans/new?server=${row.id}`)}>Make a plan</Button>
-          <Button onClick={() => navigate(`/servers/${row.id}/edit`)}>Change</Button>
+          <Button onClick={() => navigate(`/servers/${row.id}/edit`)}>Edit</Button>
         </>
       }
     >
@@ -90,7 +90,7 @@ function PlansPart({ detail, plans }: { detail: ServerDetail; plans: PlanRow[] |
         {plans?.map((plan) => (
           <li key={plan.id}>
             <div className="grow"><Link to={`/plans/${plan.id}`}>{plan.name}</Link><div className="mute small clip" title={plan.what}>{plan.what}</div></div>
-            <StateBadge state={plan.state} text={plan.state_text || undefined} />
+            <StateBadge state={planState(plan)} text={plan.state === 'never' ? undefined : plan.state_text || undefined} />
           </li>
         ))}
       </ul>

@@ -12,12 +12,17 @@ import './wizard/wizard.css';
 const COLUMNS: Column<ServerRow>[] = [
   { key: 'name', title: 'Name', width: 'minmax(120px, 1.1fr)', sortValue: (s) => s.name, cell: (s) => <b>{s.name}</b> },
   { key: 'address', title: 'Address', width: 'minmax(0, 1.3fr)', hideBelow: 560, sortValue: (s) => s.address, cell: (s) => <span className="mute">{s.address}</span> },
-  { key: 'kinds', title: 'What is there', width: 'minmax(0, 1.2fr)', hideBelow: 760, cell: (s) => <span className="row">{s.kinds.map((kind) => <Chip key={kind}>{kind}</Chip>)}</span> },
-  { key: 'plans', title: 'Plans', width: '64px', right: true, hideBelow: 620, sortValue: (s) => s.plans, cell: (s) => s.plans || <span className="mute">none</span> },
+  { key: 'kinds', title: 'What is there', width: 'minmax(0, 1.2fr)', hideBelow: 760, cell: (s) => <Kinds server={s} /> },
+  { key: 'plans', title: 'Plans', width: '64px', hideBelow: 620, sortValue: (s) => s.plans, cell: (s) => s.plans || <span className="mute">none</span> },
   { key: 'last', title: 'Last good', width: '96px', hideBelow: 380, sortValue: (s) => s.last_backup, cell: (s) => <Ago at={s.last_backup} never="none" /> },
   { key: 'size', title: 'Size', width: '90px', right: true, hideBelow: 700, sortValue: (s) => s.last_bytes, cell: (s) => <Size bytes={s.last_bytes} /> },
   { key: 'state', title: 'State', width: '134px', sortValue: (s) => s.state, cell: (s) => <StateBadge state={s.state} title={s.state_text} /> },
 ];
+
+function Kinds({ server }: { server: ServerRow }) {
+  if (server.kinds.length === 0) return <span className="mute">{server.os === null ? 'not looked at yet' : '–'}</span>;
+  return <span className="row">{server.kinds.map((kind) => <Chip key={kind}>{kind}</Chip>)}</span>;
+}
 
 /** All servers; the details of one at the right. */
 export function ServersPage() {
@@ -30,7 +35,7 @@ export function ServersPage() {
   return (
     <Page
       title="Servers"
-      text={servers.data ? `${plural(servers.data.length, 'server')}; nothing is installed on them` : '\u00a0'}
+      text={servers.data ? `${plural(servers.data.length, 'server')}. Backstay installs nothing on a server.` : '\u00a0'}
       fill
       actions={
         <>
@@ -55,7 +60,7 @@ export function ServersPage() {
           onOpen={(s) => navigate(`/servers/${s.id}`)}
           menu={(s) => [
             { title: 'Make a plan', run: () => navigate(`/plans/new?server=${s.id}`) },
-            { title: 'Change', run: () => navigate(`/servers/${s.id}/edit`) },
+            { title: 'Edit', run: () => navigate(`/servers/${s.id}/edit`) },
           ]}
           noMatch={needle ? <EmptyState title={`No server matches “${text}”`} action={<Button onClick={() => setText('')}>Clear the filter</Button>} /> : undefined}
           empty={<EmptyState icon={IconServer} title="No servers yet" text="A server is a machine whose files and databases you want back one day. It is reached over SSH; nothing is installed there." action={<Button variant="filled" onClick={() => navigate('/servers/new')}>Add a server</Button>} />}

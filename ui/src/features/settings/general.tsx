@@ -27,10 +27,10 @@ export function General() {
   if (!data) return <Waiting settings={settings} />;
   return (
     <Card title="General">
-      <Setting title="A server is stale after" text="Without a good backup for so long it shows under what needs you.">
+      <Setting title="A server is stale after" text='Listed under "Needs you" when its last good backup is older than this.'>
         {(id) => <NumberField labelledBy={id} value={data.stale_days} least={1} most={365} suffix=" days" onSave={(stale_days) => settings.change({ stale_days })} />}
       </Setting>
-      <Setting title="A run fails after" text="So long without a sign of life. 0 means never. How long a run takes in all is not limited.">
+      <Setting title="Stop a silent run after" text="Ended as failed when nothing happens for this long. 0 means never. There is no limit on how long a run takes in all.">
         {(id) => <NumberField labelledBy={id} value={data.stall_minutes} least={0} most={1440} suffix=" min" onSave={(stall_minutes) => settings.change({ stall_minutes })} />}
       </Setting>
     </Card>

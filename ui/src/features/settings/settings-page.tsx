@@ -14,7 +14,7 @@ import './settings.css';
 export function SettingsPage() {
   const part = partOf(useQueryValue('part'));
   return (
-    <Page title="Settings" text="Changes are kept at once" fill>
+    <Page title="Settings" text="Changes are saved at once" fill>
       <Tabs orientation="vertical" value={part} onChange={(value) => navigate(`/settings?part=${value ?? 'general'}`, { replace: true })} className="settings">
         <Tabs.List aria-label="Parts of the settings">
           {PARTS.map((each) => <Tabs.Tab key={each.key} value={each.key}>{each.title}</Tabs.Tab>)}

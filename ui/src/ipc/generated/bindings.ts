@@ -151,7 +151,7 @@ export const commands = {
 export type Ability = {
 	/**  "conditional_writes", "object_lock", "lifecycle", "versioning", "ranges", "resume", "space", "links". */
 	id: string,
-	/**  In words: "Refuses to overwrite by accident". */
+	/**  In words: "Safe for two computers at once". */
 	title: string,
 	/**  "yes", "no" or "unknown". */
 	state: string,
@@ -652,6 +652,8 @@ export type DestinationRow = {
 	plans: number,
 	/**  What the provider bills for whatever is removed too early, a sentence; `None` where it bills nothing for it. */
 	early_note: string | null,
+	/**  Ids of the servers it lies on itself, as far as addresses and host keys tell. */
+	on_servers: string[],
 	/**  "ok", "offline", "locked" (its key cannot be read), "kit_not_confirmed". */
 	state: string,
 	/**  Why, in words. */

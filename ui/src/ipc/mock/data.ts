@@ -179,7 +179,7 @@ const UNLIMITED: T.BandwidthView = { bytes_per_second: null, rules: [] };
 
 function makeDestinations(): T.DestinationRow[] {
   const row = (part: Partial<T.DestinationRow> & Pick<T.DestinationRow, 'id' | 'name' | 'place'>): T.DestinationRow => ({
-    kind: 'local', provider: null, vault: true, copies_of: [], early_note: null, missing: 0, damaged: 0, bandwidth: UNLIMITED, used_bytes: null, free_bytes: null, total_bytes: null,
+    kind: 'local', provider: null, vault: true, copies_of: [], early_note: null, on_servers: [], missing: 0, damaged: 0, bandwidth: UNLIMITED, used_bytes: null, free_bytes: null, total_bytes: null,
     backups: 0, plans: 0, state: 'ok', state_text: '', ...part,
   });
   return [
@@ -187,7 +187,7 @@ function makeDestinations(): T.DestinationRow[] {
     row({ id: 'd2', name: 'usb disk', place: '/media/anna/BACKUP', copies_of: ['b2 offsite', 'nas'], used_bytes: 96.2 * GIB, free_bytes: 210 * GIB, total_bytes: 931 * GIB, backups: 3333, plans: 3, state: 'kit_not_confirmed', state_text: 'the recovery kit was never confirmed' }),
     row({ id: 'd3', name: 'b2 offsite', kind: 's3', provider: 'Backblaze B2', place: 's3://acme-backups/backstay', copies_of: ['nas', 'usb disk'], missing: 4, bandwidth: WORK_HOURS, used_bytes: 141.2 * GIB, backups: 2853, plans: 2 }),
     row({ id: 'd4', name: 'archive store', kind: 's3', provider: 'Wasabi', place: 's3://acme-archives', vault: false, used_bytes: 412 * GIB, backups: 1428, plans: 1 }),
-    row({ id: 'd5', name: 'storage box', kind: 'sftp', place: 'sftp://u1234@u1234.storagebox.example:23/backups', used_bytes: 12.1 * GIB, free_bytes: 740 * GIB, total_bytes: 1024 * GIB, state: 'offline', state_text: 'connection refused 20 m ago; it is tried again before each run' }),
+    row({ id: 'd5', name: 'storage box', kind: 'sftp', on_servers: ['s4'], place: 'sftp://u1234@u1234.storagebox.example:23/backups', used_bytes: 12.1 * GIB, free_bytes: 740 * GIB, total_bytes: 1024 * GIB, state: 'offline', state_text: 'connection refused 20 m ago; it is tried again before each run' }),
   ];
 }
 

@@ -78,7 +78,7 @@ function abilities(kind: string): T.Ability[] {
   const s3 = kind === 's3';
   const one = (id: string, title: string, state: string, text: string): T.Ability => ({ id, title, state, text });
   return [
-    one('conditional_writes', 'Refuses to overwrite by accident', s3 ? 'yes' : 'no', s3 ? 'Two computers cannot write the same file.' : 'Backstay writes under a new name, then renames.'),
+    one('conditional_writes', 'Safe for two computers at once', s3 ? 'yes' : 'no', s3 ? 'Two computers cannot write the same file.' : 'Backstay writes under a new name, then renames.'),
     one('object_lock', 'Locks files against deletion', s3 ? 'yes' : 'no', s3 ? 'Archives can be locked for some days.' : 'Whoever can log in can delete.'),
     one('lifecycle', 'Cleans up broken uploads by itself', s3 ? 'yes' : 'no', 'Backstay cleans up its own anyway.'),
     one('versioning', 'Keeps old versions', s3 ? 'yes' : 'no', s3 ? 'They are billed until they are removed.' : 'What is deleted is gone.'),
@@ -112,7 +112,7 @@ function rowOf(draft: T.DestinationDraft, id: string, backups: number): T.Destin
   const created = vault && backups === 0;
   return {
     id, name: draft.name, kind: draft.kind, provider: draft.kind === 's3' ? (PROVIDERS.find((each) => each.id === draft.s3.provider)?.name ?? null) : null, place: placeOf(draft),
-    vault, copies_of: [], early_note: null, missing: 0, damaged: 0, bandwidth: draft.bandwidth, used_bytes: 0, free_bytes: draft.kind === 's3' ? null : 210 * GIB, total_bytes: draft.kind === 's3' ? null : 931 * GIB,
+    vault, copies_of: [], early_note: null, on_servers: [], missing: 0, damaged: 0, bandwidth: draft.bandwidth, used_bytes: 0, free_bytes: draft.kind === 's3' ? null : 210 * GIB, total_bytes: draft.kind === 's3' ? null : 931 * GIB,
     backups, plans: 0, state: created ? 'kit_not_confirmed' : 'ok', state_text: created ? 'the recovery kit was never confirmed' : '',
   };
 }
@@ -131,8 +131,8 @@ function adopt(w: World): T.Adopted {
   if (w.servers.some((s) => s.id === 's-old')) return { servers: 0, plans: 0, destinations: 0, missing_secrets: [] };
   const draft = serverDraft({ id: 's-old', name: 'old-web', host: 'old.example.org', auth: 'password', fingerprint: FINGERPRINT });
   w.drafts.set('s-old', draft);
-  w.servers = [...w.servers, { id: 's-old', name: 'old-web', address: 'root@old.example.org:22', local: false, os: null, kinds: ['files'], plans: 1, last_backup: null, last_bytes: null, places: 1, last_proof: null, state: 'stale', state_text: 'no good backup for 3 days' }];
-  w.plans = [...w.plans, { id: 'p-old', name: 'old web nightly', server: 's-old', server_name: 'old-web', what: '/srv/www', kinds: ['files'], destinations: [], layout: 'vault', kit_confirmed: null, missing_copies: 0, last_run: null, last_run_id: null, state: 'never', state_text: '', last_backup: null, last_bytes: null }];
+  w.servers = [...w.servers, { id: 's-old', name: 'old-web', address: 'root@old.example.org:22', local: false, os: null, kinds: ['files'], plans: 1, last_backup: w.now - 3 * 86_400_000, last_bytes: 24.3 * MIB, places: 1, last_proof: null, state: 'stale', state_text: 'no good backup for 3 days' }];
+  w.plans = [...w.plans, { id: 'p-old', name: 'old web nightly', server: 's-old', server_name: 'old-web', what: '/srv/www', kinds: ['files'], destinations: [], layout: 'vault', kit_confirmed: null, missing_copies: 0, last_run: null, last_run_id: null, state: 'never', state_text: 'Never ran', last_backup: w.now - 3 * 86_400_000, last_bytes: 24.3 * MIB }];
   w.planDrafts.set('p-old', { id: 'p-old', name: 'old web nightly', server: 's-old', items: [], destinations: [], layout: VAULT });
   for (const what of ['servers', 'plans']) w.emit({ type: 'changed', what });
   return { servers: 1, plans: 1, destinations: 0, missing_secrets: ['Server old-web: log-in password', 'Plan old web nightly: password of its MySQL log-in'] };

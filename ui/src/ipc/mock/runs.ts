@@ -20,12 +20,12 @@ function put(w: World, run: T.RunRow): void {
   w.emit({ type: 'run', run });
 }
 
-/** One destination of a run: the second stumbles for a while, the third fails near the end. */
+/** One destination of a run: the second stumbles for a while, the third fails past the middle. */
 function placeAt(w: World, name: string, i: number, tick: number): T.DestinationProgress {
   const total = 214 * MIB;
   const place = { name, bytes: Math.round((tick / TICKS) * total * (1 - i * 0.25)), bytes_total: total, rate: [98, 31, 2][i % 3]! * MIB, state: 'writing', text: null, limit: null };
   if (i === 1 && tick >= 40 && tick < 50) return { ...place, rate: 0, state: 'retrying', text: 'the connection was reset; trying again in 4 s' };
-  if (i === 2 && tick >= 55) return { ...place, bytes: Math.round(0.3 * total), rate: 0, state: 'failed', text: 'connection refused. Sync makes it good later' };
+  if (i === 2 && tick >= 45) return { ...place, bytes: Math.round(0.3 * total), rate: 0, state: 'failed', text: 'connection refused. Sync makes it good later' };
   const rule = w.destinations.find((d) => d.name === name)?.bandwidth.rules[0];
   return rule ? { ...place, limit: rule.bytes_per_second } : place;
 }
@@ -40,7 +40,7 @@ function progressAt(w: World, run: T.RunRow, tick: number): T.ProgressView {
   return {
     run: run.id, phase, files: phase === 'listing' ? Math.round(part * 90_000) : Math.round(part * 38_559), files_total: early ? null : 38_559,
     bytes: Math.round(part * total), bytes_total: early ? null : total, rate: early ? 0 : 142 * MIB, seconds_left: early ? null : Math.round((TICKS - tick) * TICK_MS / 1000),
-    current: phase === 'reading' ? `/srv/game/world/region/r.${tick}.${tick % 7}.mca` : '', problems: tick > 50 ? 1 : 0, permille: early ? null : Math.round(part * 999), last_activity: Date.now(),
+    current: phase === 'reading' ? `/srv/game/world/region/r.${tick}.${tick % 7}.mca` : '', problems: tick > 56 ? 1 : 0, permille: early ? null : Math.round(part * 999), last_activity: Date.now(),
     destinations: places.map((name, i) => placeAt(w, name, i, tick)),
   };
 }

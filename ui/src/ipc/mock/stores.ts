@@ -12,10 +12,13 @@ export function kit(w: World, name: string, place: string): T.RecoveryKit {
   };
 }
 
+/** 64 hex digits, as a plan's own key is printed. */
+const GROUPS = ['9fe9178b', 'a5eff03c', '41d7b26e', '0c88f5a1', 'e3b0c442', '98fc1c14', '9afbf4c8', '27ae41e4'];
+
 /** The kit of a plan's archive key. */
 function planKit(w: World, draft: T.PlanDraft): T.RecoveryKit {
   const made = kit(w, draft.name, w.destinations.find((d) => d.id === draft.destinations[0])?.place ?? '');
-  return { ...made, vault_id: 'k-9c1e55d0', text: `Recovery kit of the archives of ${draft.name}\n\nbackstay inspect FILE`, ...(draft.layout.seal === 'plan_key' ? {} : { password: draft.layout.key ?? 'kept', words: [draft.layout.key ?? 'kept'] }) };
+  return { ...made, vault_id: 'k-9c1e55d0', text: `Recovery kit of the archives of ${draft.name}\n\nbackstay inspect FILE`, ...(draft.layout.seal === 'plan_key' ? { password: GROUPS.join(''), words: GROUPS } : { password: draft.layout.key ?? 'kept', words: [draft.layout.key ?? 'kept'] }) };
 }
 
 /** What a template gives at a made-up time; the fields are those of `ArchiveSettings`. */

@@ -25,7 +25,9 @@ describe('formatBytes', () => {
 
 describe('formatDuration', () => {
   it('says seconds, minutes, hours, days', () => {
-    expect(formatDuration(400)).toBe('0 s');
+    expect(formatDuration(0)).toBe('under 1 s');
+    expect(formatDuration(999)).toBe('under 1 s');
+    expect(formatDuration(1000)).toBe('1 s');
     expect(formatDuration(48_000)).toBe('48 s');
     expect(formatDuration(200_000)).toBe('3 m 20 s');
     expect(formatDuration(7_500_000)).toBe('2 h 05 m');

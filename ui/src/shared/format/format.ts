@@ -33,9 +33,10 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
-/** Returns a duration: "48 s", "3 m 20 s", "2 h 05 m", "3 d 4 h". */
+/** Returns a duration: "under 1 s", "48 s", "3 m 20 s", "2 h 05 m", "3 d 4 h". */
 export function formatDuration(ms: number): string {
-  const s = Math.max(0, Math.round(ms / 1000));
+  if (ms < 1000) return 'under 1 s';
+  const s = Math.round(ms / 1000);
   if (s < 60) return `${s} s`;
   const two = (n: number) => String(n).padStart(2, '0');
   if (s < 3600) return `${Math.floor(s / 60)} m ${two(s % 60)} s`;

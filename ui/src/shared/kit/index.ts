@@ -1,1 +1,1 @@
-export { KitConfirm, KitSheet, type KitOf } from './kit';
+export { KitConfirm, KitSheet, kitPart, type KitOf } from './kit';

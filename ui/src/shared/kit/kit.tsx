@@ -6,7 +6,7 @@ import { createPortal } from 'react-dom';
 import { api, dialogs, type AppInfo, type IpcError, type RecoveryKit } from '../../ipc';
 import { formatExact } from '../format';
 import { keys, useAction } from '../query';
-import { KeyValues, Note, PathText, showNote } from '../ui';
+import { ErrorNote, KeyValues, Note, PathText } from '../ui';
 import './kit.css';
 
 /** What is typed to restore with plain restic, wherever the vault then lies. */
@@ -24,23 +24,28 @@ function quote(text: string): string {
 /** Whose key a kit holds: a destination's vault's, or the one a plan's archives are sealed with. `id` is then the plan's. */
 export type KitOf = 'destinations' | 'plans';
 
-/** How the words make up the key: joined by "-" (a vault's), by nothing (groups of hex digits), or it is one word. */
-function joinedBy(kit: RecoveryKit): string {
-  if (kit.words.length < 2) return '';
-  return kit.words.join('') === kit.password ? ': these groups, without spaces' : ': these words, joined by "-"';
+/** What a kit's key is made of: words joined by "-", groups of hex digits joined by nothing, or it is whole. */
+export function kitPart(kit: RecoveryKit): 'word' | 'group' | 'key' {
+  if (kit.words.length < 2) return 'key';
+  return kit.words.join('') === kit.password ? 'group' : 'word';
 }
+
+const JOINED = { word: ': these words, joined by "-"', group: ': these groups, without spaces', key: '' };
+const PARTS = { word: 'Words of the key', group: 'Groups of the key', key: 'The key' };
+const ASKED = { word: 'Word', group: 'Group' };
 
 /** The recovery kit on screen, with ways to keep it on paper or in a file. */
 export function KitSheet({ id, kit, of = 'destinations' }: { id: string; kit: RecoveryKit; of?: KitOf }) {
-  const made = kit.words.length > 1;
+  const part = kitPart(kit);
+  const made = part !== 'key';
   const archives = of === 'plans';
   return (
     <div className="kit stack">
       <KitButtons id={id} kit={kit} />
       <div>
-        <h2>{made ? `The key${joinedBy(kit)}` : 'The key you chose'}</h2>
+        <h2>{made ? `The key${JOINED[part]}` : 'The key you chose'}</h2>
       </div>
-      <ol className="kit-words" aria-label="Words of the key">
+      <ol className="kit-words" aria-label={PARTS[part]}>
         {kit.words.map((word, i) => (
           <li key={`${i}-${word}`}>
             {made && <i aria-hidden>{i + 1}</i>}
@@ -52,7 +57,7 @@ export function KitSheet({ id, kit, of = 'destinations' }: { id: string; kit: Re
         <KeyValues
           rows={[
             { name: archives ? 'Plan' : 'Destination', value: kit.destination },
-            ...(kit.repository ? [{ name: archives ? 'Place' : 'Repository', value: <PathText path={kit.repository} wrap /> }] : []),
+            ...(kit.repository ? [{ name: 'Place', value: <PathText path={kit.repository} wrap /> }] : []),
             ...(archives ? [] : [{ name: 'Vault', value: <span className="mono">{kit.vault_id.slice(0, 16)}</span> }]),
             { name: 'Made', value: formatExact(kit.created) },
           ]}
@@ -86,22 +91,25 @@ function KitButtons({ id, kit }: { id: string; kit: RecoveryKit }) {
       extension: format,
       ...(app.data ? { start: app.data.user_home } : {}),
     });
-    if (file === null) return;
-    await api.saveRecoveryKit(id, file, format);
-    showNote(`The recovery kit of ${kit.destination} is saved as ${file}. Keep it away from the backups.`);
-  });
+    if (file !== null) await api.saveRecoveryKit(id, file, format);
+    return file;
+  }, { inline: true });
   return (
-    <div className="row" style={{ flexWrap: 'wrap' }}>
-      <Button leftSection={<IconPrinter size={16} />} onClick={() => window.print()}>Print</Button>
-      <Button leftSection={<IconDownload size={16} />} loading={save.busy} onClick={() => save.run('html')}>Save as page (HTML)</Button>
-      <Button leftSection={<IconFileText size={16} />} loading={save.busy} onClick={() => save.run('txt')}>Save as text</Button>
-    </div>
+    <>
+      <div className="row" style={{ flexWrap: 'wrap' }}>
+        <Button leftSection={<IconPrinter size={16} />} onClick={() => window.print()}>Print</Button>
+        <Button leftSection={<IconDownload size={16} />} loading={save.busy} onClick={() => save.run('html')}>Save as page (HTML)</Button>
+        <Button leftSection={<IconFileText size={16} />} loading={save.busy} onClick={() => save.run('txt')}>Save as text</Button>
+      </div>
+      {save.error && <ErrorNote error={save.error} />}
+      {save.result && <div role="status"><Note tone="good">Saved as <PathText path={save.result} wrap />. Keep it away from the backups.</Note></div>}
+    </>
   );
 }
 
 /** The page that is printed: nothing of the window around it. */
 function PrintedKit({ kit, archives }: { kit: RecoveryKit; archives: boolean }) {
-  const made = kit.words.length > 1;
+  const part = kitPart(kit);
   return createPortal(
     <div className="kit-print" aria-hidden>
       <h1>Recovery kit: {kit.destination}</h1>
@@ -109,8 +117,8 @@ function PrintedKit({ kit, archives }: { kit: RecoveryKit; archives: boolean }) 
         With this page anybody can read the backups {archives ? `of ${kit.destination}` : `in ${kit.repository}`}. Without it, and without the computer that made it, nobody can.
         Keep it where neither a thief nor a fire finds both.
       </p>
-      <h2>{made ? `${archives ? 'Key' : 'Password'}${joinedBy(kit)}` : archives ? 'Key' : 'Password'}</h2>
-      {made ? <ol>{kit.words.map((word, i) => <li key={`${i}-${word}`}>{word}</li>)}</ol> : <pre>{kit.password}</pre>}
+      <h2>{archives ? 'Key' : 'Password'}{JOINED[part]}</h2>
+      {part !== 'key' ? <ol>{kit.words.map((word, i) => <li key={`${i}-${word}`}>{word}</li>)}</ol> : <pre>{kit.password}</pre>}
       {archives ? (
         <>
           <h2>What it opens</h2>
@@ -132,27 +140,28 @@ function PrintedKit({ kit, archives }: { kit: RecoveryKit; archives: boolean }) 
   );
 }
 
-type AskProps = { id: string; destination: string; of?: KitOf; words: number; ask: number; onConfirmed: () => void; onLater?: () => void };
+type AskProps = { id: string; kit: RecoveryKit; of?: KitOf; ask: number; onConfirmed: () => void; onLater?: () => void };
 
-/** Asks one word back, to know that the kit was written down. */
-export function KitConfirm({ id, destination, of = 'destinations', words, ask, onConfirmed, onLater }: AskProps) {
+/** Asks one part of the key back, to know that the kit was written down. */
+export function KitConfirm({ id, kit, of = 'destinations', ask, onConfirmed, onLater }: AskProps) {
   const [word, setWord] = useState('');
   const [wrong, setWrong] = useState(false);
   const check = useAction((typed: string) => api.confirmRecoveryKit(id, ask, typed), {
     changes: [of],
+    inline: true,
     onDone: (right) => {
       setWrong(!right);
       if (right) onConfirmed();
     },
   });
-  const label = words > 1 ? `Word ${ask} of the kit` : 'The key, once more';
+  const part = kitPart(kit);
   return (
     <div className="stack">
       <TextInput
-        label={label}
+        label={part === 'key' ? 'The key, once more' : `${ASKED[part]} ${ask} of the kit`}
         description="Read it from the paper or the file, not from the screen"
         value={word}
-        error={wrong ? `That is not ${words > 1 ? `word ${ask}` : 'the key'} of this kit. Look again` : null}
+        error={wrong ? `That is not ${part === 'key' ? 'the key' : `${part} ${ask}`} of this kit. Look again` : null}
         onChange={(event) => {
           setWord(event.currentTarget.value);
           setWrong(false);
@@ -163,6 +172,7 @@ export function KitConfirm({ id, destination, of = 'destinations', words, ask, o
           if (word.trim() !== '') check.run(word.trim());
         }}
       />
+      {check.error && <ErrorNote error={check.error} />}
       <div className="row">
         {onLater && <Button onClick={onLater}>Later</Button>}
         <span className="grow" />
@@ -170,7 +180,7 @@ export function KitConfirm({ id, destination, of = 'destinations', words, ask, o
       </div>
       {onLater && (
         <Note tone="warn">
-          If you leave without confirming and this computer is lost, nobody can open the backups {of === 'plans' ? 'of' : 'in'} {destination}. Backstay will keep reminding you.
+          If you leave without confirming and this computer is lost, nobody can open the backups {of === 'plans' ? 'of' : 'in'} {kit.destination}. Backstay will keep reminding you.
         </Note>
       )}
     </div>

@@ -90,6 +90,7 @@ export function BackupTree({ backup, name, items, picked, onPick, height }: Prop
     }
   };
   const searching = text.length >= 2;
+  const databases = items.some((item) => item.path !== '');
   const shown = searching ? found : top;
 
   const toggle = async (path: string) => {
@@ -138,7 +139,7 @@ export function BackupTree({ backup, name, items, picked, onPick, height }: Prop
           open={open}
           onOpen={openAs}
           height={height}
-          row={(line) => <Row line={line} item={items.find((item) => item.path !== '' && item.path === line.path)} whole={searching} />}
+          row={(line) => <Row line={line} item={items.find((item) => item.path !== '' && item.path === line.path)} databases={databases} whole={searching} />}
           {...(picked && onPick
             ? { ticks: { state: (line: Line) => pickedState(picked, line.path), toggle: (line: Line) => void toggle(line.path) } }
             : {})}
@@ -148,19 +149,22 @@ export function BackupTree({ backup, name, items, picked, onPick, height }: Prop
   );
 }
 
-function Row({ line, item, whole }: { line: Line; item: BackupItem | undefined; whole: boolean }) {
+type RowProps = { line: Line; item: BackupItem | undefined; databases: boolean; whole: boolean };
+
+/** `databases`: some lie in Backstay's own folder. */
+function Row({ line, item, databases, whole }: RowProps) {
   const own = line.path === OWN;
-  const Symbol = item || own ? IconDatabase : line.folder ? IconFolder : line.kind === 'link' ? IconLink : IconFile;
+  const Symbol = item || (own && databases) ? IconDatabase : line.folder ? IconFolder : line.kind === 'link' ? IconLink : IconFile;
   const title = [line.path, line.mode, line.owner, line.folder ? plural(line.files, 'file') : '', line.target ? `to ${line.target}` : ''].filter(Boolean).join('  ');
   return (
     <>
       <span className="tree-name" title={title}>
         <Symbol size={15} aria-hidden />
-        {own ? <span className="clip">Databases, and how this backup was made</span> : <span className="mono clip">{whole ? line.path : line.name}</span>}
+        {own ? <span className="clip">{databases ? 'Databases, and how this backup was made' : 'How this backup was made'}</span> : <span className="mono clip">{whole ? line.path : line.name}</span>}
         {item && <span className="mute small clip">{item.text}</span>}
         {line.target && <span className="mute small clip">to {line.target}</span>}
       </span>
-      <ChangeMark change={line.change} folder={line.folder} />
+      {!own && <ChangeMark change={line.change} folder={line.folder} />}
       <span className="tree-meta backup-tree-size">{line.kind === 'file' || line.folder ? formatBytes(line.bytes) : ''}</span>
     </>
   );

@@ -1,5 +1,5 @@
 export { useAction } from './action';
 export { applyChange, applyEvent, runEnded, withProgress, withRun, type Change } from './effects';
 export { keys } from './keys';
-export { useActiveRuns, useRunsElsewhere } from './runs';
+export { useActiveRuns, useRunsElsewhere, useSync } from './runs';
 export { useDestinations, usePlans, useRun, useServer, useServers } from './lists';

@@ -1,6 +1,8 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import { api, type IpcError, type RunPage, type RunRow } from '../../ipc';
+import { showBegun } from '../ui/toasts';
+import { useAction } from './action';
 import { applyChange } from './effects';
 import { keys } from './keys';
 
@@ -12,6 +14,14 @@ export function useActiveRuns() {
   return useQuery<RunPage, IpcError>({
     queryKey: keys.activeRuns,
     queryFn: () => api.runs({ active: true, plan: null, server: null, kind: null, offset: 0, limit: 200 }),
+  });
+}
+
+/** Makes good what a destination lacks; where it lacks no backup, what is damaged there. */
+export function useSync() {
+  return useAction((of: { id: string; name: string; missing?: number }) => api.startSync(of.id), {
+    changes: ['runs', 'destinations'],
+    onDone: (run, of) => showBegun(of.missing === 0 ? `Mending ${of.name}.` : `Copying the missing backups to ${of.name}.`, run),
   });
 }
 

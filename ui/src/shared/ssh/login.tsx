@@ -55,7 +55,7 @@ function KeyFile({ label, name = label, value, error, onChange }: { label: strin
       value={value ?? ''}
       error={error}
       onChange={(event) => onChange(event.currentTarget.value || null)}
-      rightSectionWidth={76}
+      rightSectionWidth={90}
       rightSection={
         <Button
           size="compact-xs"

@@ -151,6 +151,8 @@ export function DataTable<T>(props: DataTableProps<T>) {
         <div className="dt-bar" role="toolbar" aria-label="Actions for the picked rows">
           <b>{plural(pickedCount, 'picked', 'picked')}</b>
           {props.batch}
+          {/* What is not loaded cannot be picked; a tick on top of the list must not seem to mean it. */}
+          {onMore !== undefined && pickedCount >= sorted.length && <span className="mute">The first {plural(sorted.length, 'row', 'rows')} of the list. Scroll down for more.</span>}
           <span className="grow" />
           <Button variant="subtle" onClick={() => props.onPick?.(new Set())}>Clear</Button>
         </div>
@@ -240,7 +242,7 @@ function TableHead<T>({ columns, grid, sort, table, sorted, onSort }: HeadProps<
         {table.onPick && (
           <div role="columnheader" className="dt-pick">
             <Checkbox
-              aria-label={`Pick all ${table.label.toLowerCase()}`}
+              aria-label={table.onMore ? `Pick the first ${sorted.length} of the list` : `Pick all ${table.label.toLowerCase()}`}
               checked={all}
               indeterminate={some}
               onChange={() => table.onPick?.(all ? new Set() : new Set(sorted.map(table.rowKey)))}

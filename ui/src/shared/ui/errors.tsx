@@ -2,8 +2,8 @@ import { IconAlertTriangle, IconCheck, IconCopy, IconInfoCircle, IconX } from '@
 import { ActionIcon, Button, Collapse, CopyButton } from '@mantine/core';
 import { useId, useState, useSyncExternalStore } from 'react';
 import type { IpcError } from '../../ipc';
-import { Link } from '../router';
-import { closeToast, currentToasts, subscribeToasts } from './toasts';
+import { Link, usePlace } from '../router';
+import { closeToast, currentToasts, subscribeToasts, type Toast } from './toasts';
 import './errors.css';
 
 /** Copies a text; says so. */
@@ -65,25 +65,31 @@ export function Note({ tone, icon, children, action }: { tone: keyof typeof NOTE
   );
 }
 
-/** The messages at the foot of the window. */
+/** The messages at the foot of the window; none that only leads to the page that is open. */
 export function Toasts() {
   const toasts = useSyncExternalStore(subscribeToasts, currentToasts);
+  const { path } = usePlace();
   return (
     <div className="toasts" role="region" aria-label="Messages" aria-live="polite">
-      {toasts.map((toast) => (
-        <div key={toast.id} className={toast.error ? 'toast toast-bad' : 'toast'}>
-          {toast.error ? <IconAlertTriangle size={18} aria-hidden /> : <IconCheck size={18} aria-hidden />}
-          <div className="grow">
-            <div>{toast.error?.message ?? toast.text}</div>
-            {toast.error?.hint && <div className="mute">{toast.error.hint}</div>}
-            {toast.error && <Details error={toast.error} />}
-            {toast.link && <Link to={toast.link.to} onClick={() => closeToast(toast.id)}>{toast.link.title}</Link>}
-          </div>
-          <ActionIcon variant="subtle" color="gray" aria-label="Close message" onClick={() => closeToast(toast.id)}>
-            <IconX size={16} />
-          </ActionIcon>
-        </div>
-      ))}
+      {toasts.filter((toast) => toast.link?.to !== path).map((toast) => <Message key={toast.id} toast={toast} />)}
+    </div>
+  );
+}
+
+function Message({ toast }: { toast: Toast }) {
+  const Symbol = NOTE_ICONS[toast.tone];
+  return (
+    <div className={`toast toast-${toast.tone}`}>
+      <Symbol size={18} aria-hidden />
+      <div className="grow">
+        <div>{toast.error?.message ?? toast.text}</div>
+        {toast.error?.hint && <div className="mute">{toast.error.hint}</div>}
+        {toast.error && <Details error={toast.error} />}
+        {toast.link && <Link to={toast.link.to} onClick={() => closeToast(toast.id)}>{toast.link.title}</Link>}
+      </div>
+      <ActionIcon variant="subtle" color="gray" aria-label="Close message" onClick={() => closeToast(toast.id)}>
+        <IconX size={16} />
+      </ActionIcon>
     </div>
   );
 }

@@ -37,6 +37,13 @@ describe('texts', () => {
     expect(filesText(progress({}))).toBeNull();
     expect(bytesText(progress({ bytes: 1024 ** 3, bytes_total: 2 * 1024 ** 3 }))).toBe('1.0 GiB of about 2.0 GiB');
   });
+  it('says what the furthest destination has where nothing was counted yet', () => {
+    const at = (bytes: number): DestinationProgress => ({ name: 'nas', bytes, bytes_total: null, rate: 0, state: 'writing', text: null, limit: null });
+    expect(bytesText(progress({ destinations: [at(1024 ** 2), at(4 * 1024 ** 2)] }))).toBe('4.0 MiB written');
+    expect(bytesText(progress({ bytes: 1024 ** 2, destinations: [at(4 * 1024 ** 2)] }))).toBe('1.0 MiB');
+    expect(bytesText(progress({ destinations: [at(0)] }))).toBeNull();
+    expect(bytesText(progress({}))).toBeNull();
+  });
   it('names the work', () => expect(runTitle({ kind: 'backup', title: 'web nightly' })).toBe('Backing up web nightly'));
   it('knows when nothing moves', () => {
     expect(isSilent(progress({ last_activity: 1000 }), 20_000)).toBe(true);

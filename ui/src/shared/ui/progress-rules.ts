@@ -5,10 +5,10 @@ const PHASES: Record<string, string> = {
   waiting: 'Waiting', connecting: 'Connecting', preflight: 'Checking the server', opening: 'Opening the vault', listing: 'Listing',
   reading: 'Reading', dumping: 'Dumping databases', saving: 'Saving', checking: 'Checking', comparing: 'Comparing',
   restoring: 'Restoring', deleting: 'Deleting', packing: 'Packing',
-  copying: 'Copying', thawing: 'Waiting for cold storage', pruning: 'Freeing room',
+  copying: 'Copying', thawing: 'Waiting for cold storage', pruning: 'Freeing up space',
 };
 
-const VERBS: Record<string, string> = { backup: 'Backing up', restore: 'Restoring', download: 'Downloading', verify: 'Checking', sync: 'Syncing', prune: 'Freeing room at' };
+const VERBS: Record<string, string> = { backup: 'Backing up', restore: 'Restoring', download: 'Downloading', verify: 'Checking', sync: 'Syncing', prune: 'Freeing up space at' };
 const KINDS: Record<string, string> = { backup: 'Backup', restore: 'Restore', download: 'Download', verify: 'Check', sync: 'Sync', prune: 'Clean-up' };
 
 /** Returns the phase in words. */
@@ -57,10 +57,16 @@ export function filesText(progress: ProgressView): string | null {
   return progress.files > 0 ? `${formatCount(progress.files)} files` : null;
 }
 
-/** "0.7 GiB of about 1.4 GiB"; without a total the bytes done; `null` while none. */
+/** "0.7 GiB of about 1.4 GiB"; without a total the bytes done, or else those that the furthest destination has; `null` while none. */
 export function bytesText(progress: ProgressView): string | null {
   if (progress.bytes_total) return `${formatBytes(progress.bytes)} of about ${formatBytes(progress.bytes_total)}`;
-  return progress.bytes > 0 ? formatBytes(progress.bytes) : null;
+  if (progress.bytes > 0) return formatBytes(progress.bytes);
+  const written = mostWritten(progress);
+  return written > 0 ? `${formatBytes(written)} written` : null;
+}
+
+function mostWritten(progress: ProgressView): number {
+  return Math.max(0, ...progress.destinations.map((place) => place.bytes));
 }
 
 /**
@@ -73,7 +79,7 @@ export function placePart(place: DestinationProgress, progress: ProgressView): n
   if (place.bytes_total) return Math.min(99, Math.floor((place.bytes / place.bytes_total) * 100));
   if (place.state === 'failed') return 0;
   const run = percent(progress);
-  const most = Math.max(...progress.destinations.map((other) => other.bytes));
+  const most = mostWritten(progress);
   return run === null || most <= 0 ? run : Math.floor((run * place.bytes) / most);
 }
 

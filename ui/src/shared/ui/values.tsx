@@ -4,6 +4,7 @@ import {
   type Icon,
 } from '@tabler/icons-react';
 import { Tooltip } from '@mantine/core';
+import type { PlanRow } from '../../ipc';
 import { formatAgo, formatBytes, formatCount, formatExact } from '../format';
 import { useNow } from './use-now';
 import './values.css';
@@ -17,6 +18,7 @@ const LOOKS: Record<string, Look> = {
   protected: { tone: 'good', word: 'Protected', icon: IconShieldCheck },
   stale: { tone: 'bad', word: 'Stale', icon: IconClock },
   never: { tone: 'warn', word: 'No backup yet', icon: IconCircleDashed },
+  not_run_here: { tone: 'idle', word: 'Not run here yet', icon: IconCircleDashed },
   unplanned: { tone: 'idle', word: 'No plan', icon: IconCircleDashed },
   // Runs and plans
   waiting: { tone: 'idle', word: 'Waiting', icon: IconHourglass },
@@ -61,6 +63,11 @@ const UNKNOWN: Omit<Look, 'word'> = { tone: 'idle', icon: IconCircleDashed };
 /** Returns the look of a state; an unknown one is shown as it is, in grey. */
 export function lookOf(state: string): Look {
   return LOOKS[state] ?? { ...UNKNOWN, word: state.replaceAll('_', ' ') };
+}
+
+/** The state of a plan. One that was taken over with its backups never ran here, but is not without a backup. */
+export function planState(plan: Pick<PlanRow, 'state' | 'last_backup'>): string {
+  return plan.state === 'never' && plan.last_backup !== null ? 'not_run_here' : plan.state;
 }
 
 /** A state: icon, word and colour. `text` replaces the word ("2 problems"); `title` says why on hover. */

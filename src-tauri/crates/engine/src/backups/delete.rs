@@ -59,7 +59,7 @@ impl Backstay {
             }
         }
         if !unused.is_empty() {
-            report.prune_hint = format!("Freeing room gives back {}", unused.join(", "));
+            report.prune_hint = format!("Freeing up space gives back {}", unused.join(", "));
         }
         for what in ["backups", "plans", "servers", "destinations"] {
             self.inner.changed(what);
@@ -205,7 +205,7 @@ fn notes(copies: &[Copy], views: &[CopyView], left: usize, newest: bool, only: b
         let name = &copy.config.name;
         notes.push(match view.file_bytes {
             Some(bytes) => format!("Frees {} at {name} at once.", size_text(bytes)),
-            None => format!("{name} keeps what other backups share; the rest is freed by Free room."),
+            None => format!("{name} keeps what other backups share; the rest is freed by Free up space."),
         });
         if let Some(note) = &view.cost_note {
             notes.push(format!("{name}: {note}."));

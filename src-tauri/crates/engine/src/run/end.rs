@@ -88,7 +88,7 @@ impl Inner {
             RunKind::Download => "Download",
             RunKind::Verify => "Check",
             RunKind::Sync => "Sync",
-            RunKind::Prune => "Freeing room",
+            RunKind::Prune => "Freeing up space",
         };
         let body = match row.state {
             RunState::Done => format!("Done: {}", size_text(row.counts.bytes)),

@@ -16,7 +16,7 @@ impl Backstay {
                 .hint("Deleting an archive frees its room at once"));
         }
         let lock = self.inner.locks.own_destination(&config.id)?.ok_or_else(|| {
-            Error::new(ErrorClass::Locked, format!("Cannot free room at {}: another run uses it", config.name))
+            Error::new(ErrorClass::Locked, format!("Cannot free up space at {}: another run uses it", config.name))
                 .hint("Wait for it to end; see Activity")
         })?;
         let start = RunStart {

@@ -98,7 +98,7 @@ async fn nobody_came(repo: &Arc<Repo>, ctx: &RunContext, lock: &Lock, survey: &S
     if snapshots.iter().all(|id| survey.snapshots.contains(id)) {
         return Ok(());
     }
-    let text = format!("Cannot free room in the vault at {}: a backup was made there meanwhile", repo.label());
+    let text = format!("Cannot free up space in the vault at {}: a backup was made there meanwhile", repo.label());
     Err(Error::new(ErrorClass::Locked, text).hint("Start again; nothing was removed"))
 }
 
@@ -202,7 +202,7 @@ fn share_out(repo: &Repo, survey: &Survey, whole: &[bool]) -> Result<(Owners, Ve
     if let Some((id, _)) = survey.used.iter().find(|name| !places.contains_key(name)) {
         return Err(Error::new(
             ErrorClass::Corrupt,
-            format!("Cannot free room in the vault at {}: backups need what is lost there", repo.label()),
+            format!("Cannot free up space in the vault at {}: backups need what is lost there", repo.label()),
         )
         .hint("Sync it from another copy, or verify it to see what is lost; nothing was removed")
         .detail(format!("chunk {} lies in no whole pack", id.short())));
@@ -282,7 +282,8 @@ async fn prove_chunks(repo: &Arc<Repo>, pack: Id, content: Bytes, chunks: Vec<Pa
         };
         let cuts: Option<Vec<Bytes>> = chunks.iter().map(cut).collect();
         cuts.ok_or_else(|| {
-            let text = format!("Cannot free room in the vault at {}: pack {} is damaged", repo.label(), pack.short());
+            let text =
+                format!("Cannot free up space in the vault at {}: pack {} is damaged", repo.label(), pack.short());
             Error::new(ErrorClass::Corrupt, text)
                 .hint("Verify the destination with all data to see what is lost; nothing was removed")
         })
@@ -315,7 +316,7 @@ async fn replace_index(
     if survey.used.iter().all(|(id, tree)| index.find(id, *tree).next().is_some()) {
         return Ok(());
     }
-    Err(internal("Cannot free room: the new index does not hold all that is needed; nothing was removed"))
+    Err(internal("Cannot free up space: the new index does not hold all that is needed; nothing was removed"))
 }
 
 /// Writes index files of these packs; returns their ids.

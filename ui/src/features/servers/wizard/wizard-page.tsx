@@ -23,9 +23,9 @@ export function AddServerPage() {
 export function EditServerPage() {
   const id = useParam('id');
   const server = useServer(id);
-  if (server.error && !server.data) return <Page title="Change a server" crumbs={CRUMBS}><ErrorNote error={server.error} retry={() => void server.refetch()} /></Page>;
-  if (!server.data) return <Page title="Change a server" crumbs={CRUMBS}><Card padded><Skeleton height={180} /></Card></Page>;
-  return <Wizard title={`Change ${server.data.row.name}`} start={server.data.draft} stored={server.data.row} />;
+  if (server.error && !server.data) return <Page title="Edit a server" crumbs={CRUMBS}><ErrorNote error={server.error} retry={() => void server.refetch()} /></Page>;
+  if (!server.data) return <Page title="Edit a server" crumbs={CRUMBS}><Card padded><Skeleton height={180} /></Card></Page>;
+  return <Wizard title={`Edit ${server.data.row.name}`} start={server.data.draft} stored={server.data.row} />;
 }
 
 const TEXTS = [
