@@ -2,9 +2,9 @@
 
 use crate::support::*;
 use async_trait::async_trait;
-use backstay_core::entry::{ByteStream, Entry, EntrySource, EntryType, TimeNs};
+use backstay_core::entry::{ByteStream, Entry, EntrySource, EntryType, TimeNs, Xattr};
 use backstay_core::layout::{ArchiveFormat, Exporter, Layout};
-use backstay_core::{Result, RunContext};
+use backstay_core::{RawPath, Result, RunContext};
 use backstay_lab::MemoryDestination;
 use backstay_layouts::ArchiveExporter;
 use std::collections::VecDeque;
@@ -127,6 +127,87 @@ async fn unzip_and_7z_open_a_zip() {
             "python3",
             &["-c", "import zipfile,sys; assert zipfile.ZipFile(sys.argv[1]).testzip() is None", &name],
         );
+    }
+}
+
+/// Tag, rights and id of each entry, as the kernel packs them.
+fn acl(name: &str, entries: &[(u16, u16, u32)]) -> Xattr {
+    let bytes = |(tag, rights, id): &(u16, u16, u32)| {
+        [&tag.to_le_bytes()[..], &rights.to_le_bytes(), &id.to_le_bytes()].concat()
+    };
+    let value = [vec![2, 0, 0, 0], entries.iter().flat_map(bytes).collect()].concat();
+    Xattr { name: name.into(), value }
+}
+
+#[tokio::test]
+async fn tar_gives_acls_back() {
+    if !has("tar") || !has("zstd") || !has("setfacl") || !has("getfacl") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let set = "umask 022; mkdir -p want/srv/d && cd want/srv && echo > d/f && setfacl -m u:1000:r,m::r d/f \
+        && setfacl -m u:1000:rwx,d:u:1001:rx d && echo > plain && chmod 674 plain && tar --acls -cf /dev/null d 2>&1";
+    let said = Command::new("sh").current_dir(dir.path()).args(["-c", set]).output().unwrap();
+    if !said.status.success() || !said.stdout.is_empty() {
+        println!("skipped: the file system has no ACLs or tar knows none: {}", String::from_utf8_lossy(&said.stderr));
+        return;
+    }
+    let no_id = u32::MAX;
+    let mut folder = Entry::plain(path("srv/d"), EntryType::Dir, 0o775, TimeNs(1_700_000_000_000_000_000));
+    folder.xattrs = vec![
+        acl("system.posix_acl_access", &[(1, 7, no_id), (2, 7, 1000), (4, 5, no_id), (16, 7, no_id), (32, 5, no_id)]),
+        acl("system.posix_acl_default", &[(1, 7, no_id), (2, 5, 1001), (4, 5, no_id), (16, 5, no_id), (32, 5, no_id)]),
+    ];
+    let mut files = Files::from([(folder.path.clone(), (folder, Vec::new())), file("srv/d/f", b"text")]);
+    let (entry, _) = files.get_mut(&path("srv/d/f")).unwrap();
+    entry.mode = 0o644;
+    let entries = [(1, 6, no_id), (2, 4, 1000), (4, 4, no_id), (16, 4, no_id), (32, 4, no_id)];
+    entry.xattrs = vec![acl("system.posix_acl_access", &entries)];
+    // What has no ACL here gets its rights from its mode alone.
+    let (at, (mut plain, content)) = file("srv/plain", b"text");
+    plain.mode = 0o674;
+    files.insert(at, (plain, content));
+    let acls = |root: &str| run(&dir.path().join(root), "getfacl", &["-cn", "srv/d", "srv/d/f", "srv/plain"]);
+    for format in [ArchiveFormat::TarGz, ArchiveFormat::TarZst] {
+        let memory = MemoryDestination::new();
+        let record = backup(&memory, &files, format, None).await;
+        assert_same(&files, &read(&open(&memory), &record.id).await.unwrap());
+        let name = format!("backup.{}", format.extension());
+        std::fs::write(dir.path().join(&name), memory.object(&record.archive.unwrap().key).unwrap()).unwrap();
+        for (number, flags) in [&["--acls", "--xattrs", "--xattrs-include=*"][..], &["--acls"]].iter().enumerate() {
+            let out = format!("{}-{number}", format.extension());
+            std::fs::create_dir(dir.path().join(&out)).unwrap();
+            run(dir.path(), "tar", &[*flags, &["-C", &out, "-xpf", &name]].concat());
+            assert_eq!(acls(&out), acls("want"), "{format:?} {flags:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_two_files_of_a_zip_have_one_name() {
+    let names: [(&[u8], &str); 7] = [
+        (b"a\xff", r"a\xff"),
+        (br"a\xff", r"a\\xff"),
+        (br"a\\xff", r"a\\\\xff"),
+        (br"a\xFF", r"a\xFF"),
+        // As systemd names its units.
+        (br"dev-by\x2duuid", r"dev-by\x2duuid"),
+        (b"b\\c/\xff", r"b\c/\xff"),
+        (br"b\c/name", r"b\c/name"),
+    ];
+    let mut files = Files::new();
+    for (name, written) in names {
+        let (_, (mut entry, content)) = file("name", written.as_bytes());
+        entry.path = RawPath::new(name).unwrap();
+        files.insert(entry.path.clone(), (entry, content));
+    }
+    let memory = MemoryDestination::new();
+    let record = backup(&memory, &files, ArchiveFormat::Zip, None).await;
+    assert_same(&files, &read(&open(&memory), &record.id).await.unwrap());
+    let bytes = memory.object(&record.archive.unwrap().key).unwrap();
+    let mut zip = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
+    for (_, written) in names {
+        assert_eq!(io::read_to_string(zip.by_name(written).unwrap()).unwrap(), written);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Two destinations from the command line: killed in the middle, made good, deleted, fetched.
 
-use crate::{Home, text};
+use crate::{Home, said, text};
 use std::time::Duration;
 
 /// Two folders that hold copies of one vault, and a plan that writes to both.
@@ -89,4 +89,17 @@ fn a_plan_given_one_more_destination_is_made_good_there_by_sync() {
     assert_eq!(sync["row"]["state"], "done", "{sync}");
     let rows = home.json(&["backups"]);
     assert_eq!(rows["rows"][0]["destinations"].as_array().map(Vec::len), Some(2), "{rows}");
+}
+
+#[test]
+fn room_that_a_deleted_backup_leaves_is_freed_by_the_verb_that_is_named() {
+    let home = Home::with_plan();
+    home.write_noise(1, 1);
+    home.json(&["backup", "p"]);
+    let oldest = home.json(&["backups"])["rows"][0]["id"].as_str().unwrap().to_owned();
+    home.write_noise(1, 2);
+    home.json(&["backup", "p"]);
+    let deleted = home.run(&["delete", &oldest, "--yes"]);
+    assert!(deleted.status.success() && said(&deleted).contains("backstay prune nas"), "{}", said(&deleted));
+    assert!(home.run(&["prune", "nas"]).status.success());
 }

@@ -179,3 +179,59 @@ fn no_sealed_file_is_begun_unasked_where_a_keyring_was_used() {
     assert!(said(&made).contains("Secrets of this home rest in the keyring"), "{}", said(&made));
     assert_eq!(home.json(&["secrets", "status"])["state"], "ready");
 }
+
+#[test]
+fn words_that_do_not_fit_say_which_would() {
+    let home = Home::with_plan();
+    home.json(&["backup", "p"]);
+    let plan = ["plan", "add", "q", "--server", "This computer", "--to", "nas", "--item"];
+    let zip = [&plan[..], &["files:/srv", "--format", "zip"]].concat();
+    let named = [&plan[..], &["files:/srv", "--name", "{plan}"]].concat();
+    let relative = [&plan[..], &["files:relative/path"]].concat();
+    let to = |place| ["restore", "p@latest", "--yes", "--to", place];
+    let (no_slash, no_server, unknown) = (to("This computer:relative"), to("/somewhere"), to("nobody:/somewhere"));
+    let cases: [(i32, &[&str], &str); 13] = [
+        (2, &no_slash, "SERVER:/PATH"),
+        (2, &no_server, "SERVER:/PATH"),
+        (1, &unknown, "backstay server list"),
+        (2, &relative, "begins with a slash"),
+        (2, &zip, "--layout archive"),
+        (2, &named, "--layout archive"),
+        (2, &["destination", "change", "nas"], "backstay destination change --help"),
+        (2, &["server", "change", "This computer"], "backstay server change --help"),
+        (2, &["backups", "--kind", "nosuch"], "postgres"),
+        (2, &["backups", "--limit", "0"], "--limit"),
+        (1, &["destination", "providers", "nope"], "wasabi"),
+        (1, &["show", "000000"], "backstay backups"),
+        (1, &["runs", "000000"], "backstay runs"),
+    ];
+    for (code, args, says) in cases {
+        let error = home.json_ending(code, args)["error"].to_string();
+        assert!(error.contains(says), "{args:?}: {error}");
+    }
+}
+
+#[test]
+fn a_hint_names_the_verb_and_not_the_window_alone() {
+    let home = Home::with_plan();
+    let other = home.path("other");
+    let add = ["destination", "add", "other", "local", text(&other), "--json"];
+    let locked = home.command(&add).env_remove("BACKSTAY_PASSPHRASE").output().unwrap();
+    assert_eq!(locked.status.code(), Some(1), "{}", said(&locked));
+    assert!(said(&locked).contains("set BACKSTAY_PASSPHRASE"), "{}", said(&locked));
+}
+
+#[test]
+fn the_program_leaves_whatever_is_still_at_work_behind_it() {
+    let home = Home::with_plan();
+    for _ in 0..12 {
+        for args in [&["status"][..], &["destination", "list"]] {
+            // Several at once: the more goes on, the later the work in the background ends.
+            let all: Vec<_> = (0..4).map(|_| home.start(args)).collect();
+            for one in all {
+                let output = one.wait_with_output().unwrap();
+                assert!(output.status.success() && output.stderr.is_empty(), "{args:?}: {}", said(&output));
+            }
+        }
+    }
+}

@@ -42,6 +42,12 @@ fn the_main_job_with_json() {
     assert_eq!(std::fs::read(home.path("restored/sub/b.txt")).unwrap(), b"more");
     let again = home.json(&[&restore[..], &["--yes"]].concat());
     assert!(again["blocked"].as_str().unwrap().contains("nothing to do"), "a second time there is nothing to do");
+    // A look at it says just that, and is no failure either.
+    home.json(&[&restore[..], &["--preview"]].concat());
+    let (looked, done) =
+        (home.run(&[&restore[..], &["--preview"]].concat()), home.run(&[&restore[..], &["--yes"]].concat()));
+    assert_eq!((looked.status.code(), &looked.stdout), (Some(0), &done.stdout), "{}", said(&looked));
+    assert!(!said(&looked).contains("cannot be done"), "{}", said(&looked));
 
     std::fs::create_dir(home.path("out")).unwrap();
     let run = home.json(&["download", older, "--out", text(&home.path("out")), "--as", "tar.zst"]);
@@ -206,4 +212,51 @@ fn settings_are_shown_and_changed_one_by_one() {
     assert_eq!((&now["notify"], &now["stall_minutes"]), (&"always".into(), &0.into()), "{now}");
     assert_eq!((&now["theme"], &now["stale_days"]), (&before["theme"], &before["stale_days"]));
     assert_eq!(home.run(&["settings", "--notify", "sometimes"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_is_left_out_later_is_a_path_or_a_pattern() {
+    let home = Home::with_plan();
+    for name in ["data/a.o", "data/sub/b.o", "data/sub/kept", "data/old/c"] {
+        home.write(name, b"content");
+    }
+    home.json(&["plan", "exclude", "p", "*.o", text(&home.path("data/old"))]);
+    let run = home.json(&["backup", "p"]);
+    assert_eq!(run["row"]["files"], 2, "a.txt and sub/kept: {run}");
+    for wrong in ["/", ""] {
+        assert_eq!(home.json_ending(2, &["plan", "exclude", "p", wrong])["error"]["code"], "invalid", "{wrong:?}");
+    }
+}
+
+#[test]
+fn of_a_limit_what_is_not_named_stays() {
+    let home = Home::with_plan();
+    let change = |more: &[&str]| {
+        let now = home.json(&[&["destination", "limits", "nas"][..], more].concat());
+        let bandwidth = &now["destinations"][0]["bandwidth"];
+        (bandwidth["bytes_per_second"].as_u64(), bandwidth["rules"].as_array().map_or(0, Vec::len))
+    };
+    let rule = ["--rule", "mon-fri@08:00-18:00=2M"];
+    assert_eq!(change(&[&rule[..], &["--rate", "6M"]].concat()), (Some(6 << 20), 1));
+    assert_eq!(change(&["--rate", "3M"]), (Some(3 << 20), 1));
+    assert_eq!(change(&["--rule", "sat@00:00-24:00=none", "--rule", "sun@00:00-24:00=1M"]), (Some(3 << 20), 2));
+    assert_eq!(change(&["--no-rules"]), (Some(3 << 20), 0));
+    assert_eq!(change(&rule), (Some(3 << 20), 1));
+    assert_eq!(change(&["--rate", "none"]), (None, 1));
+    assert_eq!(home.run(&[&["destination", "limits", "nas", "--no-rules"][..], &rule].concat()).status.code(), Some(2));
+}
+
+#[test]
+fn what_was_removed_or_cancelled_is_said() {
+    let home = Home::with_plan();
+    let shown = |args: &[&str]| {
+        let output = home.run(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(shown(&["destination", "refresh", "nas"]), "0 backups at nas\n");
+    let run = home.json(&["verify", "--destination", "nas"])["row"]["id"].as_str().unwrap().to_owned();
+    assert!(shown(&["cancel", &run]).contains("is over"));
+    assert_eq!(shown(&["plan", "remove", "p"]), "Removed the plan p; its backups stay\n");
+    assert_eq!(shown(&["destination", "remove", "nas"]), "Removed the destination nas; what lies there stays\n");
 }

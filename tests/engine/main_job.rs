@@ -160,3 +160,26 @@ async fn a_vault_opened_on_another_computer_shows_all() {
     let rows = other.engine.backup_list(&page.rows[0].id, "").await.unwrap();
     assert!(!rows.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_whose_disk_is_not_mounted_is_neither_good_nor_forgotten() {
+    let world = World::new().await;
+    world.write("data/a.txt", b"content");
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![files(&world.path("data"))]).await;
+    world.backed_up(&plan).await;
+    std::fs::rename(world.path("vault"), world.path("away")).unwrap();
+    std::fs::create_dir(world.path("vault")).unwrap();
+    let verify = world.engine.start_verify_destination(&destination, 0).await.unwrap();
+    for run in [world.sync(&destination).await, world.end(&verify).await] {
+        assert_eq!(run.row.state, "failed", "{:?}", run.log);
+        let error = run.row.error.unwrap();
+        assert!(error.code == "missing" && error.hint.as_ref().unwrap().contains("right disk"), "{error:?}");
+    }
+    let refused = world.engine.refresh_destination(&destination).await.unwrap_err();
+    assert!(refused.hint.unwrap().contains("right disk"));
+    assert_eq!((world.backup_count().await, std::fs::read_dir(world.path("vault")).unwrap().count()), (1, 0));
+    std::fs::remove_dir(world.path("vault")).unwrap();
+    std::fs::rename(world.path("away"), world.path("vault")).unwrap();
+    assert_eq!(world.sync(&destination).await.row.state, "done");
+}

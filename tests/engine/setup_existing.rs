@@ -165,6 +165,34 @@ async fn a_plan_gets_the_key_of_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_vaults_password_becomes_no_plans_passphrase() {
+    let old = World::new().await;
+    let vault = old.engine.add_destination(old.bucket("cloud")).await.unwrap();
+    let place = DestinationDraft { use_for: "none".into(), ..old.bucket("files") };
+    let files = old.engine.add_destination(place).await.unwrap().destination.id;
+    old.write("data/a.txt", b"content");
+    let id = vault.destination.id.as_str();
+    let mine = old.engine.save_plan(plan(&old, "mine", "this-computer", id, LayoutDraft::default())).await.unwrap().row;
+    let phrase = sealed("passphrase", Some("correct horse battery staple"));
+    let sealed = old.engine.save_plan(plan(&old, "sealed", "this-computer", &files, phrase)).await.unwrap().row;
+    for plan in [&mine.id, &sealed.id] {
+        assert_eq!(old.back_up(plan).await.row.state, "done");
+    }
+
+    let new = World::beside(old.parts.buckets.clone(), "new laptop").await;
+    let draft = DestinationDraft { name: "found".into(), ..new.bucket("cloud") };
+    let password = vault.kit.unwrap().password;
+    // Opened twice: the second time it is a destination already, and the password opens its configurations all the same.
+    new.engine.open_existing(draft.clone(), &password).await.unwrap();
+    let found = new.engine.open_existing(draft, &password).await.unwrap();
+    let copy = found.configurations.iter().find(|copy| copy.plans.contains(&"sealed".to_owned())).unwrap();
+    let adopted = new.engine.adopt_configuration(&found.destination.id, &copy.id).await.unwrap();
+    let lacking = "Plan sealed: archive key (in its recovery kit)".to_owned();
+    assert!(adopted.missing_secrets.contains(&lacking), "{:?}", adopted.missing_secrets);
+    assert_eq!(new.back_up(&sealed.id).await.row.error.map(|error| error.code), Some("locked".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_nothing_is_nothing_is_opened() {
     let world = World::new().await;
     let draft = world.bucket("empty");

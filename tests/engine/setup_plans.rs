@@ -1,6 +1,6 @@
 //! Plans: layouts, the keys of archives, and several destinations with copies of one vault.
 
-use crate::support::{World, files, text};
+use crate::support::{World, files, text, tree};
 use backstay_contract::{DestinationDraft, LayoutDraft, PlanDraft};
 use backstay_core::config::KnownBackup;
 use backstay_core::secret::{Secret, SecretName};
@@ -249,4 +249,38 @@ async fn a_plan_stays_while_the_key_of_its_archives_cannot_be_kept() {
     let held = world.parts.secrets.held.lock().unwrap().clone();
     let kept: Vec<_> = held.iter().filter(|(_, secret)| secret.expose() == key).map(|(name, _)| name).collect();
     assert!(kept.len() == 1 && *kept[0] != SecretName::archive_key(&saved.row.id.as_str().into()), "{kept:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn one_place_under_two_names_is_no_second_copy() {
+    let world = World::new().await;
+    let first = local(&world, "first", "vault").await;
+    std::os::unix::fs::symlink(world.path("first"), world.path("link")).unwrap();
+    let draft_of = |name: &str, use_for: &str| DestinationDraft {
+        name: name.into(),
+        path: text(&world.path(name)),
+        use_for: use_for.into(),
+        ..DestinationDraft::default()
+    };
+    let password = world.engine.recovery_kit(&first).await.unwrap().password;
+    let before = world.parts.secrets.held.lock().unwrap().len();
+    for refused in [
+        world.engine.add_destination(draft_of("link", "vault")).await.unwrap_err(),
+        world.engine.add_destination(draft_of("link", "none")).await.unwrap_err(),
+        world.engine.open_existing(draft_of("link", "vault"), &password).await.unwrap_err(),
+    ] {
+        assert_eq!(refused.class, ErrorClass::Exists, "{refused}");
+        assert!(refused.message.contains("link and first are the same place"), "{refused}");
+    }
+    assert_eq!(world.engine.destinations().await.unwrap().len(), 1);
+    assert_eq!(world.parts.secrets.held.lock().unwrap().len(), before);
+    let left = tree(&world.path("first")).into_keys().find(|key| key.contains("place-"));
+    assert_eq!(left, None, "what was put there to find out is removed");
+    // A copy is another place.
+    std::fs::create_dir(world.path("copy")).unwrap();
+    for (name, content) in tree(&world.path("first")) {
+        world.write(&format!("copy/{name}"), &content);
+    }
+    world.engine.add_destination(draft_of("copy", "vault")).await.unwrap();
 }

@@ -259,3 +259,33 @@ async fn an_attribute_whose_name_is_not_utf8_is_named_and_its_file_is_kept() {
     assert_eq!(*kind, ProblemKind::Unreadable);
     assert!(reason.contains("user.\\xff"), "{reason}");
 }
+
+#[tokio::test]
+async fn an_attribute_that_may_not_be_set_is_named_and_its_file_counts() {
+    if !tree::is_root() {
+        println!("skipped: needs root to become another user");
+        return;
+    }
+    let (dir, root) = temp();
+    let file = root.join("file");
+    std::fs::write(&file, b"file").unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    // What only root may set, as a capability is.
+    let set = ["-n", "trusted.note", "-v", "x"].map(std::ffi::OsStr::new);
+    if !tree::ran("setfattr", &[&set[..], &[file.as_os_str()]].concat()) {
+        println!("skipped: no attributes can be set here");
+        return;
+    }
+    let item = item(&root, &[]);
+    let (_, backup, _) = collect(&TestHost::default(), &item, &Backup::default()).await;
+    let host = TestHost { user: Some(65534), ..TestHost::default() };
+    let to = dir.path().join("to");
+    let (_, report, recorder) = restore(&host, &item, &backup, &options(RestoreMode::Merge, &root, Some(&to))).await;
+    assert_eq!(report.unwrap().files, 1);
+    assert_eq!(std::fs::read(to.join("file")).unwrap(), b"file");
+    let problems = recorder.by_subject();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let (kind, reason) = &problems[&raw(&to.join("file")).to_text()];
+    assert_eq!(*kind, ProblemKind::Unwritable);
+    assert!(reason.contains("trusted.note") && reason.contains("not permitted"), "{reason}");
+}

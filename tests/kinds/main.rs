@@ -6,6 +6,7 @@ mod databases;
 mod exchange;
 mod files;
 mod files_faults;
+mod files_links;
 mod host;
 mod memory;
 mod random;

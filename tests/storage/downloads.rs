@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
+#[path = "downloads/acls.rs"]
+mod acls;
 #[path = "downloads/faults.rs"]
 mod faults;
 #[path = "downloads/going_on.rs"]

@@ -1,7 +1,7 @@
 //! Archives and places that are not there, damage found while other damage is mended, and downloads asked for twice.
 
 use super::*;
-use backstay_contract::DestinationDraft;
+use backstay_contract::{DestinationDraft, PlanDraft};
 use std::fs::OpenOptions;
 
 /// Plain archives in folders of these names, and nothing else.
@@ -11,6 +11,16 @@ struct Folders {
     plan: String,
 }
 
+fn folder(world: &World, name: &str) -> DestinationDraft {
+    DestinationDraft {
+        name: name.into(),
+        kind: "local".into(),
+        path: text(&world.path(name)),
+        use_for: "none".into(),
+        ..DestinationDraft::default()
+    }
+}
+
 impl Folders {
     async fn new(names: &[&str]) -> Self {
         let world = World::new().await;
@@ -18,14 +28,7 @@ impl Folders {
         world.write("data/file", &noise(1, 50_000));
         let mut ids = Vec::new();
         for name in names {
-            let draft = DestinationDraft {
-                name: (*name).into(),
-                kind: "local".into(),
-                path: text(&world.path(name)),
-                use_for: "none".into(),
-                ..DestinationDraft::default()
-            };
-            ids.push(world.add(draft).await);
+            ids.push(world.add(folder(&world, name)).await);
         }
         let plan = world.plan_of_data(&ids, archives_sealed_by("none")).await;
         Self { world, ids, plan }
@@ -99,10 +102,92 @@ async fn nothing_is_written_to_a_disk_that_is_not_mounted_and_nothing_there_coun
     std::fs::rename(&away, &disk).unwrap();
     folders.back_up().await;
     assert_eq!(world.backup_count().await, 2);
-    // Gone for good, and known to be.
+    // Gone for good: to remove the destination is how to say so.
     std::fs::remove_dir_all(world.path("a/archives")).unwrap();
-    engine.refresh_destination(&folders.ids[0]).await.unwrap();
+    let kept = engine.refresh_destination(&folders.ids[0]).await.unwrap_err();
+    assert!(kept.class == ErrorClass::Missing && kept.hint.unwrap().contains("remove the destination"));
+    assert_eq!(world.backup_count().await, 2);
+    let anew = world.add(folder(world, "anew")).await;
+    let view = engine.plan(&folders.plan).await.unwrap();
+    engine.save_plan(PlanDraft { destinations: vec![anew], ..view.draft }).await.unwrap();
+    engine.remove_destination(&folders.ids[0]).await.unwrap();
     folders.back_up().await;
+    assert_eq!(world.backup_count().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_of_an_emptied_folder_forgets_nothing_that_is_nowhere_else() {
+    let folders = Folders::new(&["a", "b"]).await;
+    folders.back_up().await;
+    let (world, engine) = (&folders.world, &folders.world.engine);
+    let (disk, away) = (world.path("a"), world.path("away"));
+    std::fs::rename(&disk, &away).unwrap();
+    std::fs::create_dir(&disk).unwrap();
+    // What the other has fills a new disk.
+    let sync = world.sync(&folders.ids[0]).await;
+    assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
+    assert_eq!(tree(&disk), tree(&away));
+    // With nothing to fill it with, the list is all there is.
+    let newest = folders.back_up().await;
+    engine.delete_backup(&newest, vec![folders.ids[1].clone()]).await.unwrap();
+    std::fs::remove_dir_all(&away).unwrap();
+    std::fs::rename(&disk, &away).unwrap();
+    std::fs::create_dir(&disk).unwrap();
+    let sync = world.sync(&folders.ids[0]).await;
+    assert_eq!(sync.row.state, "failed", "{:?}", sync.log);
+    let error = sync.row.error.unwrap();
+    assert!(error.code == "missing" && error.hint.as_ref().unwrap().contains("right disk"), "{error:?}");
+    assert_eq!((world.backup_count().await, tree(&disk).len()), (2, 0));
+    let run = world.back_up(&folders.plan).await;
+    assert_eq!(tree(&disk).len(), 0, "it is still guarded: {:?}", run.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_is_away_too_leaves_the_list_of_an_emptied_folder_as_it_is() {
+    let folders = Folders::new(&["a", "b"]).await;
+    folders.back_up().await;
+    let world = &folders.world;
+    for name in ["a", "b"] {
+        std::fs::remove_dir_all(world.path(name)).unwrap();
+        std::fs::create_dir(world.path(name)).unwrap();
+    }
+    let sync = world.sync(&folders.ids[0]).await;
+    assert_eq!(sync.row.state, "failed", "{:?}", sync.log);
+    let row = &world.engine.backups(Default::default()).await.unwrap().rows[0];
+    assert_eq!(row.destinations.len(), 2, "{row:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_a_place_names_the_backups_that_are_not_there() {
+    let folders = Folders::new(&["a"]).await;
+    let (first, second) = (folders.back_up().await, folders.back_up().await);
+    let (world, engine) = (&folders.world, &folders.world.engine);
+    let check = async || {
+        let run = engine.start_verify_destination(&folders.ids[0], 0).await.unwrap();
+        let run = world.end(&run).await;
+        let problems = engine.run_problems(&run.row.id, "", 0, 10).await.unwrap().rows;
+        (run.row, problems, world.parts.store.transfer(&format!("damaged/{}", folders.ids[0])).unwrap())
+    };
+    let (row, problems, _) = check().await;
+    assert_eq!((row.state.as_str(), problems.len()), ("done", 0), "{problems:?}");
+    let text = row.result.unwrap();
+    assert!(text.ends_with("objects: all there; no data was read back"), "{text}");
+    let file = folders.file("a", &first).await;
+    std::fs::remove_file(PathBuf::from(format!("{}.manifest", file.display()))).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let (row, problems, damaged) = check().await;
+    assert_eq!((row.state.as_str(), problems.len()), ("done_with_problems", 1), "{problems:?}");
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert!(problems[0].kind == "damaged" && problems[0].subject.ends_with(name), "{problems:?}");
+    assert!(damaged.unwrap().contains(name));
+    let need = engine.overview().await.unwrap().needs.into_iter().find(|need| need.kind == "damaged").unwrap();
+    assert!(!need.text.contains("Sync"), "there is nothing to take it from: {}", need.text);
+    // A bare mount point tells nothing of damage.
+    let other = folders.file("a", &second).await;
+    std::fs::remove_dir_all(world.path("a/archives")).unwrap();
+    let (row, problems, damaged) = check().await;
+    assert_eq!((row.state.as_str(), problems.len()), ("done_with_problems", 2), "{problems:?}");
+    assert!(!damaged.unwrap().contains(other.file_name().unwrap().to_str().unwrap()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

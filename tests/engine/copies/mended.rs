@@ -88,6 +88,9 @@ async fn a_flipped_bit_is_named_by_a_check_and_mended_by_sync() {
 async fn a_backup_found_damaged_at_one_copy_is_mended_there() {
     let pair = pair().await;
     let backup = pair.world.back_up(&pair.plan).await.row.backup.unwrap();
+    let verify = pair.world.engine.start_verify(&backup).await.unwrap();
+    assert_eq!(pair.world.end(&verify).await.row.state, "done");
+    assert!(pair.newest().await.verified.is_some());
     // In the middle of the data, so that the list of files is still read.
     let largest = |key: &String| pair.b.1.object(key).unwrap().len();
     let key = keys_in(&pair.b.1, "data/").into_iter().max_by_key(largest).unwrap();
@@ -95,11 +98,32 @@ async fn a_backup_found_damaged_at_one_copy_is_mended_there() {
     let verify = pair.world.engine.start_verify(&backup).await.unwrap();
     let verify = pair.world.end(&verify).await;
     assert_eq!(verify.row.state, "done_with_problems", "{:?}", verify.log);
+    assert_eq!(pair.newest().await.verified, None, "a proof of the other copy does not hide it");
+    let known = pair.world.parts.store.backup(&backup.as_str().into()).unwrap();
+    let proven: Vec<_> = known.iter().filter(|copy| copy.record.verified.is_some()).collect();
+    assert!(proven.len() == 1 && proven[0].destination.as_str() == pair.a.0, "{known:?}");
     let sync = pair.world.sync(&pair.b.0).await;
     assert_eq!(sync.row.state, "done", "{:?} {:?}", sync.row.error, sync.log);
     assert!(sync.row.result.unwrap().contains("1 damaged object mended"));
     pair.same();
     pair.restic_checks(&pair.b.1);
+    assert!(pair.newest().await.verified.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_that_are_gone_from_a_vault_are_named_by_a_check_and_come_back_by_sync() {
+    let pair = pair().await;
+    let backup = pair.world.back_up(&pair.plan).await.row.backup.unwrap();
+    keys_in(&pair.b.1, "snapshots/").iter().for_each(|key| pair.b.1.tamper(key, None));
+    let check = pair.check(&pair.b.0).await;
+    assert_eq!(check.row.state, "done_with_problems", "{:?}", check.log);
+    let problems = pair.problems(&check).await;
+    assert!(problems.len() == 1 && problems[0].0 == format!("backup {}", &backup[..8]), "{problems:?}");
+    let sync = pair.world.sync(&pair.b.0).await;
+    assert_eq!(sync.row.state, "done", "{:?} {:?} {:?}", sync.row.error, sync.log, pair.problems(&sync).await);
+    pair.same();
+    let check = pair.check(&pair.b.0).await;
+    assert_eq!(check.row.state, "done", "{:?} {:?}", check.log, pair.problems(&check).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use crate::ask;
 use crate::common::Session;
+use crate::hints;
 use crate::options::DeleteArgs;
 use crate::output::{self, Exit, time};
 use backstay_core::{Error, ErrorClass, Result};
@@ -53,7 +54,7 @@ pub async fn delete(session: &Session, args: DeleteArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if !args.yes && !ask::yes("Delete it?").ok_or_else(unasked)? {
-        return Ok(Exit::Cancelled);
+        return Err(Error::cancelled());
     }
     let report = session.backstay.delete_backup(&preview.backup, destinations).await?;
     let exit = match (report.removed.is_empty(), report.failed.is_empty()) {
@@ -69,12 +70,15 @@ pub async fn delete(session: &Session, args: DeleteArgs) -> Result<Exit> {
         output::text(&format!("Deleted at {}; freed {}", report.removed.join(", "), size_text(report.freed_bytes)))?;
     }
     if !report.prune_hint.is_empty() {
-        output::text(&format!("{}: backstay prune DESTINATION", report.prune_hint))?;
+        let vaults = preview.copies.iter().filter(|copy| copy.file.is_none()).map(|copy| &copy.destination_name);
+        let verbs: Vec<String> =
+            vaults.filter(|name| report.removed.contains(name)).map(|name| format!("backstay prune {name}")).collect();
+        output::text(&format!("{}: {}", report.prune_hint, verbs.join("; ")))?;
     }
     for failure in &report.failed {
         eprintln!("{}: {}.", failure.destination, failure.error.message);
         if let Some(hint) = &failure.error.hint {
-            eprintln!("  {hint}.");
+            eprintln!("  {}.", hints::in_verbs(hint));
         }
     }
     Ok(exit)

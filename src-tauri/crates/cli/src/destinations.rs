@@ -5,15 +5,16 @@ mod place;
 
 use crate::ask;
 use crate::common::Session;
+use crate::hints;
 use crate::kit::{self, Of};
 use crate::options::{
     DestinationAddArgs, DestinationChangeArgs, DestinationOpenArgs, DestinationVerb, ReachArgs, S3Args,
 };
 use crate::output::{self, Exit, cells, time};
 use crate::servers;
-use backstay_contract::{Adopted, DestinationDraft, DestinationRow, TestStep};
+use backstay_contract::{Adopted, ConfigurationCopy, DestinationDraft, DestinationRow, TestStep};
 use backstay_core::{Error, ErrorClass, Result};
-use backstay_engine::size_text;
+use backstay_engine::{count_text, size_text};
 
 /// Runs one of the verbs about destinations.
 pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
@@ -43,7 +44,7 @@ pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
             if session.json {
                 output::object(&serde_json::json!({ "backups": count }))?;
             } else {
-                output::text(&format!("{count} backups at {name}"))?;
+                output::text(&format!("{} at {name}", backups(count)))?;
             }
             Ok(Exit::Done)
         }
@@ -53,6 +54,8 @@ pub async fn run(session: &Session, verb: DestinationVerb) -> Result<Exit> {
             session.backstay.remove_destination(&session.destination_id(&name)?).await?;
             if session.json {
                 output::object(&serde_json::json!({ "removed": name }))?
+            } else {
+                output::text(&format!("Removed the destination {name}; what lies there stays"))?
             }
             Ok(Exit::Done)
         }
@@ -79,7 +82,7 @@ async fn add(session: &Session, args: &DestinationAddArgs) -> Result<Exit> {
             "Print its recovery kit now and keep it elsewhere: backstay destination kit {name} --out FILE"
         ))?;
     } else {
-        output::text(&format!("Opened the vault at {at} as {name}: {} backups", added.backups))?;
+        output::text(&format!("Opened the vault at {at} as {name}: {}", backups(added.backups)))?;
     }
     Ok(Exit::Done)
 }
@@ -105,14 +108,14 @@ async fn open(session: &Session, args: &DestinationOpenArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let row = &found.destination;
-    output::text(&format!("Opened {} as {}: {} backups", row.place, row.name, found.backups))?;
+    output::text(&format!("Opened {} as {}: {}", row.place, row.name, backups(found.backups)))?;
     if found.locked > 0 {
-        output::text(&format!("{} archives are sealed by other keys: open it again with those", found.locked))?;
+        let sealed = count_text(found.locked, "archive is sealed by another key", "archives are sealed by other keys");
+        output::text(&format!("{sealed}: open it again with those"))?;
     }
     if !args.adopt {
         for copy in &found.configurations {
-            let (servers, plans) = (copy.servers.join(", "), copy.plans.join(", "));
-            output::text(&format!("From {} of {}: servers {servers}; plans {plans}", copy.computer, time(copy.made)))?;
+            output::text(&format!("From {} of {}: {}", copy.computer, time(copy.made), kept(copy)))?;
             output::text(&format!("  Take it over: backstay destination adopt {} {}", row.name, copy.id))?;
         }
     }
@@ -120,10 +123,27 @@ async fn open(session: &Session, args: &DestinationOpenArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+fn backups(count: u64) -> String {
+    count_text(count, "backup", "backups")
+}
+
+/// Says what a copy of the set-up holds that is not set up here.
+fn kept(copy: &ConfigurationCopy) -> String {
+    let lists = [("servers", &copy.servers), ("plans", &copy.plans), ("destinations", &copy.destinations)];
+    let some: Vec<String> = lists
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what} {}", names.join(", ")))
+        .collect();
+    if some.is_empty() { "nothing that is not set up here".into() } else { some.join("; ") }
+}
+
 fn print_adopted(adopted: &Adopted) -> Result<()> {
     output::text(&format!(
-        "Took over {} servers, {} plans and {} destinations",
-        adopted.servers, adopted.plans, adopted.destinations
+        "Took over {}, {} and {}",
+        count_text(adopted.servers, "server", "servers"),
+        count_text(adopted.plans, "plan", "plans"),
+        count_text(adopted.destinations, "destination", "destinations")
     ))?;
     if !adopted.missing_secrets.is_empty() {
         output::text("Still needed:")?;
@@ -134,7 +154,12 @@ fn print_adopted(adopted: &Adopted) -> Result<()> {
 async fn providers(session: &Session, wanted: Option<&str>) -> Result<Exit> {
     let mut all = session.backstay.s3_providers().await?;
     if let Some(id) = wanted {
+        let known: Vec<String> = all.iter().map(|provider| provider.id.clone()).collect();
         all.retain(|provider| provider.id == id);
+        if all.is_empty() {
+            return Err(Error::new(ErrorClass::Missing, format!("There is no S3 provider called {id}"))
+                .hint(format!("Known are: {}", known.join(", "))));
+        }
     }
     if session.json {
         output::object(&all)?;
@@ -147,7 +172,7 @@ async fn providers(session: &Session, wanted: Option<&str>) -> Result<Exit> {
             lines.push(cells([&provider.id, &provider.name, &regions, &provider.keys_hint]));
         }
         output::table(&lines)?;
-        return Ok(if all.is_empty() { Exit::Failed } else { Exit::Done });
+        return Ok(Exit::Done);
     };
     let mut lines = vec![cells(["REGION", "PLACE"])];
     lines.extend(one.regions.iter().map(|region| cells([&region.id, &region.place])));
@@ -178,7 +203,7 @@ async fn clean_up_rule(session: &Session, name: &str, yes: bool) -> Result<Exit>
     let unasked =
         || Error::new(ErrorClass::Invalid, "Nobody can be asked whether the rule may be set").hint("Give --yes");
     if !yes && !ask::yes(&question).ok_or_else(unasked)? {
-        return Ok(Exit::Cancelled);
+        return Err(Error::cancelled());
     }
     let rule = session.backstay.set_cleanup_rule(&id).await?;
     if session.json {
@@ -190,14 +215,21 @@ async fn clean_up_rule(session: &Session, name: &str, yes: bool) -> Result<Exit>
 }
 
 async fn change(session: &Session, args: &DestinationChangeArgs) -> Result<Exit> {
-    let mut draft = session.backstay.destination(&session.destination_id(&args.name)?).await?;
-    if let Some(name) = &args.rename {
+    let DestinationChangeArgs { name, rename, access_key, secret_stdin, fingerprint, jump_fingerprint, certificate } =
+        args;
+    let texts = [rename, access_key, fingerprint, certificate];
+    if texts.iter().all(|text| text.is_none()) && jump_fingerprint.is_empty() && !secret_stdin {
+        return Err(Error::new(ErrorClass::Invalid, format!("Nothing to change of {name} was named"))
+            .hint("See: backstay destination change --help"));
+    }
+    let mut draft = session.backstay.destination(&session.destination_id(name)?).await?;
+    if let Some(name) = rename {
         draft.name.clone_from(name);
     }
-    if let Some(key) = &args.access_key {
+    if let Some(key) = access_key {
         draft.s3.access_key.clone_from(key);
     }
-    if args.secret_stdin {
+    if *secret_stdin {
         let secret = Some(ask::secret("the new secret key or password")?);
         match draft.kind.as_str() {
             "s3" => draft.s3.secret_key = secret,
@@ -250,7 +282,7 @@ fn print_steps(steps: &[TestStep]) -> Result<()> {
     for step in steps {
         output::text(&format!("{:<7} {}: {}", step.state, step.title, step.text))?;
         if let Some(hint) = &step.hint {
-            output::text(&format!("        {hint}"))?;
+            output::text(&format!("        {}", hints::in_verbs(hint)))?;
         }
     }
     Ok(())

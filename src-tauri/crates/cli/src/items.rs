@@ -10,6 +10,7 @@ pub const HELP: &str = "What to back up; several times for several items.
 
 files:/srv/game,exclude=*.log,path=/etc
     settings: path=, exclude=, one-file-system
+    exclude= is a name (*.log), part of a path (cache/*.tmp), or a path from the root (/srv/game/old)
 mysql:db=shop,user=root,socket=/run/mysqld/mysqld.sock
     settings: db= (none: all), user=, socket=, host=, port=
 postgres:db=shop
@@ -32,7 +33,7 @@ The password is read from standard input: --database-password-stdin ITEM.";
 /// Reads a log-in to the databases of an item: `ITEM[:SETTINGS]`.
 pub fn login(text: &str) -> Result<DatabaseLogin> {
     let (item, rest) = text.split_once(':').unwrap_or((text, ""));
-    let mut words = Words { item: text, words: rest.split(',').filter(|word| !word.is_empty()).collect() };
+    let mut words = Words::new(text, rest);
     let login = DatabaseLogin {
         item: item.into(),
         user: words.one("user")?,
@@ -48,7 +49,7 @@ pub fn login(text: &str) -> Result<DatabaseLogin> {
 /// Reads one item.
 pub fn parse(text: &str) -> Result<ItemDraft> {
     let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
-    let mut words = Words { item: text, words: rest.split(',').filter(|word| !word.is_empty()).collect() };
+    let mut words = Words::new(text, rest);
     let name = words.take("name").pop().unwrap_or_default();
     let settings = match kind {
         "files" => ItemSettings::Files(FilesSettings {
@@ -92,9 +93,14 @@ fn wrong(item: &str, why: &str) -> Error {
 struct Words<'a> {
     item: &'a str,
     words: Vec<&'a str>,
+    /// Bare words may be paths.
+    has_paths: bool,
 }
 
-impl Words<'_> {
+impl<'a> Words<'a> {
+    fn new(item: &'a str, settings: &'a str) -> Self {
+        Self { item, words: settings.split(',').filter(|word| !word.is_empty()).collect(), has_paths: false }
+    }
     /// Takes all values of `key=value`.
     fn take(&mut self, key: &str) -> Vec<String> {
         let value = |word: &str| word.strip_prefix(key).and_then(|rest| rest.strip_prefix('=')).map(str::to_owned);
@@ -127,10 +133,15 @@ impl Words<'_> {
             self.words.iter().filter(|word| word.starts_with('/')).map(|word| (*word).to_owned()).collect();
         self.words.retain(|word| !word.starts_with('/'));
         paths.extend(self.take("path"));
+        self.has_paths = true;
         paths
     }
     fn end(self, help: &str) -> Result<()> {
         match self.words.first() {
+            Some(word) if self.has_paths && !word.contains('=') => {
+                let why = format!("\"{word}\" is no setting of it, and no path: a path begins with a slash");
+                Err(wrong(self.item, &why).hint(format!("See: {help}")))
+            }
             Some(word) => {
                 Err(wrong(self.item, &format!("\"{word}\" is no setting of it")).hint(format!("See: {help}")))
             }
@@ -174,6 +185,8 @@ mod tests {
 
     #[test]
     fn wrong_items_are_refused() {
+        let relative = parse("files:relative/path").unwrap_err();
+        assert!(relative.message.contains("begins with a slash"), "{relative}");
         for text in ["tape:/x", "files:/x,what=ever", "mysql:port=no", "mysql:user=a,user=b", "files:relative"] {
             assert_eq!(parse(text).unwrap_err().class, ErrorClass::Invalid, "{text}");
         }

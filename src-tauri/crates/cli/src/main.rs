@@ -6,6 +6,7 @@ mod common;
 mod copies;
 mod demo;
 mod destinations;
+mod hints;
 mod items;
 mod kit;
 mod options;
@@ -23,16 +24,15 @@ use common::Session;
 use options::{Options, Verb};
 use output::Exit;
 use std::ffi::OsString;
-use std::process::ExitCode;
 
-fn main() -> ExitCode {
+fn main() {
     let words = options::mark(std::env::args_os().collect());
     let options = match Options::try_parse_from(&words) {
         Ok(options) => options,
         Err(error) if error.use_stderr() && asks_json(&words) => {
             // On one line: where the words cannot be read, lines of events may be what they ask for.
             output::error(&usage_error(&error), true, true);
-            return Exit::Usage.into();
+            Exit::Usage.leave()
         }
         // clap itself ends with 2 on a usage error and 0 for --help.
         Err(error) => error.exit(),
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("Cannot start: {error}");
-            return Exit::Failed.into();
+            Exit::Failed.leave()
         }
     };
     let (json, lines) = (options.json, options.progress == options::ProgressForm::Json);
@@ -53,9 +53,9 @@ fn main() -> ExitCode {
             Exit::of_error(&error)
         }
     };
-    // A connection that hangs must not keep the program: all that matters is durable by now.
-    runtime.shutdown_background();
-    exit.into()
+    // The runtime is not taken down: what still works in the background would panic, or a connection that hangs keep the
+    // program. The session was dropped in `run`, and all that matters is durable by now.
+    exit.leave()
 }
 
 async fn run(options: Options) -> Result<Exit, Error> {

@@ -27,7 +27,7 @@ pub struct Options {
     /// Folder in which Backstay keeps its state
     #[arg(long, global = true, env = "BACKSTAY_HOME", value_name = "DIR")]
     pub home: Option<PathBuf>,
-    /// Print one JSON object instead of text
+    /// Print JSON instead of text
     #[arg(long, global = true)]
     pub json: bool,
     /// How a run shows its progress
@@ -67,13 +67,31 @@ pub enum Verb {
     /// List backups
     Backups(BackupsArgs),
     /// Show one backup
-    Show { backup: String },
+    Show {
+        /// An id, its first digits (at least 6), or PLAN@latest
+        backup: String,
+    },
     /// List a folder of a backup
-    Ls { backup: String, path: Option<String> },
+    Ls {
+        /// An id, its first digits (at least 6), or PLAN@latest
+        backup: String,
+        /// The folder, as the backup has it: srv/www (without: its top)
+        path: Option<String>,
+    },
     /// Find entries of a backup by a part of their path
-    Find { backup: String, text: String },
+    Find {
+        /// An id, its first digits (at least 6), or PLAN@latest
+        backup: String,
+        /// A part of the path; capitals make no difference
+        text: String,
+    },
     /// Compare two backups
-    Diff { older: String, newer: String },
+    Diff {
+        /// An id, its first digits (at least 6), or PLAN@latest
+        older: String,
+        /// The same, of the other one
+        newer: String,
+    },
     /// Restore a backup, or parts of it, to a server
     Restore(RestoreArgs),
     /// Bring backups into files on this computer; one that was cut off goes on with --resume
@@ -81,13 +99,20 @@ pub enum Verb {
     /// Read all copies of a backup back whole, or check all that lies at a destination
     Verify(VerifyArgs),
     /// Make good what a destination lacks, from the other copies, without the servers
-    Sync { destination: String },
+    Sync {
+        /// The destination's name
+        destination: String,
+    },
     /// Free up the space deleted backups left in a destination's vault
-    Prune { destination: String },
+    Prune {
+        /// The destination's name
+        destination: String,
+    },
     /// Delete a backup, at some destinations or at all
     Delete(DeleteArgs),
     /// Make an address anybody can read an archive at for some time
     Link {
+        /// An id, its first digits (at least 6), or PLAN@latest
         backup: String,
         /// The destination it lies at
         #[arg(long, value_name = "DESTINATION")]
@@ -98,6 +123,7 @@ pub enum Verb {
     },
     /// Ask a cold storage class for an archive
     Thaw {
+        /// An id, its first digits (at least 6), or PLAN@latest
         backup: String,
         /// The destination it lies at
         #[arg(long, value_name = "DESTINATION")]
@@ -111,7 +137,10 @@ pub enum Verb {
     /// List runs, or show one
     Runs(RunsArgs),
     /// Cancel a run
-    Cancel { run: String },
+    Cancel {
+        /// Its id, as "runs" lists it
+        run: String,
+    },
     /// The audit log
     #[command(subcommand)]
     Audit(AuditVerb),
@@ -126,7 +155,7 @@ pub enum Verb {
 
 #[derive(Args)]
 pub struct RunsArgs {
-    /// Show this run
+    /// Show this run: its id
     pub run: Option<String>,
     /// Only those going on or waiting
     #[arg(long)]
@@ -135,7 +164,7 @@ pub struct RunsArgs {
     #[arg(long)]
     pub plan: Option<String>,
     /// At most so many
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
 }
 
@@ -159,13 +188,17 @@ pub struct SettingsArgs {
 pub enum AuditVerb {
     /// List the newest entries
     List {
-        #[arg(long, default_value_t = 50)]
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
         limit: u64,
     },
     /// Recompute the chain of hashes
     Verify,
     /// Write all entries into a new file, one JSON object a line
-    Export { file: PathBuf },
+    Export {
+        /// The file, which must not be there yet
+        file: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -174,6 +207,7 @@ pub enum SecretsVerb {
     Status,
     /// Make a sealed file; its passphrase comes from BACKSTAY_PASSPHRASE or standard input
     Create {
+        /// Read the passphrase from standard input, even if BACKSTAY_PASSPHRASE is set
         #[arg(long)]
         passphrase_stdin: bool,
     },

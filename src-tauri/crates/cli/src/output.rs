@@ -1,10 +1,11 @@
 //! What is printed, and how the program ends.
 
+use crate::hints;
+use backstay_contract::IpcError;
 use backstay_core::{Error, ErrorClass, Result};
 use backstay_engine::ipc_error;
 use serde::Serialize;
 use std::io::Write;
-use std::process::ExitCode;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,24 +40,25 @@ impl Exit {
             _ => Self::Failed,
         }
     }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Problems => 3,
-            Exit::Cancelled => 4,
+    /// Ends the program at once, with nothing printed left behind.
+    pub fn leave(self) -> ! {
+        let _ = std::io::stdout().flush();
+        let _ = std::io::stderr().flush();
+        std::process::exit(match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Problems => 3,
+            Self::Cancelled => 4,
         })
     }
 }
 
 /// Prints an error: text to standard error, JSON to standard output, on one line where lines of events went before.
 pub fn error(error: &Error, json: bool, lines: bool) {
+    let hint = hints::of(error);
     if json {
-        let value = serde_json::json!({ "error": ipc_error(error) });
+        let value = serde_json::json!({ "error": IpcError { hint, ..ipc_error(error) } });
         let _ = if lines { line(&value) } else { object(&value) };
         return;
     }
@@ -64,7 +66,7 @@ pub fn error(error: &Error, json: bool, lines: bool) {
     if let Some(detail) = &error.detail {
         detail.lines().take(20).for_each(|line| eprintln!("  {line}"));
     }
-    if let Some(hint) = &error.hint {
+    if let Some(hint) = &hint {
         eprintln!("{}", sentence(hint));
     }
 }

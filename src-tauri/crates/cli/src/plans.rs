@@ -31,6 +31,8 @@ pub async fn run(session: &Session, verb: PlanVerb) -> Result<Exit> {
             session.backstay.remove_plan(&session.plan(&name).await?.id).await?;
             if session.json {
                 output::object(&serde_json::json!({ "removed": name }))?
+            } else {
+                output::text(&format!("Removed the plan {name}; its backups stay"))?
             }
             Ok(Exit::Done)
         }
@@ -126,6 +128,13 @@ fn layout(args: &PlanAddArgs) -> Result<LayoutDraft> {
             return Err(Error::new(ErrorClass::Invalid, "A vault is always encrypted: --seal is for archives")
                 .hint("Add --layout archive, or leave --seal out"));
         }
+        if args.format.is_some() || !args.template.is_empty() {
+            return Err(Error::new(
+                ErrorClass::Invalid,
+                "A vault has a format of its own: --format and --name are for archives",
+            )
+            .hint("Add --layout archive, or leave them out"));
+        }
         return Ok(LayoutDraft::default());
     }
     let (seal, asked) = match args.seal.as_deref() {
@@ -136,7 +145,7 @@ fn layout(args: &PlanAddArgs) -> Result<LayoutDraft> {
     };
     Ok(LayoutDraft {
         kind: "archive".into(),
-        format: args.format.clone(),
+        format: args.format.clone().unwrap_or_else(|| "tar.zst".into()),
         seal: seal.into(),
         key: asked.map(ask::secret).transpose()?,
         template: args.template.clone(),

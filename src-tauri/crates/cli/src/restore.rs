@@ -21,21 +21,16 @@ pub async fn run(session: &Session, args: RestoreArgs) -> Result<Exit> {
     let mode = args.mode.word().into();
     let request = RestoreRequest { backup, paths: args.only.clone(), server, target, mode, logins };
     let preview = session.backstay.plan_restore(request).await?;
-    if args.preview {
+    let nothing = nothing_to_do(&preview);
+    if args.preview || nothing {
         if session.json {
             output::object(&with_lists(session, &preview).await?)?
+        } else if nothing {
+            output::text(&preview.sentence)?
         } else {
             print_preview(session, &preview, args.all).await?
         }
-        return Ok(if preview.blocked.is_some() { Exit::Failed } else { Exit::Done });
-    }
-    if nothing_to_do(&preview) {
-        if session.json {
-            output::object(&with_lists(session, &preview).await?)?
-        } else {
-            output::text(&preview.sentence)?
-        }
-        return Ok(Exit::Done);
+        return Ok(if preview.blocked.is_some() && !nothing { Exit::Failed } else { Exit::Done });
     }
     if !session.json && !args.yes {
         print_preview(session, &preview, args.all).await?;
@@ -97,7 +92,7 @@ async fn place(session: &Session, backup: &str, to: Option<&str>) -> Result<(Str
             Some(row) => row,
             None => session.server(&detail.row.server_name).await.map_err(|_| {
                 Error::new(ErrorClass::Missing, format!("The server {} is not set up here", detail.row.server_name))
-                    .hint("Say where to: --to SERVER[:PATH]")
+                    .hint("Say where to: --to SERVER[:/PATH]")
             })?,
         };
         return Ok((by_name.id, None));
@@ -106,8 +101,14 @@ async fn place(session: &Session, backup: &str, to: Option<&str>) -> Result<(Str
         return Ok((server.id, None));
     }
     match text.split_once(":/") {
-        Some((name, path)) => Ok((session.server(name).await?.id, Some(format!("/{path}")))),
-        None => Ok((session.server(text).await?.id, None)),
+        Some((name, path)) if !name.is_empty() => Ok((session.server(name).await?.id, Some(format!("/{path}")))),
+        // No server is called so: it is a path without its server, or one that does not begin with a slash.
+        _ if text.contains(':') || text.starts_with('/') => Err(Error::new(
+            ErrorClass::Invalid,
+            format!("Cannot restore to {text}: a server comes first, and a path on it begins with a slash"),
+        )
+        .hint("Write it as SERVER or SERVER:/PATH")),
+        _ => Ok((session.server(text).await?.id, None)),
     }
 }
 

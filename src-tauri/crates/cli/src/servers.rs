@@ -2,11 +2,12 @@
 
 use crate::ask;
 use crate::common::{Session, absolute, path_text};
+use crate::hints;
 use crate::options::{ReachArgs, ServerAddArgs, ServerChangeArgs, ServerVerb};
 use crate::output::{self, Exit, cells, time_or_never};
 use backstay_contract::{ConnectionTest, HostKeyView, JumpDraft, ServerDraft};
 use backstay_core::{Error, ErrorClass, Result};
-use backstay_engine::size_text;
+use backstay_engine::{count_text, size_text};
 
 /// Runs one of the verbs about servers.
 pub async fn run(session: &Session, verb: ServerVerb) -> Result<Exit> {
@@ -31,6 +32,8 @@ pub async fn run(session: &Session, verb: ServerVerb) -> Result<Exit> {
             session.backstay.remove_server(&session.server(&name).await?.id).await?;
             if session.json {
                 output::object(&serde_json::json!({ "removed": name }))?
+            } else {
+                output::text(&format!("Removed the server {name}; its backups stay"))?
             }
             Ok(Exit::Done)
         }
@@ -44,6 +47,10 @@ async fn add(session: &Session, args: &ServerAddArgs) -> Result<Exit> {
 }
 
 async fn change(session: &Session, args: &ServerChangeArgs) -> Result<Exit> {
+    if args.reach == ReachArgs::default() && !(args.no_jump || args.no_sudo || args.no_test) {
+        return Err(Error::new(ErrorClass::Invalid, format!("Nothing to change of {} was named", args.name))
+            .hint("See: backstay server change --help; to log in only: backstay server test"));
+    }
     let mut draft = session.backstay.server(&session.server(&args.name).await?.id).await?.draft;
     if args.no_jump {
         draft.jumps.clear();
@@ -178,8 +185,11 @@ fn no_more_than(jumps: usize, given: usize, option: &str) -> Result<()> {
     if given <= jumps {
         return Ok(());
     }
-    Err(Error::new(ErrorClass::Invalid, format!("Cannot use {given} {option}: there are {jumps} jump hosts"))
-        .hint("Give one for each jump host, in their order"))
+    Err(Error::new(
+        ErrorClass::Invalid,
+        format!("Cannot use {given} {option}: the server has {}", count_text(jumps as u64, "jump host", "jump hosts")),
+    )
+    .hint("Give one for each jump host, in their order"))
 }
 
 /// Reads a jump host; what was known of it stays.
@@ -356,7 +366,7 @@ fn print_test(test: &ConnectionTest) -> Result<()> {
     for step in &test.steps {
         output::text(&format!("{:<7} {}: {}", step.state, step.title, step.text))?;
         if let Some(hint) = &step.hint {
-            output::text(&format!("        {hint}"))?;
+            output::text(&format!("        {}", hints::in_verbs(hint)))?;
         }
     }
     if let Some(line) = &test.sudoers {

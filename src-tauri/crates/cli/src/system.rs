@@ -4,10 +4,10 @@ use crate::ask;
 use crate::common::{Session, absolute, path_text};
 use crate::options::{AuditVerb, RunsArgs, SecretsVerb, SettingsArgs};
 use crate::output::{self, Exit, cells, time, time_or_never};
-use crate::watch::what_next;
+use crate::watch::{is_over, what_next};
 use backstay_contract::{RunFilter, SecretsStatus, Settings};
 use backstay_core::Result;
-use backstay_engine::size_text;
+use backstay_engine::{count_text, size_text};
 
 /// Shows how protected everything is, and what needs the user.
 pub async fn status(session: &Session) -> Result<Exit> {
@@ -52,12 +52,13 @@ pub async fn settings(session: &Session, args: SettingsArgs) -> Result<Exit> {
         output::object(&now)?;
         return Ok(Exit::Done);
     }
-    let stall = if now.stall_minutes == 0 { "never".into() } else { format!("{} minutes", now.stall_minutes) };
+    let stall =
+        if now.stall_minutes == 0 { "never".into() } else { count_text(now.stall_minutes.into(), "minute", "minutes") };
     output::table(&[
         cells(["Look of the window", &now.theme]),
         cells(["Notify when a run ends", &now.notify]),
         cells(["A silent run fails after", &stall]),
-        cells(["A server is stale after", &format!("{} days", now.stale_days)]),
+        cells(["A server is stale after", &count_text(now.stale_days.into(), "day", "days")]),
     ])?;
     Ok(Exit::Done)
 }
@@ -112,7 +113,7 @@ async fn run(session: &Session, id: &str) -> Result<Exit> {
         output::text(&format!("  {} {}: {}", problem.kind, problem.subject, problem.reason))?;
     }
     for next in what_next(&detail) {
-        output::text(next)?;
+        output::text(&next)?;
     }
     Ok(Exit::Done)
 }
@@ -122,6 +123,10 @@ pub async fn cancel(session: &Session, id: &str) -> Result<Exit> {
     session.backstay.cancel_run(id).await?;
     if session.json {
         output::object(&serde_json::json!({ "cancelling": id }))?
+    } else if is_over(&session.backstay.run(id).await?.row.state) {
+        output::text(&format!("The run {id} is over; see it: backstay runs {id}"))?
+    } else {
+        output::text(&format!("Asked the run {id} to stop; see how it ends: backstay runs {id}"))?
     }
     Ok(Exit::Done)
 }
@@ -149,7 +154,10 @@ pub async fn audit(session: &Session, verb: AuditVerb) -> Result<Exit> {
                 output::object(&check)?;
             } else {
                 match &check.fault {
-                    None => output::text(&format!("The audit log is whole: {} entries", check.good))?,
+                    None => output::text(&format!(
+                        "The audit log is whole: {}",
+                        count_text(check.good, "entry", "entries")
+                    ))?,
                     Some(fault) => output::text(fault)?,
                 }
             }
@@ -179,11 +187,11 @@ pub async fn secrets(session: &Session, verb: SecretsVerb) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let place = match (status.backend.as_str(), &status.file) {
-        ("keyring", _) => "the keyring of this computer".to_owned(),
-        ("file", Some(file)) => format!("the sealed file {file}"),
+        ("keyring", _) => "in the keyring of this computer".to_owned(),
+        ("file", Some(file)) => format!("in the sealed file {file}"),
         _ => "nowhere yet".to_owned(),
     };
-    output::text(&format!("Secrets rest in {place}: {}", status.state.replace('_', " ")))?;
+    output::text(&format!("Secrets rest {place}: {}", status.state.replace('_', " ")))?;
     if let Some(reason) = &status.reason {
         output::text(reason)?;
     }

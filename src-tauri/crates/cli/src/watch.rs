@@ -1,6 +1,7 @@
 //! Waiting for a run, showing its progress, cancelling it.
 
 use crate::common::{Session, all_pages};
+use crate::hints;
 use crate::options::ProgressForm;
 use crate::output::{self, Exit};
 use backstay_contract::{Event, ProblemRow, ProgressView, RunDetail};
@@ -150,10 +151,10 @@ fn tell(mark: &str, problems: &[ProblemRow], run: &str) {
 }
 
 /// Says what to do about a run that did not end well: what its error says, and what fits its end.
-pub fn what_next(run: &RunDetail) -> impl Iterator<Item = &str> {
+pub fn what_next(run: &RunDetail) -> impl Iterator<Item = String> {
     let hint = run.row.error.as_ref().and_then(|error| error.hint.as_deref());
     let next = run.next.as_deref().filter(|next| Some(*next) != hint);
-    hint.into_iter().chain(next).filter(|_| run.row.state != "done")
+    hint.into_iter().chain(next).filter(|_| run.row.state != "done").map(hints::in_verbs)
 }
 
 /// Says in a line what came of a run.
@@ -178,7 +179,8 @@ fn summary(run: &RunDetail) -> String {
     text
 }
 
-fn is_over(state: &str) -> bool {
+/// Tells whether a run in this state has ended.
+pub fn is_over(state: &str) -> bool {
     !matches!(state, "waiting" | "running")
 }
 

@@ -244,7 +244,13 @@ impl Inner {
             let damaged = self.damaged_at(&config.id)?;
             if damaged > 0 {
                 let what = count_text(damaged, "damaged thing was", "damaged things were");
-                let text = format!("{what} found there: Sync writes anew what another destination has whole");
+                let text = match self.may_be_mended(config)? {
+                    true => format!("{what} found there: Sync writes anew what another destination has whole"),
+                    false => format!(
+                        "{what} found there, and no other destination has it: it can come from an older backup only, or from \
+                         a copy kept elsewhere"
+                    ),
+                };
                 let destination = Some(config.id.to_string());
                 needs.push(Need { destination, ..need("damaged", &config.name, text) });
             }

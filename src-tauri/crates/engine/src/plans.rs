@@ -162,11 +162,16 @@ impl Inner {
             return Err(invalid("The plan's files cannot be read"));
         };
         for text in paths {
-            let path = RawPath::from_text(text)?.to_absolute();
-            if path.is_root() {
-                return Err(invalid("The root folder cannot be left out"));
-            }
-            let text = path.to_text();
+            // As `exclude=` of an item has it: a path begins with a slash, anything else is a pattern.
+            let text = if text.starts_with('/') {
+                let path = RawPath::from_text(text)?;
+                if path.is_root() {
+                    return Err(invalid("The root folder cannot be left out"));
+                }
+                path.to_text()
+            } else {
+                text.clone()
+            };
             if !settings.excludes.contains(&text) {
                 settings.excludes.push(text);
             }

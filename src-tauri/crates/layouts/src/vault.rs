@@ -188,7 +188,7 @@ async fn no_vault(label: &str, destination: &dyn Destination) -> Error {
         return Error::new(ErrorClass::Missing, text).hint("Make the vault again; nothing was stored in it yet");
     }
     Error::new(ErrorClass::Missing, format!("Cannot open a vault at {label}: none lies there"))
-        .hint("Check the place, or make a new vault there")
+        .hint("Is the right disk mounted? To fill it anew from another copy, use Sync")
 }
 
 #[async_trait]

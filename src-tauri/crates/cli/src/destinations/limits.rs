@@ -12,15 +12,14 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /// Shows limits, or changes one.
 pub async fn run(session: &Session, args: &LimitsArgs) -> Result<Exit> {
     let mut limits = session.backstay.limits().await?;
-    if args.rate.is_some() || !args.rule.is_empty() {
-        let bandwidth = BandwidthView {
-            bytes_per_second: args.rate.as_deref().map(rate).transpose()?.flatten(),
-            rules: args.rule.iter().map(|text| rule(text)).collect::<Result<_>>()?,
-        };
+    if args.rate.is_some() || !args.rule.is_empty() || args.no_rules {
         match &args.name {
-            None => limits.all = bandwidth,
+            None => apply(args, &mut limits.all)?,
             Some(name) => {
                 let destination = session.destination_id(name)?;
+                let known = limits.destinations.iter().find(|limit| limit.destination == destination);
+                let mut bandwidth = known.map(|limit| limit.bandwidth.clone()).unwrap_or_default();
+                apply(args, &mut bandwidth)?;
                 limits.destinations.retain(|limit| limit.destination != destination);
                 limits.destinations.push(DestinationLimit { destination, bandwidth });
             }
@@ -33,6 +32,17 @@ pub async fn run(session: &Session, args: &LimitsArgs) -> Result<Exit> {
         show(session, &limits).await?;
     }
     Ok(Exit::Done)
+}
+
+/// Brings what was named into a limit; what was not stays.
+fn apply(args: &LimitsArgs, bandwidth: &mut BandwidthView) -> Result<()> {
+    if let Some(text) = &args.rate {
+        bandwidth.bytes_per_second = rate(text)?;
+    }
+    if args.no_rules || !args.rule.is_empty() {
+        bandwidth.rules = args.rule.iter().map(|text| rule(text)).collect::<Result<_>>()?;
+    }
+    Ok(())
 }
 
 async fn show(session: &Session, limits: &Limits) -> Result<()> {

@@ -16,10 +16,10 @@ pub struct BackupsArgs {
     #[arg(long)]
     pub destination: Option<String>,
     /// With this kind in it
-    #[arg(long)]
+    #[arg(long, value_parser = ["files", "mysql", "postgres", "sqlite"])]
     pub kind: Option<String>,
     /// At most so many
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
 }
 
@@ -49,9 +49,10 @@ impl Mode {
 
 #[derive(Args)]
 pub struct RestoreArgs {
+    /// An id, its first digits (at least 6), or PLAN@latest
     pub backup: String,
-    /// The server, and a folder on it; without: the server it came from, at the original places
-    #[arg(long, value_name = "SERVER[:PATH]")]
+    /// The server, and a folder on it, from the root on; without: the server it came from, at the original places
+    #[arg(long, value_name = "SERVER[:/PATH]")]
     pub to: Option<String>,
     /// Only this path of the backup; several times for several
     #[arg(long, value_name = "PATH")]
@@ -81,6 +82,7 @@ pub struct RestoreArgs {
 
 #[derive(Args)]
 pub struct DownloadArgs {
+    /// Ids, their first digits (at least 6), or PLAN@latest
     #[arg(required_unless_present = "resume")]
     pub backups: Vec<String>,
     /// The folder to write into
@@ -102,6 +104,7 @@ pub struct DownloadArgs {
 
 #[derive(Args)]
 pub struct VerifyArgs {
+    /// An id, its first digits (at least 6), or PLAN@latest
     #[arg(required_unless_present = "destination", conflicts_with = "destination")]
     pub backup: Option<String>,
     /// Check all that lies at this destination
@@ -114,6 +117,7 @@ pub struct VerifyArgs {
 
 #[derive(Args)]
 pub struct DeleteArgs {
+    /// An id, its first digits (at least 6), or PLAN@latest
     pub backup: String,
     /// Only at this destination; several times for several
     #[arg(long, value_name = "DESTINATION")]

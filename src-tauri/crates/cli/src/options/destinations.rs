@@ -12,6 +12,7 @@ pub enum DestinationVerb {
     Open(Box<DestinationOpenArgs>),
     /// Take over the servers, plans and destinations another computer kept at a destination
     Adopt {
+        /// The destination's name
         name: String,
         /// The copy's id, as "destination open" prints it
         configuration: String,
@@ -19,11 +20,15 @@ pub enum DestinationVerb {
     /// List destinations
     List,
     /// List the providers of S3-compatible storage, or the regions of one
-    Providers { provider: Option<String> },
+    Providers {
+        /// One of them, to see its regions
+        provider: Option<String>,
+    },
     /// Make a bucket that is private, versioned, encrypted and swept of stray uploads
     MakeBucket(Box<S3Args>),
     /// Let a bucket clear away unfinished uploads and old versions by itself
     CleanUpRule {
+        /// The destination's name
         name: String,
         /// Do it without asking
         #[arg(long)]
@@ -31,24 +36,37 @@ pub enum DestinationVerb {
     },
     /// Change a destination's name or what logs in there
     Change(DestinationChangeArgs),
-    /// Show how fast bytes may go, or change it; without a name: for all destinations together
+    /// Show how fast bytes may go, or change what is named; without a name: for all destinations together
     Limits(LimitsArgs),
     /// Test a destination step by step
-    Test { name: String },
+    Test {
+        /// The destination's name
+        name: String,
+    },
     /// Show how much room a destination uses
-    Usage { name: String },
+    Usage {
+        /// The destination's name
+        name: String,
+    },
     /// Read a destination's backups anew
-    Refresh { name: String },
+    Refresh {
+        /// The destination's name
+        name: String,
+    },
     /// Print the recovery kit, or write it into a file (.html or .txt)
     Kit(KitArgs),
     /// Confirm that the recovery kit is kept, by one of its words, read from standard input
     Confirm(ConfirmArgs),
     /// Forget a destination; what lies there stays
-    Remove { name: String },
+    Remove {
+        /// The destination's name
+        name: String,
+    },
 }
 
 #[derive(Args)]
 pub struct DestinationAddArgs {
+    /// The name it gets
     #[arg(value_parser = super::names::unmark)]
     pub name: String,
     /// Make no vault there: for archives, or for a copy of another destination's vault
@@ -60,6 +78,7 @@ pub struct DestinationAddArgs {
 
 #[derive(Args)]
 pub struct DestinationOpenArgs {
+    /// The name it gets
     #[arg(value_parser = super::names::unmark)]
     pub name: String,
     /// Take over what every other computer kept there
@@ -71,6 +90,7 @@ pub struct DestinationOpenArgs {
 
 #[derive(Args)]
 pub struct DestinationChangeArgs {
+    /// The destination's name
     pub name: String,
     /// Its new name
     #[arg(long, value_name = "NAME")]
@@ -94,21 +114,26 @@ pub struct DestinationChangeArgs {
 
 #[derive(Args)]
 pub struct LimitsArgs {
+    /// The destination's name; without: all destinations together
     pub name: Option<String>,
     /// Bytes a second when no rule holds: 500K, 10M, or none
     #[arg(long, value_name = "RATE")]
     pub rate: Option<String>,
-    /// A rule for some hours: mon-fri@08:00-18:00=2M; several times, the first that holds counts
+    /// A rule for some hours: mon-fri@08:00-18:00=2M; several times, the first that holds counts; in place of those before
     #[arg(long, value_name = "DAYS@FROM-TO=RATE")]
     pub rule: Vec<String>,
+    /// Hold by no rule any more
+    #[arg(long, conflicts_with = "rule")]
+    pub no_rules: bool,
 }
 
 #[derive(Subcommand)]
 pub enum PlaceVerb {
     /// A folder of this computer, or one mounted on it
     Local {
+        /// The folder
         path: PathBuf,
-        /// Read the vault's password from standard input (without: a strong one is made)
+        /// Read the vault's password from standard input (without: "add" makes a strong one, "open" reads a key)
         #[arg(long)]
         vault_password_stdin: bool,
     },
@@ -116,7 +141,7 @@ pub enum PlaceVerb {
     S3 {
         #[command(flatten)]
         bucket: S3Args,
-        /// Then read the vault's password from standard input (without: a strong one is made)
+        /// Then read the vault's password from standard input (without: "add" makes a strong one, "open" reads a key)
         #[arg(long)]
         vault_password_stdin: bool,
     },
@@ -124,7 +149,7 @@ pub enum PlaceVerb {
     Sftp {
         #[command(flatten)]
         folder: SftpArgs,
-        /// Read the vault's password from standard input (without: a strong one is made)
+        /// Read the vault's password from standard input (without: "add" makes a strong one, "open" reads a key)
         #[arg(long)]
         vault_password_stdin: bool,
     },
@@ -132,7 +157,7 @@ pub enum PlaceVerb {
     Ftp {
         #[command(flatten)]
         folder: FtpArgs,
-        /// Then read the vault's password from standard input (without: a strong one is made)
+        /// Then read the vault's password from standard input (without: "add" makes a strong one, "open" reads a key)
         #[arg(long)]
         vault_password_stdin: bool,
     },

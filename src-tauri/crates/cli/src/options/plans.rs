@@ -11,12 +11,17 @@ pub enum PlanVerb {
     /// List plans
     List,
     /// Show one plan
-    Show { name: String },
+    Show {
+        /// The plan's name
+        name: String,
+    },
     /// Change what a plan backs up, where it writes to, or its name; what is not named stays
     Change(PlanChangeArgs),
     /// Leave paths out of a plan's files from now on
     Exclude {
+        /// The plan's name
         name: String,
+        /// Paths from the root on (/srv/www/cache), or patterns as exclude= of an item takes them (*.log)
         #[arg(required = true)]
         paths: Vec<String>,
     },
@@ -25,11 +30,15 @@ pub enum PlanVerb {
     /// Confirm that the recovery kit is kept, by one of its words, read from standard input
     Confirm(ConfirmArgs),
     /// Remove a plan; its backups stay
-    Remove { name: String },
+    Remove {
+        /// The plan's name
+        name: String,
+    },
 }
 
 #[derive(Args)]
 pub struct PlanChangeArgs {
+    /// The plan's name
     pub name: String,
     /// Add an item, or put it in the place of the one of that name; several times for several
     #[arg(long, value_name = "KIND[:SETTINGS]", long_help = items::HELP)]
@@ -50,6 +59,7 @@ pub struct PlanChangeArgs {
 
 #[derive(Args)]
 pub struct PlanAddArgs {
+    /// The name it gets
     #[arg(value_name = "NAME", id = "plan_name")]
     pub name: String,
     /// The server to read
@@ -67,9 +77,9 @@ pub struct PlanAddArgs {
     /// How its backups lie there
     #[arg(long, default_value = "vault", value_parser = ["vault", "archive"])]
     pub layout: String,
-    /// The archives' format
-    #[arg(long, value_name = "FORMAT", default_value = "tar.zst", value_parser = ["tar.gz", "tar.zst", "zip"])]
-    pub format: String,
+    /// The archives' format (without: tar.zst)
+    #[arg(long, value_name = "FORMAT", value_parser = ["tar.gz", "tar.zst", "zip"])]
+    pub format: Option<String>,
     /// Seal the archives: by a key made for the plan, or by a passphrase or key read from standard input
     #[arg(long, value_name = "BY", num_args = 0..=1, default_missing_value = "plan-key", value_parser = ["plan-key", "passphrase", "own-key"])]
     pub seal: Option<String>,

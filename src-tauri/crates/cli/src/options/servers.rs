@@ -12,19 +12,37 @@ pub enum ServerVerb {
     /// List servers
     List,
     /// Show one server
-    Show { name: String },
+    Show {
+        /// The server's name
+        name: String,
+    },
     /// Test a server's connection step by step
-    Test { name: String },
+    Test {
+        /// The server's name
+        name: String,
+    },
     /// Look what is on a server
-    Discover { name: String },
+    Discover {
+        /// The server's name
+        name: String,
+    },
     /// List a folder of a server
-    Browse { name: String, path: Option<String> },
+    Browse {
+        /// The server's name
+        name: String,
+        /// The folder, from the root on (without: the root)
+        path: Option<String>,
+    },
     /// Remove a server; its backups stay
-    Remove { name: String },
+    Remove {
+        /// The server's name
+        name: String,
+    },
 }
 
 #[derive(Args)]
 pub struct ServerAddArgs {
+    /// The name it gets
     pub name: String,
     /// This computer
     #[arg(long, required_unless_present = "ssh", conflicts_with = "ssh")]
@@ -38,6 +56,7 @@ pub struct ServerAddArgs {
 
 #[derive(Args)]
 pub struct ServerChangeArgs {
+    /// The server's name
     pub name: String,
     #[command(flatten)]
     pub reach: ReachArgs,
@@ -53,7 +72,7 @@ pub struct ServerChangeArgs {
 }
 
 /// How a server is reached, and which host keys are accepted.
-#[derive(Args, Default)]
+#[derive(Args, Default, PartialEq)]
 pub struct ReachArgs {
     /// Reached over SSH
     #[arg(long, value_name = "USER@HOST[:PORT]")]

@@ -1,16 +1,22 @@
 //! A header block back to an entry.
 
-use super::BLOCK;
 use super::extra::Extra;
 use super::read::TarEntry;
 use super::sparse::damaged;
+use super::{BLOCK, acl};
 use crate::entry::{Entry, EntryType, TimeNs};
 use crate::path::RawPath;
 use std::io;
 
 /// Makes the entry of a header and what extended headers said of it.
-pub(super) fn make_entry(block: &[u8; BLOCK], extra: Extra, size: u64, holes: Vec<(u64, u64)>) -> io::Result<TarEntry> {
+pub(super) fn make_entry(
+    block: &[u8; BLOCK],
+    mut extra: Extra,
+    size: u64,
+    holes: Vec<(u64, u64)>,
+) -> io::Result<TarEntry> {
     let is_dir = block[156] == b'5' || is_old_dir(block, &extra);
+    acl::drop_texts(&mut extra.xattrs, is_dir);
     let name = extra.sparse_name.or(extra.name).unwrap_or_else(|| header_name(block));
     let link = extra.link.unwrap_or_else(|| until_nul(&block[157..257]).to_vec());
     let device = |at: usize| number(&block[at..at + 8]).map(|n| n as u32);

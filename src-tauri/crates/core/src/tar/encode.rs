@@ -1,6 +1,6 @@
 //! Entries to header blocks.
 
-use super::{ACL_PREFIX, BLOCK, XATTR_PREFIX, sparse};
+use super::{ACL_PREFIX, BLOCK, XATTR_PREFIX, acl, sparse};
 use crate::entry::{Entry, EntryType, Xattr};
 
 const NAME_FIELD: usize = 100;
@@ -27,7 +27,7 @@ pub fn header(entry: &Entry, name: &[u8], size: u64, hard_link_to: Option<&[u8]>
         name.push(b'/');
     }
     let mut pax = Pax::default();
-    add_xattrs(&mut pax, &entry.xattrs, hard_link_to.is_some());
+    add_xattrs(&mut pax, entry, hard_link_to.is_some());
     let field_name = if map.is_some() {
         pax.add("GNU.sparse.major", b"1");
         pax.add("GNU.sparse.minor", b"0");
@@ -123,18 +123,23 @@ fn decimal_time(ns: i128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn add_xattrs(pax: &mut Pax, xattrs: &[Xattr], is_hard_link: bool) {
+fn add_xattrs(pax: &mut Pax, entry: &Entry, is_hard_link: bool) {
     // The first name of a hard-linked file carried them already.
     if is_hard_link {
         return;
     }
-    for xattr in xattrs {
+    for xattr in &entry.xattrs {
         if xattr.name.starts_with(ACL_PREFIX) {
             pax.add(&xattr.name, &xattr.value);
         } else {
             // A keyword ends at "=", so GNU tar writes that sign in a name as %3D.
             let name = xattr.name.replace('%', "%25").replace('=', "%3D");
             pax.add(&format!("{XATTR_PREFIX}{name}"), &xattr.value);
+        }
+        // A text that the server's tar gave stays as it is.
+        let is_new = |text: &Xattr| entry.xattrs.iter().all(|other| other.name != text.name);
+        if let Some(text) = acl::in_text(xattr, entry.is_dir()).filter(is_new) {
+            pax.add(&text.name, &text.value);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The tar format: entries to header blocks, and a stream of blocks back to entries.
 //!
 //! Written is what GNU tar calls `--format=posix`: ustar headers, with pax records only where ustar cannot hold a value
-//! (long names, nanoseconds, big numbers, extended attributes, holes as GNU sparse 1.0). Names are raw bytes. Read is
-//! all that plus GNU long names, the older sparse forms and base-256 numbers, since servers have tars of any age.
+//! (long names, nanoseconds, big numbers, extended attributes, holes as GNU sparse 1.0). An ACL the kernel gave is written
+//! as text too, for GNU tar. Names are raw bytes. Read is all that plus GNU long names, the older sparse forms and base-256
+//! numbers, since servers have tars of any age.
 
+mod acl;
 mod decode;
 mod encode;
 mod extra;

@@ -4,6 +4,8 @@ use crate::entry::{Entry, EntryType, TimeNs, Xattr};
 use crate::path::RawPath;
 use tokio::io::AsyncReadExt;
 
+mod acl;
+
 fn file(name: &[u8], size: u64) -> Entry {
     let mut entry =
         Entry::plain(RawPath::new(name).unwrap(), EntryType::File, 0o640, TimeNs(1_700_000_000_123_456_789));
@@ -161,7 +163,7 @@ mod gnu {
     use std::path::Path;
     use std::process::{Command, Stdio};
 
-    fn has_gnu_tar() -> bool {
+    pub(super) fn has_gnu_tar() -> bool {
         let out = Command::new("tar").arg("--version").output();
         let found = out.is_ok_and(|out| out.stdout.starts_with(b"tar (GNU tar)"));
         if !found {
@@ -170,7 +172,7 @@ mod gnu {
         found
     }
 
-    fn tar(dir: &Path, args: &[&str], stdin: &[u8]) -> Vec<u8> {
+    pub(super) fn tar(dir: &Path, args: &[&str], stdin: &[u8]) -> Vec<u8> {
         let mut command = Command::new("tar");
         command.current_dir(dir).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();

@@ -85,6 +85,13 @@ impl Inner {
         let record = &copies.record;
         let names = copies.destinations.iter().map(|id| self.destination_name(id)).collect();
         let lacking = self.lacking(record, copies.destinations.iter())?;
+        // A proof of one copy must not hide that another was found damaged.
+        let mut verified = record.verified;
+        for id in copies.destinations.iter().filter(|_| record.verified.is_some()) {
+            if self.is_damaged(record, id)? {
+                verified = None;
+            }
+        }
         Ok(BackupRow {
             id: record.id.to_string(),
             started: millis(record.started),
@@ -103,7 +110,7 @@ impl Inner {
             missing_at: lacking.into_iter().map(|config| config.name).collect(),
             layout: copies::layout_word(record).into(),
             sealed: record.archive.as_ref().is_some_and(|file| file.sealed),
-            verified: record.verified.map(millis),
+            verified: verified.map(millis),
         })
     }
 

@@ -78,6 +78,11 @@ impl Inner {
         };
         let opened = self.open_new(&draft, Purpose::BackUp).await?;
         let given = draft.vault_password.filter(|text| !text.is_empty()).map(Secret::new);
+        // Where a vault is opened, its id says which of the known ones it may be.
+        let opens = for_vault && opened.presence == VaultPresence::Vault;
+        if !opens && matches!(opened.presence, VaultPresence::Vault | VaultPresence::Archives) {
+            self.refuse_twice(&opened.name, opened.destination.as_ref(), None).await?;
+        }
         if !for_vault {
             let config = self.keep_destination(opened, String::new(), true).await?;
             return Ok(Added { config, vault: None, created: true });
@@ -87,7 +92,7 @@ impl Inner {
             VaultPresence::Empty | VaultPresence::Archives => {
                 self.new_vault(&opened.id, opened.destination.clone(), given).await?
             }
-            VaultPresence::Vault => self.existing_vault(&opened.id, opened.destination.clone(), given).await?,
+            VaultPresence::Vault => self.existing_vault(&opened, given).await?,
             VaultPresence::Foreign => {
                 return Err(invalid(format!(
                     "Cannot make a vault at {}: the folder holds other files",
@@ -232,25 +237,17 @@ impl Inner {
     }
 
     /// Opens a vault that is there. It may be a copy of one we know: then its password is known too.
-    async fn existing_vault(
-        &self,
-        id: &DestinationId,
-        destination: Arc<dyn Destination>,
-        given: Option<Secret>,
-    ) -> Result<(OpenVault, Secret)> {
-        let Some(password) = given else {
-            if let Some((vault, password)) = self.known_vault(destination.clone()).await {
-                self.put_secret(SecretName::vault_password(id), password.clone()).await?;
-                return Ok((vault, password));
-            }
-            return Err(invalid(format!(
-                "There is a vault at {} already: its password is needed",
-                destination.label()
-            ))
-            .hint("Give the password from its recovery kit; if making it failed just now, choose a new folder"));
+    async fn existing_vault(&self, opened: &Opened, given: Option<Secret>) -> Result<(OpenVault, Secret)> {
+        let place = opened.destination.clone();
+        let (vault, password) = match given {
+            Some(password) => (self.parts.open_vault(place.clone(), &password).await?, password),
+            None => self.known_vault(place.clone()).await.ok_or_else(|| {
+                invalid(format!("There is a vault at {} already: its password is needed", place.label()))
+                    .hint("Give the password from its recovery kit; if making it failed just now, choose a new folder")
+            })?,
         };
-        let vault = self.parts.open_vault(destination, &password).await?;
-        self.put_secret(SecretName::vault_password(id), password.clone()).await?;
+        self.refuse_twice(&opened.name, place.as_ref(), Some(&vault.id)).await?;
+        self.put_secret(SecretName::vault_password(&opened.id), password.clone()).await?;
         Ok((vault, password))
     }
 

@@ -86,6 +86,8 @@ impl Inner {
         if vault.is_none() && useful.is_empty() {
             self.check_worth(&opened).await?;
         }
+        let id = vault.as_ref().map(|(vault, _)| vault.id.as_str());
+        self.refuse_twice(&opened.name, opened.destination.as_ref(), id).await?;
         for key in useful {
             self.keep_archive_key(key).await?;
         }
@@ -100,24 +102,31 @@ impl Inner {
 
     /// A place that is a destination already: the key may open what was locked.
     async fn open_known(&self, known: DestinationConfig, keys: &[ArchiveKey]) -> Result<DestinationConfig> {
-        for key in self.useful_keys(self.place(&known).await?, keys, None).await? {
+        let vault = match self.vault_password(&known).await {
+            _ if known.vault_id.is_empty() => None,
+            Ok(password) => Some(password),
+            Err(_) => self.unlock(&known, keys).await?,
+        };
+        for key in self.useful_keys(self.place(&known).await?, keys, vault.as_ref()).await? {
             self.keep_archive_key(key).await?;
         }
-        if known.vault_id.is_empty() || self.vault_password(&known).await.is_ok() {
-            return Ok(known);
-        }
+        Ok(known)
+    }
+
+    /// Opens a vault whose password was not known by one of these keys; returns which.
+    async fn unlock(&self, known: &DestinationConfig, keys: &[ArchiveKey]) -> Result<Option<Secret>> {
         for password in passwords(keys) {
-            match self.parts.open_vault(self.place(&known).await?, password).await {
+            match self.parts.open_vault(self.place(known).await?, password).await {
                 Ok(vault) if vault.id == known.vault_id => {
                     self.put_secret(SecretName::vault_password(&known.id), password.clone()).await?;
                     self.keep_vault(&known.id, vault);
-                    break;
+                    return Ok(Some(password.clone()));
                 }
                 Err(error) if error.class != ErrorClass::WrongKey => return Err(error),
                 _ => {}
             }
         }
-        Ok(known)
+        Ok(None)
     }
 
     async fn vault_by(&self, opened: &Opened, keys: &[ArchiveKey]) -> Result<Option<(OpenVault, Secret)>> {
@@ -171,15 +180,21 @@ impl Inner {
     /// The typed keys, and all we hold.
     pub(super) async fn all_keys(&self, typed: &[ArchiveKey]) -> Vec<ArchiveKey> {
         let mut keys = typed.to_vec();
-        for config in self.store.destinations().unwrap_or_default() {
-            if let Ok(password) = self.vault_password(&config).await
-                && !passwords(&keys).any(|known| *known == password)
-            {
+        for password in self.vault_passwords().await {
+            if !passwords(&keys).any(|known| *known == password) {
                 keys.push(ArchiveKey::Passphrase(password));
             }
         }
         keys.extend(self.held_archive_keys().await);
         keys
+    }
+
+    async fn vault_passwords(&self) -> Vec<Secret> {
+        let mut all = Vec::new();
+        for config in self.store.destinations().unwrap_or_default() {
+            all.extend(self.vault_password(&config).await);
+        }
+        all
     }
 
     /// Plans that were taken over before their key was typed get it now.
@@ -222,7 +237,9 @@ impl Inner {
             }
             return Ok(None);
         }
-        // None is open. An only key is that of an only plan.
+        // None is open. An only key is that of an only plan. A vault's password, typed to read the configuration, is none.
+        let vaults = self.vault_passwords().await;
+        held.retain(|key| !matches!(key, ArchiveKey::Passphrase(text) if vaults.contains(text)));
         let alone =
             !self.store.plans()?.iter().any(|other| other.id != plan.id && held.iter().any(|key| fits(key, other)));
         Ok(if held.len() == 1 && alone { held.pop() } else { None })

@@ -18,6 +18,7 @@ mod rows;
 mod seal;
 mod take_over;
 mod test;
+mod twice;
 
 pub(crate) use limits::{Limiters, follow_limits};
 pub(crate) use seal::key_bytes;
@@ -94,10 +95,12 @@ impl Backstay {
 
 impl Inner {
     /// Makes the cached backups of a destination those it tells, in its vault and as archives. What only we know, the
-    /// last check, is kept; so is what was completed or deleted while it told.
+    /// last check, is kept; so is what was completed or deleted while it told. Fails where the place looks emptied.
     pub(crate) async fn read_backups(&self, config: &DestinationConfig) -> Result<u64> {
         let id = &config.id;
         let before: HashSet<BackupId> = self.all_backups(Some(id))?.into_iter().map(|known| known.record.id).collect();
+        let place = self.place(config).await?;
+        self.emptied(config, place.as_ref()).await?.refuse(config, place.as_ref())?;
         let mut records = Vec::new();
         if !config.vault_id.is_empty() {
             records = self.vault(config).await?.layout.list().await?;

@@ -159,8 +159,8 @@ fn blocked(shown: &RestorePreview, parts: &[RestorePart]) -> Option<String> {
     }
     if parts.iter().all(|part| part.plan.changes.is_empty()) {
         return Some(format!(
-            "there is nothing to do: {} there stay as they are",
-            count_text(shown.kept, "entry", "entries")
+            "there is nothing to do: {}",
+            count_text(shown.kept, "entry there stays as it is", "entries there stay as they are")
         ));
     }
     // Overwriting writes beside the old file first, but frees it after; only what is new adds up.
@@ -196,7 +196,8 @@ fn sentence(shown: &RestorePreview, wish: &Wish) -> String {
     };
     let mut text = format!("Restoring to {place} {acts}.");
     if shown.kept > 0 {
-        text.push_str(&format!(" {} stay as they are.", count_text(shown.kept, "entry", "entries")));
+        let kept = count_text(shown.kept, "entry stays as it is", "entries stay as they are");
+        text.push_str(&format!(" {kept}."));
     }
     if !shown.databases.is_empty() {
         text.push_str(&format!(

@@ -8,7 +8,7 @@ use crate::backups::copies::{Copy, frozen};
 use crate::words::count_text;
 use backstay_core::config::{DestinationConfig, KnownBackup, Place};
 use backstay_core::destination::{Availability, Destination, Key, WriteMode};
-use backstay_core::layout::{ArchiveFile, Suspects};
+use backstay_core::layout::{ArchiveFile, BackupRecord, Suspects};
 use backstay_core::run::{Phase, Problem, ProblemKind};
 use backstay_core::{DestinationId, Error, ErrorClass, Result};
 use backstay_transfer::{ObjectReplay, Uploaded, read_back, upload_resumable};
@@ -38,7 +38,34 @@ impl Inner {
         if more.is_empty() {
             return Ok(());
         }
-        self.change_suspects(destination, |all| all.extend(more.clone()))
+        self.change_suspects(destination, |all| all.extend(more.clone()))?;
+        // An earlier proof of them holds no longer.
+        for mut known in self.all_backups(Some(destination))?.into_iter().filter(|known| names(&more, &known.record)) {
+            known.record.verified = None;
+            self.store.put_backup(&known)?;
+        }
+        Ok(())
+    }
+
+    /// Tells whether a copy of a backup was found damaged and is not mended yet.
+    pub(crate) fn is_damaged(&self, record: &BackupRecord, destination: &DestinationId) -> Result<bool> {
+        Ok(names(&self.suspects(destination)?, record))
+    }
+
+    /// Tells whether anything that is damaged at a destination lies at another one too.
+    pub(crate) fn may_be_mended(&self, config: &DestinationConfig) -> Result<bool> {
+        let suspects = self.suspects(&config.id)?;
+        let in_vault = !suspects.backups.is_empty() || suspects.objects.iter().any(|key| !key.starts_with(ARCHIVES));
+        if in_vault && !self.twins_of(config)?.is_empty() {
+            return Ok(true);
+        }
+        let own = self.all_backups(Some(&config.id))?;
+        for known in own.iter().filter(|known| known.record.archive.is_some() && names(&suspects, &known.record)) {
+            if self.store.backup(&known.record.id)?.iter().any(|copy| copy.destination != config.id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Changes what is remembered: a check and a sync may do so at the same time.
@@ -70,12 +97,20 @@ fn read(kept: Option<String>) -> Suspects {
     kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
+/// Tells whether a backup itself is among what is suspected; objects of a vault may belong to any.
+fn names(suspects: &Suspects, record: &BackupRecord) -> bool {
+    match &record.archive {
+        Some(file) => suspects.objects.contains(&file.key),
+        None => suspects.backups.contains(&record.id),
+    }
+}
+
 /// What a copy that was read back and found damaged is made of.
-pub(super) fn suspects_of(copy: &Copy) -> Suspects {
+pub(super) fn suspects_of(known: &KnownBackup) -> Suspects {
     let mut suspects = Suspects::default();
-    match &copy.known.record.archive {
+    match &known.record.archive {
         Some(file) => _ = suspects.objects.insert(file.key.clone()),
-        None => _ = suspects.backups.insert(copy.id().clone()),
+        None => _ = suspects.backups.insert(known.record.id.clone()),
     }
     suspects
 }

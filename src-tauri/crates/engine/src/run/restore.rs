@@ -103,7 +103,7 @@ fn finish(kept: &KeptPreview, sum: RestoreReport) -> Finish {
         text.push_str(&format!(", deleted {}", sum.deleted));
     }
     if sum.kept > 0 {
-        text.push_str(&format!(", left {} as they were", count_text(sum.kept, "entry", "entries")));
+        text.push_str(&format!(", left {}", count_text(sum.kept, "entry as it was", "entries as they were")));
     }
     let counts = RunCounts { files: sum.files, bytes: sum.bytes, files_deleted: sum.deleted, ..RunCounts::default() };
     Finish { counts, backup: None, result: Some(text) }

@@ -128,6 +128,7 @@ impl Inner {
 
 /// Says what to do next, for the report.
 fn next_step(run: &Run, resumable: bool) -> Option<String> {
+    let class = run.error.as_ref().map(|error| error.class);
     let text = match (run.kind, run.state) {
         (_, RunState::Waiting | RunState::Running) => return None,
         (RunKind::Backup, RunState::DoneWithProblems) => {
@@ -140,7 +141,8 @@ fn next_step(run: &Run, resumable: bool) -> Option<String> {
             "Look at the problems: what could not be written is as it was before; restore just those paths again"
         }
         (RunKind::Verify, RunState::DoneWithProblems) => {
-            "Keep this destination as it is, and make a new backup now; damaged files are named in the problems"
+            "Keep what is there, and look at the problems: what is damaged comes back by Sync from a copy at another \
+             destination, else from an older backup only. A new backup writes anew what changed"
         }
         (RunKind::Sync, RunState::DoneWithProblems) => {
             "Look at the problems, connect the destinations they name, then sync again"
@@ -155,11 +157,15 @@ fn next_step(run: &Run, resumable: bool) -> Option<String> {
         (RunKind::Restore, RunState::Cancelled | RunState::Interrupted) => {
             "The target is partly restored: preview the restore again to see what is left to do"
         }
+        (RunKind::Restore, RunState::Failed) if class == Some(ErrorClass::Corrupt) => {
+            "Pick the paths that are whole and restore these, or download the backup: that goes on past what is damaged and \
+             names it"
+        }
         (RunKind::Restore, RunState::Failed) => {
             "Mend the cause, then preview the restore again: it shows what is left to do"
         }
         (_, RunState::Cancelled | RunState::Interrupted) => "What was there before is whole; start it again",
-        (_, RunState::Failed) => match run.error.as_ref().map(|error| error.class) {
+        (_, RunState::Failed) => match class {
             Some(ErrorClass::Offline | ErrorClass::TimedOut) => {
                 "Check that the server can be reached, then start it again"
             }

@@ -6,7 +6,7 @@ use super::legs::being_freed;
 use super::thaw::rest;
 use super::{Finish, Job, RunStart};
 use crate::backstay::{Backstay, locked};
-use crate::backups::copies::frozen;
+use crate::backups::copies::{Copy, frozen};
 use crate::words::{count_text, size_text};
 use backstay_core::config::{DestinationConfig, KnownBackup};
 use backstay_core::destination::{Availability, Destination};
@@ -81,11 +81,16 @@ impl Sync {
     }
 
     async fn fill(&self, job: &Job, place: Arc<dyn Destination>) -> Result<Finish> {
-        // First of all: a damaged list of backups could not even be read.
+        let gone = self.gone(job, place.as_ref()).await?;
+        // Before the list is read: a damaged one could not even be read.
         let mended = super::mend::mend(job, &self.to, &place).await?;
-        self.reread(job).await?;
-        let lacking = self.lacking(job)?;
-        let mut open: BTreeSet<BackupId> = lacking.iter().cloned().collect();
+        if gone.is_none() {
+            // The list may tell of backups that were lost behind our back.
+            job.ctx.or_cancel(job.inner.read_backups(&self.to)).await?;
+        }
+        let mut lacking: BTreeSet<BackupId> = self.lacking(job)?.into_iter().collect();
+        lacking.extend(gone.iter().flatten().cloned());
+        let mut open = lacking.clone();
         let mut failed: HashSet<DestinationId> = HashSet::new();
         let (mut last, mut looks) = (None, 0);
         // Each round leaves out the places that failed; what they were to give comes from the next that has it.
@@ -99,9 +104,12 @@ impl Sync {
             }
             for share in sources.shares.into_values() {
                 job.ctx.check()?;
-                match self.take(job, &share, place.clone()).await {
-                    Ok(copied) => {
-                        open.retain(|id| !copied.contains(id));
+                let mut came = Vec::new();
+                let taken = self.take(job, &share, place.clone(), &mut came).await;
+                // What came over before an error counts: one that is lost there says nothing of the others.
+                open.retain(|id| !came.contains(id));
+                match taken {
+                    Ok(()) => {
                         // What this place could not give, it will not give in the next round either.
                         if share.ids.iter().any(|id| open.contains(id)) {
                             failed.insert(share.from.id.clone());
@@ -111,9 +119,6 @@ impl Sync {
                     // What is wrong here is wrong whatever it is filled from.
                     Err(error) if is_own(&error, place.as_ref()) => return Err(error),
                     Err(error) => {
-                        // What came over before counts: one that is lost there says nothing of the others.
-                        let own = self.own(job)?;
-                        open.retain(|id| !own.contains(id));
                         job.log(format!("{} was not used any further: {}", share.from.name, error.message));
                         failed.insert(share.from.id.clone());
                         last = Some(error);
@@ -128,6 +133,10 @@ impl Sync {
         let copied = lacking.len() - open.len();
         if copied == 0 && !open.is_empty() {
             return Err(last.unwrap_or_else(|| nowhere(&self.to)));
+        }
+        // The place was filled anew: what did not come over is not there.
+        for id in gone.iter().flatten().filter(|id| open.contains(*id)) {
+            job.inner.store.delete_backup(id, &self.to.id)?;
         }
         for id in &open {
             let reason = last.as_ref().map_or_else(|| nowhere(&self.to).message, reason_of);
@@ -158,15 +167,31 @@ impl Sync {
         Finish { counts, backup: None, result: Some(text) }
     }
 
-    /// Looks what is there: the list may tell of backups that were lost behind our back.
-    async fn reread(&self, job: &Job) -> Result<()> {
-        match job.ctx.or_cancel(job.inner.read_backups(&self.to)).await {
-            Err(error) if error.class == ErrorClass::Missing => job.inner.store.replace_backups(&self.to.id, &[]),
-            other => other.map(drop),
+    /// Where what is known to lie there does not show at all, returns the backups that are to come back. Fails unless every
+    /// one of them lies elsewhere: then the disk may just not be mounted, and the list is all that tells of them.
+    async fn gone(&self, job: &Job, place: &dyn Destination) -> Result<Option<BTreeSet<BackupId>>> {
+        let emptied = job.ctx.or_cancel(job.inner.emptied(&self.to, place)).await?;
+        let Err(refused) = emptied.refuse(&self.to, place) else { return Ok(None) };
+        let known = job.inner.all_backups(Some(&self.to.id))?.into_iter().filter(|known| emptied.has(known));
+        let gone: BTreeSet<BackupId> = known.map(|known| known.record.id).collect();
+        if gone.is_empty() && self.lacking(job)?.is_empty() {
+            return Err(refused);
         }
+        for id in &gone {
+            if !job.inner.copies(id)?.iter().any(|copy| self.can_come_from(copy)) {
+                return Err(refused);
+            }
+        }
+        job.log(format!("Nothing of what was at {} is there: all of it comes from the other copies", self.to.name));
+        Ok(Some(gone))
     }
 
-    /// Returns the backups that are there now.
+    fn can_come_from(&self, copy: &Copy) -> bool {
+        let fits = copy.known.record.archive.is_some() || copy.config.vault_id == self.to.vault_id;
+        fits && copy.config.id != self.to.id
+    }
+
+    /// Returns the backups the list has there.
     fn own(&self, job: &Job) -> Result<HashSet<BackupId>> {
         Ok(job.inner.all_backups(Some(&self.to.id))?.into_iter().map(|known| known.record.id).collect())
     }
@@ -192,8 +217,7 @@ impl Sync {
             let mut thaws = None;
             for copy in job.inner.copies(id)? {
                 let archives = copy.known.record.archive.is_some();
-                let fits = archives || copy.config.vault_id == self.to.vault_id;
-                if copy.config.id == self.to.id || failed.contains(&copy.config.id) || !fits {
+                if failed.contains(&copy.config.id) || !self.can_come_from(&copy) {
                     continue;
                 }
                 match job.ctx.or_cancel(job.inner.state_of(&copy)).await {
@@ -222,7 +246,14 @@ impl Sync {
         Ok(sources)
     }
 
-    async fn take(&self, job: &Job, share: &Share, place: Arc<dyn Destination>) -> Result<Vec<BackupId>> {
+    /// Copies from one place; `came` gets what is there then, also after an error.
+    async fn take(
+        &self,
+        job: &Job,
+        share: &Share,
+        place: Arc<dyn Destination>,
+        came: &mut Vec<BackupId>,
+    ) -> Result<()> {
         let _lock = job.inner.locks.use_destination(&share.from.id)?.ok_or_else(|| being_freed(&share.from))?;
         job.phase(Phase::Copying);
         job.progress_current(&share.from.name);
@@ -235,7 +266,7 @@ impl Sync {
             true => job.ctx.or_cancel(job.inner.archives(&share.from)).await?,
             false => job.ctx.or_cancel(job.inner.vault(&share.from)).await?.layout,
         };
-        copy_backups(job, &layout, &self.to, place, &share.ids).await
+        copy_into(job, &layout, &self.to, place, &share.ids, came).await
     }
 
     /// Brings objects of a vault back that were lost here, though the backups they belong to are in the list. Returns
@@ -261,7 +292,7 @@ impl Sync {
             }
             job.phase(Phase::Copying);
             let share = Share { from: other, archives: false, ids: shared };
-            return self.take(job, &share, place).await.map(|_| false);
+            return self.take(job, &share, place, &mut Vec::new()).await.map(|()| false);
         }
         Ok(true)
     }
@@ -293,6 +324,19 @@ pub(super) async fn copy_backups(
     place: Arc<dyn Destination>,
     ids: &[BackupId],
 ) -> Result<Vec<BackupId>> {
+    let mut copied = Vec::new();
+    copy_into(job, from, to, place, ids, &mut copied).await?;
+    Ok(copied)
+}
+
+async fn copy_into(
+    job: &Job,
+    from: &Arc<dyn Layout>,
+    to: &DestinationConfig,
+    place: Arc<dyn Destination>,
+    ids: &[BackupId],
+    came: &mut Vec<BackupId>,
+) -> Result<()> {
     let journal = Arc::new(StoreJournal(job.inner.store.clone()));
     let synced = from.sync_to(&job.ctx, place.clone(), ids, journal).await;
     // What came over before it was cut off is there all the same.
@@ -300,14 +344,13 @@ pub(super) async fn copy_backups(
         Some(copy) => job.ctx.or_cancel(copy.list()).await,
         None => job.ctx.or_cancel(job.inner.archives_over(place).list()).await,
     };
-    let mut copied = Vec::new();
     if let Ok(records) = &there {
         for record in records.iter().filter(|record| ids.contains(&record.id)) {
-            copied.push(record.id.clone());
+            came.push(record.id.clone());
             job.inner.store.put_backup(&KnownBackup { record: record.clone(), destination: to.id.clone() })?;
         }
     }
     locked(&job.inner.used).remove(&to.id);
     synced?;
-    there.map(|_| copied)
+    there.map(drop)
 }

@@ -9,9 +9,9 @@ use crate::backups::copies::{Copy, frozen};
 use crate::restore::{items_of, selection_of};
 use crate::words::{count_text, invalid, size_text, time_text};
 use async_trait::async_trait;
-use backstay_core::config::DestinationConfig;
+use backstay_core::config::{DestinationConfig, KnownBackup};
 use backstay_core::context::Progress;
-use backstay_core::destination::{Availability, Key};
+use backstay_core::destination::{Availability, Destination, Key};
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::kind::ItemInput;
 use backstay_core::layout::{BackupReader, Suspects};
@@ -23,6 +23,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
+
+/// Every backup in a vault has an object of its name below this.
+const SNAPSHOTS: &str = "snapshots/";
 
 struct Verify {
     copies: Vec<Copy>,
@@ -74,14 +77,20 @@ impl Backstay {
 async fn check_destination(job: Job, config: DestinationConfig, percent: u8) -> Result<Finish> {
     job.phase(Phase::Opening);
     let _lock = job.inner.locks.use_destination(&config.id)?.ok_or_else(|| being_freed(&config))?;
+    let place = job.ctx.or_cancel(job.inner.place(&config)).await?;
+    let emptied = job.ctx.or_cancel(job.inner.emptied(&config, place.as_ref())).await?;
+    if emptied.vault {
+        emptied.refuse(&config, place.as_ref())?;
+    }
     let mut suspects = Suspects::default();
     let mut layouts = vec![job.ctx.or_cancel(job.inner.archives(&config)).await?];
     if !config.vault_id.is_empty() {
         layouts.push(job.ctx.or_cancel(job.inner.vault(&config)).await?.layout);
     }
     let own = job.inner.all_backups(Some(&config.id))?;
-    let archives: HashSet<String> =
-        own.into_iter().filter_map(|known| known.record.archive).map(|file| file.key).collect();
+    let archives: HashSet<&String> =
+        own.iter().filter_map(|known| known.record.archive.as_ref()).map(|file| &file.key).collect();
+    let mut named = HashSet::new();
     let (mut objects, mut bytes, mut not_read) = (0, 0, 0);
     for layout in layouts {
         job.phase(Phase::Checking);
@@ -95,16 +104,64 @@ async fn check_destination(job: Job, config: DestinationConfig, percent: u8) -> 
             if archives.contains(&subject) {
                 suspects.objects.insert(subject.clone());
             }
+            named.insert(subject.clone());
+            job.problem(Problem { kind: ProblemKind::Damaged, item: String::new(), subject, reason });
+        }
+    }
+    for known in lost(&job, &config, place.as_ref(), &own).await? {
+        let subject = subject_of(known);
+        // A disk that is not mounted tells nothing of damage.
+        if !emptied.has(known) {
+            suspects.extend(suspects_of(known));
+        }
+        if named.insert(subject.clone()) {
+            let reason = "it is in the list of backups and not there. Is the right disk mounted? If it was deleted by \
+                          another computer, read the destination anew"
+                .to_owned();
             job.problem(Problem { kind: ProblemKind::Damaged, item: String::new(), subject, reason });
         }
     }
     job.remember_damage(&config, suspects)?;
-    let text = format!("Looked at {}, read back {}", count_text(objects, "object", "objects"), size_text(bytes));
-    let mut text = end_text(&job, text);
+    let looked = format!("Looked at {}", count_text(objects, "object", "objects"));
+    let mut text = match percent == 0 || bytes == 0 {
+        true if job.progress.spoiling() == 0 => format!("{looked}: all there; no data was read back"),
+        true => end_text(&job, format!("{looked}, read back no data")),
+        false => end_text(&job, format!("{looked}, read back {}", size_text(bytes))),
+    };
     if not_read > 0 {
         text.push_str(&format!(". Not read, as frozen: {}", count_text(not_read, "archive", "archives")));
     }
     Ok(Finish { result: Some(text), ..Finish::default() })
+}
+
+/// Returns the backups of the list that do not lie there; `before` is the list as it was: what was deleted meanwhile is
+/// not lost, and what was completed was not looked for.
+async fn lost<'a>(
+    job: &Job,
+    config: &DestinationConfig,
+    place: &dyn Destination,
+    before: &'a [KnownBackup],
+) -> Result<Vec<&'a KnownBackup>> {
+    let mut there = HashSet::new();
+    for folder in [ARCHIVES, SNAPSHOTS] {
+        let objects = job.ctx.or_cancel(place.list(folder)).await?;
+        there.extend(objects.into_iter().map(|object| object.key.as_str().to_owned()));
+    }
+    let now = job.inner.all_backups(Some(&config.id))?;
+    let now: HashSet<BackupId> = now.into_iter().map(|known| known.record.id).collect();
+    let is_there = |known: &KnownBackup| match &known.record.archive {
+        Some(file) => there.contains(&file.key),
+        None => there.contains(&format!("{SNAPSHOTS}{}", known.record.id)),
+    };
+    Ok(before.iter().filter(|known| now.contains(&known.record.id) && !is_there(known)).collect())
+}
+
+/// An archive is named by its key, as a check names it.
+fn subject_of(known: &KnownBackup) -> String {
+    match &known.record.archive {
+        Some(file) => file.key.clone(),
+        None => format!("backup {}", super::backup::short(known.record.id.as_str())),
+    }
 }
 
 fn end_text(job: &Job, text: String) -> String {
@@ -159,12 +216,12 @@ impl Verify {
                 }
                 Ok(()) => {
                     proven += 1;
-                    job.remember_damage(&copy.config, suspects_of(copy))?;
+                    job.remember_damage(&copy.config, suspects_of(&copy.known))?;
                 }
                 Err(error) => {
                     let lost = error.class == ErrorClass::Missing && place_is_there(&job, copy).await;
                     if lost || error.class == ErrorClass::Corrupt {
-                        job.remember_damage(&copy.config, suspects_of(copy))?;
+                        job.remember_damage(&copy.config, suspects_of(&copy.known))?;
                     }
                     if error.is_cancelled() || self.copies.len() == 1 {
                         return Err(error);
@@ -243,11 +300,18 @@ impl Job {
         if suspects.is_empty() {
             return Ok(());
         }
-        self.log(format!(
-            "Sync of {} writes anew what is damaged there, from another destination that has it",
-            config.name
-        ));
-        self.inner.add_suspects(&config.id, suspects)
+        self.inner.add_suspects(&config.id, suspects)?;
+        self.log(match self.inner.may_be_mended(config)? {
+            true => {
+                format!("Sync of {} writes anew what is damaged there, from another destination that has it", config.name)
+            }
+            false => format!(
+                "No other destination has what is damaged at {}: it can come from an older backup only, or from a copy kept \
+                 elsewhere. The next backup writes anew what changed",
+                config.name
+            ),
+        });
+        Ok(())
     }
 }
 

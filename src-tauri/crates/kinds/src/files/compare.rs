@@ -1,9 +1,10 @@
 //! Planning a restore: the backup's listing against what is at the target.
 
-use super::listing::{self, Walk};
-use super::mounts::Mounts;
+use super::deletions::Deletions;
+use super::listing;
 use super::owners;
 use super::settings::Settings;
+use super::ways::Ways;
 use crate::gnu::Tools;
 use backstay_core::entry::{Entry, EntryType};
 use backstay_core::host::Host;
@@ -25,15 +26,17 @@ pub(super) async fn plan(
     let tools = Tools::probe(host).await?;
     let mut plan = RestorePlan::default();
     let wanted = wanted(settings, listing, options)?;
-    let there = look_at_targets(ctx, host, &tools, &wanted, &mut plan).await?;
+    let (there, ways) = look_at_targets(ctx, host, &tools, settings, options, &wanted, &mut plan).await?;
 
-    let mut comparison = Comparison { item, settings, options, there: &there, changes: Vec::new(), kept: Vec::new() };
+    let (changes, kept) = (Vec::new(), Vec::new());
+    let mut comparison = Comparison { item, settings, options, there: &there, ways: &ways, changes, kept };
     for (entry, target) in &wanted {
         comparison.entry(entry, target, &mut plan);
     }
     let Comparison { mut changes, kept, .. } = comparison;
     if options.mode == RestoreMode::Replace {
-        let deletions = deletions(ctx, host, &tools, item, settings, &wanted, options).await?;
+        let deletions = Deletions { ctx, host, tools: &tools, item, settings, options, wanted: &wanted, ways: &ways };
+        let deletions = deletions.list().await?;
         add_touched_folders(item, &mut changes, &kept, &deletions);
         changes.extend(deletions);
     }
@@ -43,23 +46,31 @@ pub(super) async fn plan(
     Ok(plan)
 }
 
-/// Returns what is at the targets and at the folders above them. Folders are asked for first: in those that are not
-/// there nothing else is, which spares a restore into a new place one question for each file.
+/// Returns what is at the targets, and how the folders there lead to them. Folders are asked for first: in those that are
+/// not there nothing else is, which spares a restore into a new place one question for each file.
 async fn look_at_targets(
     ctx: &RunContext,
     host: &dyn Host,
     tools: &Tools,
+    settings: &Settings,
+    options: &RestoreOptions,
     wanted: &[(&Entry, RawPath)],
     plan: &mut RestorePlan,
-) -> Result<HashMap<RawPath, Entry>> {
+) -> Result<(HashMap<RawPath, Entry>, Ways)> {
     let targets: Vec<RawPath> = wanted.iter().map(|(_, target)| target.clone()).collect();
     let above = listing::folders_above(&targets);
     let folders = wanted.iter().filter(|(entry, _)| entry.is_dir()).map(|(_, target)| target);
-    let folders: Vec<RawPath> = above.iter().chain(folders).cloned().collect();
-    let mut there = look_at(ctx, host, tools, &folders, plan).await?;
-    warn_of_links(above.iter().filter_map(|folder| there.get(folder)), plan);
+    let asked: Vec<RawPath> = above.iter().chain(folders).cloned().collect();
+    let mut there = look_at(ctx, host, tools, &asked, plan).await?;
+    let restored = wanted.iter().filter(|(entry, _)| entry.is_dir() && !is_above(settings, entry));
+    let restored: HashSet<&RawPath> = restored.map(|(_, target)| target).collect();
+    let met = asked.iter().filter_map(|path| there.get(path)).filter(|entry| !entry.is_dir());
+    let met: Vec<(&Entry, bool)> = met.map(|entry| (entry, restored.contains(&entry.path))).collect();
+    let ways = Ways::find(ctx, host, settings, options, &met, plan).await?;
     let others = wanted.iter().filter(|(entry, target)| {
-        !entry.is_dir() && target.parent().is_none_or(|folder| folder.is_root() || there.contains_key(&folder))
+        let leads_here =
+            |folder: &RawPath| folder.is_root() || (there.contains_key(folder) && ways.leads_below(folder));
+        !entry.is_dir() && target.parent().is_none_or(|folder| leads_here(&folder))
     });
     let others: Vec<RawPath> = others.map(|(_, target)| target.clone()).collect();
     there.extend(look_at(ctx, host, tools, &others, plan).await?);
@@ -68,7 +79,7 @@ async fn look_at_targets(
         let targets: HashSet<&RawPath> = targets.iter().collect();
         owners::name(host, there.values_mut().filter(|entry| targets.contains(&entry.path))).await?;
     }
-    Ok(there)
+    Ok((there, ways))
 }
 
 /// Returns the entries to bring back, each with its target. Sockets are none of them.
@@ -98,7 +109,7 @@ fn wanted<'a>(
 }
 
 /// Tells whether an entry is a folder above what the plan picked, kept only so that it can be made where it is missing.
-fn is_above(settings: &Settings, entry: &Entry) -> bool {
+pub(super) fn is_above(settings: &Settings, entry: &Entry) -> bool {
     entry.is_dir() && settings.root_of(&entry.path.to_absolute()).is_none()
 }
 
@@ -107,6 +118,7 @@ struct Comparison<'a> {
     settings: &'a Settings,
     options: &'a RestoreOptions,
     there: &'a HashMap<RawPath, Entry>,
+    ways: &'a Ways,
     changes: Vec<Change>,
     /// Folders that stay: (target, path in the backup).
     kept: Vec<(RawPath, RawPath)>,
@@ -116,7 +128,7 @@ impl Comparison<'_> {
     fn entry(&mut self, entry: &Entry, target: &RawPath, plan: &mut RestorePlan) {
         let there = self.there.get(target);
         let Some(kind) = self.decide(entry, target, there, plan) else {
-            if entry.is_dir() && !is_above(self.settings, entry) {
+            if entry.is_dir() && there.is_some_and(Entry::is_dir) && !is_above(self.settings, entry) {
                 self.kept.push((target.clone(), entry.path.clone()));
             }
             return;
@@ -140,9 +152,15 @@ impl Comparison<'_> {
         there: Option<&Entry>,
         plan: &mut RestorePlan,
     ) -> Option<ChangeKind> {
+        if self.ways.stays(target) {
+            return None;
+        }
         let Some(there) = there else {
             return Some(ChangeKind::Create);
         };
+        if self.ways.gives_way(target) {
+            return Some(ChangeKind::Overwrite);
+        }
         if is_above(self.settings, entry) {
             return None;
         }
@@ -179,64 +197,6 @@ fn is_same(entry: &Entry, there: &Entry) -> bool {
         && same_owner(&entry.group, &there.group, entry.gid, there.gid)
 }
 
-/// Lists what `replace` deletes: what is in the picked folders at the target and not in the backup. What the plan
-/// leaves out, and sockets, were never in the backup, nor were devices where there was no GNU tar: their absence says
-/// nothing, and they stay.
-async fn deletions(
-    ctx: &RunContext,
-    host: &dyn Host,
-    tools: &Tools,
-    item: &str,
-    settings: &Settings,
-    wanted: &[(&Entry, RawPath)],
-    options: &RestoreOptions,
-) -> Result<Vec<Change>> {
-    let is_picked = |path: &RawPath| match options.only.is_empty() {
-        true => settings.roots.contains(&path.to_absolute()),
-        false => options.only.contains(path),
-    };
-    let roots = wanted.iter().filter(|(e, _)| e.is_dir() && is_picked(&e.path) && !is_above(settings, e));
-    let roots: Vec<RawPath> = roots.map(|(_, target)| target.clone()).collect();
-    if roots.is_empty() {
-        return Ok(Vec::new());
-    }
-    let known: HashSet<&RawPath> = wanted.iter().map(|(_, target)| target).collect();
-    let (below, mut stays) = look_below(ctx, host, tools, &roots, settings, options.to.is_none()).await?;
-    let mut candidates = Vec::new();
-    for entry in below {
-        let source = source_path(&entry.path, options);
-        let is_special =
-            matches!(entry.kind, EntryType::Socket | EntryType::CharDevice(..) | EntryType::BlockDevice(..));
-        if is_special || settings.is_excluded(&source) {
-            stays.extend(listing::folders_above(std::slice::from_ref(&entry.path)));
-        } else if !known.contains(&entry.path) {
-            candidates.push(entry);
-        }
-    }
-    candidates.retain(|entry| !stays.contains(&entry.path));
-    candidates.sort_by(|a, b| b.path.cmp(&a.path));
-    candidates.dedup_by(|a, b| a.path == b.path);
-    let change = |entry: Entry| Change {
-        kind: ChangeKind::Delete,
-        item: item.to_owned(),
-        target: entry.path.to_text(),
-        path: None,
-        is_dir: entry.is_dir(),
-        size_bytes: entry.size_bytes,
-        target_mtime: Some(entry.mtime.to_parts().0),
-    };
-    Ok(candidates.into_iter().map(change).collect())
-}
-
-/// Returns where a target would have come from, as an absolute path.
-fn source_path(target: &RawPath, options: &RestoreOptions) -> RawPath {
-    let Some(to) = &options.to else {
-        return target.clone();
-    };
-    let below = target.below(to).unwrap_or_default();
-    options.strip.join(below.as_bytes()).map_or_else(|_| target.clone(), |path| path.to_absolute())
-}
-
 /// A folder in which something is made or deleted gets its own times back, so it is written too.
 fn add_touched_folders(item: &str, changes: &mut Vec<Change>, kept: &[(RawPath, RawPath)], deletions: &[Change]) {
     let all = changes.iter().chain(deletions);
@@ -252,18 +212,6 @@ fn add_touched_folders(item: &str, changes: &mut Vec<Change>, kept: &[(RawPath, 
             size_bytes: 0,
             target_mtime: None,
         });
-    }
-}
-
-fn warn_of_links<'a>(above: impl Iterator<Item = &'a Entry>, plan: &mut RestorePlan) {
-    for entry in above {
-        if let EntryType::Symlink(to) = &entry.kind {
-            let to = backstay_core::path::escape(to);
-            plan.warnings.push(format!(
-                "{} is a symbolic link to {to} there: what lies below it goes to that place",
-                entry.path
-            ));
-        }
     }
 }
 
@@ -293,7 +241,10 @@ pub(super) async fn look_at(
     if !tools.find.is_empty() {
         let found = listing::exactly(ctx, host, paths).await?;
         for complaint in found.complaints {
-            let absent = ["No such file", "Not a directory"].iter().any(|text| complaint.reason.contains(text));
+            // Links in a circle lead nowhere either.
+            let absent = ["No such file", "Not a directory", "Too many levels of symbolic links"]
+                .iter()
+                .any(|text| complaint.reason.contains(text));
             if !absent {
                 let path = complaint.path.map(|path| path.to_text()).unwrap_or_default();
                 plan.warnings.push(format!("{path}: {}", complaint.reason));
@@ -313,81 +264,4 @@ pub(super) async fn look_at(
         }
     }
     Ok(there)
-}
-
-/// Lists what is below the picked folders. The second are folders of it that stay whatever the backup says: those where
-/// another file system begins that the plan does not enter, and the folders above them. `in_place`: they are where they were.
-async fn look_below(
-    ctx: &RunContext,
-    host: &dyn Host,
-    tools: &Tools,
-    roots: &[RawPath],
-    settings: &Settings,
-    in_place: bool,
-) -> Result<(Vec<Entry>, HashSet<RawPath>)> {
-    let one_file_system = settings.one_file_system;
-    // Picked by itself, a mount point that the plan does not enter looks like any folder: the one above it tells.
-    let is_inner = |root: &RawPath| in_place && one_file_system && !settings.roots.contains(root);
-    let above = |root: &RawPath| if is_inner(root) { root.parent() } else { None };
-    let looked: Vec<RawPath> = roots.iter().cloned().chain(roots.iter().filter_map(above)).collect();
-    // What cannot be looked at was said when the targets were.
-    let there = look_at(ctx, host, tools, &looked, &mut RestorePlan::default()).await?;
-    let mounts = if tools.find.is_empty() {
-        Mounts::read(host).await?
-    } else {
-        // find tells the devices, which say it better.
-        Mounts::default()
-    };
-    let is_entered = |folder: &&Entry| {
-        let parent = above(&folder.path).and_then(|path| there.get(&path));
-        folder.is_dir() && !parent.is_some_and(|parent| mounts.crosses(parent, folder))
-    };
-    let folders: Vec<Entry> = roots.iter().filter_map(|root| there.get(root)).filter(is_entered).cloned().collect();
-    let mut stays = HashSet::new();
-    if folders.is_empty() {
-        return Ok((Vec::new(), stays));
-    }
-    let found = if tools.find.is_empty() {
-        walk_below(ctx, host, &folders, &mounts, one_file_system).await?
-    } else {
-        let paths: Vec<RawPath> = folders.iter().map(|folder| folder.path.clone()).collect();
-        listing::below(ctx, host, &paths, &Walk { one_file_system, prune: Vec::new() }).await?.entries
-    };
-    if one_file_system {
-        let all = folders.iter().chain(&found).filter(|entry| entry.is_dir());
-        let by_path: HashMap<&RawPath, &Entry> = all.map(|entry| (&entry.path, entry)).collect();
-        for entry in found.iter().filter(|entry| entry.is_dir()) {
-            let folder = entry.path.parent().and_then(|path| by_path.get(&path).copied());
-            if folder.is_some_and(|folder| mounts.crosses(folder, entry)) {
-                stays.extend(entry.path.and_above());
-            }
-        }
-    }
-    Ok((found, stays))
-}
-
-/// Does what find does, through the host's own file calls.
-async fn walk_below(
-    ctx: &RunContext,
-    host: &dyn Host,
-    folders: &[Entry],
-    mounts: &Mounts,
-    one_file_system: bool,
-) -> Result<Vec<Entry>> {
-    let mut open = folders.to_vec();
-    let mut found = Vec::new();
-    while let Some(folder) = open.pop() {
-        ctx.check()?;
-        ctx.progress.alive();
-        match host.list(&folder.path).await {
-            Ok(below) => {
-                let entered = below.iter().filter(|e| e.is_dir() && mounts.enters(&folder, e, one_file_system));
-                open.extend(entered.cloned());
-                found.extend(below);
-            }
-            Err(error) if error.class == ErrorClass::Missing => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(found)
 }

@@ -3,6 +3,7 @@
 mod check;
 mod collect;
 mod compare;
+mod deletions;
 mod fetch;
 mod listing;
 mod mounts;
@@ -13,6 +14,7 @@ mod restore;
 mod settings;
 mod walk;
 mod watched;
+mod ways;
 
 use crate::gnu::Tools;
 use async_trait::async_trait;

@@ -1,6 +1,7 @@
 //! Restoring: one tar stream into the server's tar, then exactly the deletions that were confirmed.
 
 mod by_host;
+mod unset;
 
 use super::listing;
 use super::outlet::Outlet;
@@ -11,7 +12,7 @@ use backstay_core::host::{Command, ExitStatus, Host, Process, read_tail, run};
 use backstay_core::kind::{ChangeKind, RestoreOptions, RestorePlan, RestoreReport};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext, tar};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Restores what `plan` says.
@@ -43,6 +44,7 @@ pub(super) async fn restore(
         written: Vec::new(),
         first_names: HashMap::new(),
         lacking: by_host::Lacking::default(),
+        unset: BTreeSet::new(),
     };
     // What stands where a file or link must go has to leave first.
     let in_the_way: HashSet<RawPath> = plan
@@ -74,6 +76,8 @@ struct Restorer<'a> {
     first_names: HashMap<(u64, u64), Vec<u8>>,
     /// What could not be restored of files that are there.
     lacking: by_host::Lacking,
+    /// Attributes that tar could not set: the file and the reason. tar may say so twice.
+    unset: BTreeSet<(String, String)>,
 }
 
 impl Restorer<'_> {
@@ -95,6 +99,8 @@ impl Restorer<'_> {
             owner,
             "--same-permissions",
             "--delay-directory-restore",
+            // A folder that was moved away and linked since the plan was made is not lost for that.
+            "--keep-directory-symlink",
             // 64 KiB, what a pipe holds: of the usual 10 KiB it would read and write six times as many.
             "--blocking-factor=128",
             "--xattrs",
@@ -214,7 +220,12 @@ impl Restorer<'_> {
             let complaint = gnu::tar_complaint(line, |path| known.contains(path));
             match complaint.path {
                 Some(path) => self.problems.path(ProblemKind::Unwritable, &path, complaint.reason),
-                None => unexplained.push(complaint.reason),
+                None => match unset::read(line, |path| known.contains(path)) {
+                    Some(attribute) => {
+                        self.unset.insert(attribute);
+                    }
+                    None => unexplained.push(complaint.reason),
+                },
             }
         }
         let place = self.host.label();
@@ -242,6 +253,9 @@ impl Restorer<'_> {
         self.delete_last(deletions).await?;
         // After the deletions: a file without its owner is there all the same.
         std::mem::take(&mut self.lacking).report(&mut self.problems);
+        for (file, reason) in std::mem::take(&mut self.unset) {
+            self.problems.report(ProblemKind::Unwritable, file, reason);
+        }
         Ok(self.report)
     }
 

@@ -9,7 +9,7 @@ use super::keys::MasterKey;
 use super::lines::Place;
 use super::manifest::ManifestBuilder;
 use super::outlet::{Outlet, outlet};
-use super::pack::{Pack, ZipHead};
+use super::pack::{Pack, ZipHead, zip_name};
 use super::seal::{ARCHIVE_SEGMENT, Sealer};
 use async_trait::async_trait;
 use backstay_core::destination::{Key, WriteMode};
@@ -128,7 +128,7 @@ impl Writer {
     }
 
     async fn zip_begin(&mut self, entry: &Entry) -> Result<(), AddError> {
-        let name = zip_name(entry);
+        let name = cut_name(zip_name(&entry.path));
         let Some(pack) = &mut self.pack else { return Err(AddError::Sink(over())) };
         match pack.zip_entry(ZipHead::new(&name, entry)).await {
             Ok(()) => Ok(()),
@@ -245,11 +245,7 @@ pub(crate) fn quiet(ctx: &RunContext) -> RunContext {
     RunContext { progress: Arc::new(SilentProgress), ..ctx.clone() }
 }
 
-fn zip_name(entry: &Entry) -> String {
-    let mut name = match std::str::from_utf8(entry.path.as_bytes()) {
-        Ok(name) => name.to_owned(),
-        Err(_) => entry.path.to_text(),
-    };
+fn cut_name(mut name: String) -> String {
     let mut cut = name.len().min(LONGEST_ZIP_NAME);
     while !name.is_char_boundary(cut) {
         cut -= 1;

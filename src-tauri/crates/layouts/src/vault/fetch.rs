@@ -188,12 +188,15 @@ impl Repo {
             self.label(),
             id.short()
         );
-        Error::new(ErrorClass::Corrupt, text).hint(REPAIR)
+        Error::new(ErrorClass::Corrupt, text).hint(REPAIR_DAMAGED)
     }
 }
 
 const REPAIR: &str =
     "Verify the destination with all data to see what is lost; a new backup writes the lost data again";
+/// A damaged pack still holds what is whole in it, so a backup takes nothing of it for lost.
+const REPAIR_DAMAGED: &str = "Sync it from another copy of the vault. Without one, \"restic repair packs\" (0.16 or \
+                              newer) saves what is whole in the pack, and the next backup writes the rest again";
 
 /// Unpacks one chunk after another with one set of tables.
 #[derive(Default)]

@@ -2,6 +2,7 @@
 
 use super::Restorer;
 use crate::files::watched::watched;
+use crate::files::ways::real_folder;
 use crate::problems::Problems;
 use backstay_core::entry::{Entry, EntrySource, EntryType};
 use backstay_core::host::Attribute;
@@ -126,6 +127,14 @@ impl Restorer<'_> {
     /// says, since its files are yet to come.
     async fn make_folder(&self, target: &RawPath) -> Result<()> {
         let is_new = match self.host.stat(target).await {
+            // The plan said that it gives way, unless it has become a link to a folder since.
+            Ok(there) if !there.is_dir() => {
+                let is_link_to_folder = real_folder(self.ctx, self.host, target).await?.is_some();
+                if !is_link_to_folder {
+                    self.host.remove(target).await?;
+                }
+                !is_link_to_folder
+            }
             Ok(_) => false,
             Err(error) if error.class.ends_the_run() => return Err(error),
             Err(error) => error.class == ErrorClass::Missing,

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 pub(crate) use write::{LOCATOR_BYTES, Written, parse_locator};
-pub(crate) use zip::ZipHead;
+pub(crate) use zip::{ZipHead, zip_name};
 
 /// What the writing thread is told, in order.
 enum Step<W> {

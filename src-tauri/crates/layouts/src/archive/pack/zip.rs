@@ -3,6 +3,7 @@
 use super::Packed;
 use super::write::Sink;
 use backstay_core::entry::{Entry, EntryType, TimeNs};
+use backstay_core::path::{RawPath, escape};
 use chrono::{Datelike, Timelike};
 use flate2::Crc;
 use std::io::{self, Write};
@@ -68,6 +69,22 @@ impl ZipHead {
         extra.extend(self.owner.1.to_le_bytes());
         extra
     }
+}
+
+/// Returns a path's name in a zip: each part as it is where it is UTF-8, else escaped. One that could be taken for an
+/// escaped one is escaped too, so that no two paths get one name.
+pub(crate) fn zip_name(path: &RawPath) -> String {
+    let name_of = |part| match std::str::from_utf8(part) {
+        Ok(name) if !holds_escaped_byte(name) => name.to_owned(),
+        _ => escape(part),
+    };
+    path.parts().map(name_of).collect::<Vec<_>>().join("/")
+}
+
+/// Tells whether a name holds what stands for a byte that is not UTF-8: `\x80` to `\xff`.
+fn holds_escaped_byte(name: &str) -> bool {
+    let is_one = |four: &[u8]| matches!(four, [b'\\', b'x', b'8' | b'9' | b'a'..=b'f', b'0'..=b'9' | b'a'..=b'f']);
+    name.as_bytes().windows(4).any(is_one)
 }
 
 /// The old field of two-second steps, in UTC; what reads the extended one gets the exact second.

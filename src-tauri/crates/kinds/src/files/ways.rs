@@ -1,0 +1,144 @@
+//! The folders a restore goes through, as they are at the target. Administrators move folders to bigger disks and put a
+//! link in their place: such a link is kept, and what is below it is compared and written through it.
+
+use super::settings::Settings;
+use backstay_core::entry::{Entry, EntryType};
+use backstay_core::host::Host;
+use backstay_core::kind::{RestoreMode, RestoreOptions, RestorePlan};
+use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext, path};
+use std::collections::{HashMap, HashSet};
+
+/// Links followed from one path before it counts as a circle; as many as Linux follows.
+const LINKS: usize = 40;
+
+/// What stands at the target where a folder must be, and is none.
+#[derive(Default)]
+pub(super) struct Ways {
+    /// Links among what is restored, each with the folder it leads to. Those further up were chosen with the place itself.
+    met: HashMap<RawPath, RawPath>,
+    /// Links that lead to a folder, all of them.
+    links: HashSet<RawPath>,
+    /// What a folder of the backup takes the place of.
+    giving_way: HashSet<RawPath>,
+    /// What stays, so that nothing can be written below it.
+    closed: HashSet<RawPath>,
+}
+
+impl Ways {
+    /// Decides on each of `met` (what is at the target and no folder, with whether a folder is restored to that very
+    /// path), and says so in the plan.
+    pub(super) async fn find(
+        ctx: &RunContext,
+        host: &dyn Host,
+        settings: &Settings,
+        options: &RestoreOptions,
+        met: &[(&Entry, bool)],
+        plan: &mut RestorePlan,
+    ) -> Result<Self> {
+        let mut ways = Self::default();
+        for (entry, is_restored) in met {
+            let path = &entry.path;
+            let is_link = matches!(entry.kind, EntryType::Symlink(_));
+            if is_link && let Some(folder) = real_folder(ctx, host, path).await? {
+                let is_met = match &options.to {
+                    Some(to) => *is_restored || (path != to && path.starts_with(to)),
+                    None => settings.root_of(path).is_some(),
+                };
+                let and =
+                    if is_met && options.mode == RestoreMode::Replace { ", and nothing is deleted there" } else { "" };
+                plan.warnings.push(format!(
+                    "{path} is a symbolic link to {folder} there: it stays, and what lies below it is written to that \
+                     folder{and}"
+                ));
+                if is_met {
+                    ways.met.insert(path.clone(), folder);
+                }
+                ways.links.insert(path.clone());
+                continue;
+            }
+            let what = what(entry);
+            if options.mode == RestoreMode::Missing {
+                plan.warnings.push(format!(
+                    "{path} is {what} there, where a folder must be: it stays as it is, and nothing is restored below it"
+                ));
+                ways.closed.insert(path.clone());
+            } else if *is_restored {
+                plan.warnings
+                    .push(format!("{path} is {what} there, but a folder in the backup: the folder takes its place"));
+                ways.giving_way.insert(path.clone());
+            } else {
+                let why = format!("Cannot restore below {path} on {}: it is {what} there, no folder", host.label());
+                return Err(Error::new(ErrorClass::Exists, why).hint("Move it away, or restore to another place"));
+            }
+        }
+        Ok(ways)
+    }
+
+    /// Tells whether `target` is to be left as it is, or cannot be made because something above it is.
+    pub(super) fn stays(&self, target: &RawPath) -> bool {
+        let is_below = || target.and_above().any(|path| self.closed.contains(&path));
+        self.links.contains(target) || (!self.closed.is_empty() && is_below())
+    }
+
+    /// Tells whether a folder of the backup takes the place of what is at `target`.
+    pub(super) fn gives_way(&self, target: &RawPath) -> bool {
+        self.giving_way.contains(target)
+    }
+
+    /// Tells whether anything can be below `folder`, which is there.
+    pub(super) fn leads_below(&self, folder: &RawPath) -> bool {
+        !self.giving_way.contains(folder) && !self.closed.contains(folder)
+    }
+
+    /// Tells whether a link was met at `target` or on the way to it.
+    pub(super) fn lead_through_a_link(&self, target: &RawPath) -> bool {
+        !self.met.is_empty() && target.and_above().any(|path| self.met.contains_key(&path))
+    }
+
+    /// Returns the folders that the links lead to that were met.
+    pub(super) fn links_met(&self) -> impl Iterator<Item = &RawPath> {
+        self.met.values()
+    }
+}
+
+fn what(entry: &Entry) -> String {
+    match &entry.kind {
+        EntryType::Symlink(to) => format!("a symbolic link to {}, which is no folder,", path::escape(to)),
+        EntryType::File => "a file".into(),
+        _ => "a pipe, socket or device".into(),
+    }
+}
+
+/// Follows the links of a path as the server would, part by part. `None` when it leads to no folder.
+pub(super) async fn real_folder(ctx: &RunContext, host: &dyn Host, path: &RawPath) -> Result<Option<RawPath>> {
+    let root = RawPath::new("/")?;
+    let mut at = root.clone();
+    let mut rest: Vec<Vec<u8>> = path.parts().rev().map(<[u8]>::to_vec).collect();
+    let mut links = 0;
+    while let Some(part) = rest.pop() {
+        ctx.check()?;
+        if part == b".." {
+            at = at.parent().unwrap_or(at);
+            continue;
+        }
+        let next = at.join(&part)?;
+        let there = match host.stat(&next).await {
+            Ok(there) => there,
+            Err(error) if error.class == ErrorClass::Missing => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match there.kind {
+            EntryType::Dir => at = next,
+            EntryType::Symlink(to) if links < LINKS => {
+                links += 1;
+                if to.first() == Some(&b'/') {
+                    at = root.clone();
+                }
+                let parts = to.split(|b| *b == b'/').filter(|part| !part.is_empty() && *part != b".");
+                rest.extend(parts.rev().map(<[u8]>::to_vec));
+            }
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(at))
+}
