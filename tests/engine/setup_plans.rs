@@ -283,4 +283,15 @@ async fn one_place_under_two_names_is_no_second_copy() {
         world.write(&format!("copy/{name}"), &content);
     }
     world.engine.add_destination(draft_of("copy", "vault")).await.unwrap();
+    // Nothing lies there yet, or what is nobody's.
+    for name in ["bare", "used"] {
+        std::fs::create_dir(world.path(name)).unwrap();
+        std::os::unix::fs::symlink(world.path(name), world.path(&format!("{name}-link"))).unwrap();
+    }
+    world.write("used/photo.jpg", b"mine");
+    for name in ["bare", "used"] {
+        world.engine.add_destination(draft_of(name, "none")).await.unwrap();
+        let again = world.engine.add_destination(draft_of(&format!("{name}-link"), "none")).await.unwrap_err();
+        assert!(again.message.contains(&format!("{name}-link and {name} are the same place")), "{again}");
+    }
 }

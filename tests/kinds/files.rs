@@ -330,9 +330,16 @@ async fn a_damaged_entry_is_found_by_check() {
     let report = kind("files").check(&ctx, &item, &mut backup.source()).await.unwrap();
     assert_eq!(report.faults.len(), 1);
     assert!(report.faults[0].1.contains("5 bytes where 9"), "{:?}", report.faults);
-    // Restoring it must fail too, and leave no half file that looks good.
+    // Restoring names it too, and leaves no half file that looks good.
     let to = root.join("to");
-    let (_, result, _) =
+    let (_, result, recorder) =
         restore(&TestHost::default(), &item, &backup, &options(RestoreMode::Merge, &root, Some(&to))).await;
+    assert_eq!((result.unwrap().files, to.join("short").exists()), (1, false));
+    assert_eq!(recorder.by_subject()[to.join("short").to_str().unwrap()].0, ProblemKind::Damaged);
+    // Where it is all there is, nothing was restored.
+    backup.entries.retain(|_, (entry, _)| !entry.path.as_bytes().ends_with(b"whole"));
+    let (_, result, _) =
+        restore(&TestHost::default(), &item, &backup, &options(RestoreMode::Merge, &root, Some(&root.join("other"))))
+            .await;
     assert_eq!(result.unwrap_err().class, ErrorClass::Corrupt);
 }

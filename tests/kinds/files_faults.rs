@@ -2,15 +2,18 @@
 
 use crate::files::{collect, item, options, raw, restore, temp};
 use crate::host::TestHost;
-use crate::memory::Backup;
+use crate::memory::{Backup, MemorySource, Recorder, WrongHash, kind};
 use crate::tree;
-use backstay_core::ErrorClass;
+use async_trait::async_trait;
+use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::kind::RestoreMode;
 use backstay_core::run::ProblemKind;
+use backstay_core::{ErrorClass, Result, RunContext};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::io::AsyncReadExt;
 
 /// Puts a script in front of the real tar that does something first.
 fn wrap_tar(dir: &Path, before: &str, after: &str) -> std::path::PathBuf {
@@ -288,4 +291,68 @@ async fn an_attribute_that_may_not_be_set_is_named_and_its_file_counts() {
     let (kind, reason) = &problems[&raw(&to.join("file")).to_text()];
     assert_eq!(*kind, ProblemKind::Unwritable);
     assert!(reason.contains("trusted.note") && reason.contains("not permitted"), "{reason}");
+}
+
+/// A backup of which one file turns out to be damaged after some of it was read.
+struct Rotten {
+    inner: MemorySource,
+    name: &'static str,
+    now: Option<Entry>,
+}
+
+#[async_trait]
+impl EntrySource for Rotten {
+    async fn next(&mut self) -> Result<Option<Entry>> {
+        self.now = self.inner.next().await?;
+        Ok(self.now.clone())
+    }
+    fn content(&mut self) -> ByteStream {
+        let content = self.inner.content();
+        match &self.now {
+            Some(now) if now.path.name() == Some(self.name.as_bytes()) => {
+                Box::new(content.take(now.size_bytes - 1).chain(WrongHash))
+            }
+            _ => content,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_damaged_in_a_backup_is_named_and_keeps_no_other_file_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    for name in ["a", "b", "c"] {
+        std::fs::write(root.join(name), vec![name.as_bytes()[0]; 300_000]).unwrap();
+    }
+    std::fs::write(root.join("large"), vec![7; 3 << 20]).unwrap();
+    // Its second name must not lead to what was never sent.
+    std::fs::hard_link(root.join("b"), root.join("b2")).unwrap();
+    let item = item(&root, &[]);
+    let (_, backup, _) = collect(&TestHost::default(), &item, &Backup::default()).await;
+    let files_only = TestHost { files_only: true, ..TestHost::default() };
+    for (host, name) in [(TestHost::default(), "b"), (files_only, "b"), (TestHost::default(), "large")] {
+        std::fs::remove_file(root.join("a")).unwrap();
+        for changed in ["b", "large"] {
+            std::fs::write(root.join(changed), b"there before").unwrap();
+        }
+        let options = options(RestoreMode::Merge, &root, None);
+        let ctx = RunContext::silent();
+        let plan = kind("files").plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
+        let recorder = Arc::new(Recorder::default());
+        let ctx = RunContext { progress: recorder.clone(), ..RunContext::silent() };
+        let mut source = Rotten { inner: backup.source(), name, now: None };
+        let result = kind("files").restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await;
+        if name == "large" {
+            // The server's tar has some of it already: only a whole stop keeps it from looking good.
+            assert_eq!(result.unwrap_err().class, ErrorClass::Corrupt);
+            continue;
+        }
+        result.unwrap();
+        assert_eq!(std::fs::read(root.join("a")).unwrap(), vec![b'a'; 300_000]);
+        assert_eq!(std::fs::read(root.join("large")).unwrap(), vec![7; 3 << 20]);
+        assert_eq!(std::fs::read(root.join("b")).unwrap(), b"there before");
+        let problems = recorder.by_subject();
+        assert_eq!(problems[root.join("b").to_str().unwrap()].0, ProblemKind::Damaged, "{problems:?}");
+    }
 }

@@ -6,8 +6,10 @@ use backstay_core::kind::{Item, ItemInput};
 use backstay_core::run::{Phase, Problem, ProblemKind};
 use backstay_core::{RawPath, Result, RunContext};
 use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use tokio::io::AsyncReadExt;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// A path by its parts: sorts a folder right before what is in it.
 type Key = Vec<Vec<u8>>;
@@ -102,6 +104,15 @@ impl EntrySource for MemorySource {
             }
         }
         holes
+    }
+}
+
+/// Content that turns out to be damaged.
+pub struct WrongHash;
+
+impl AsyncRead for WrongHash {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "its hash is another")))
     }
 }
 

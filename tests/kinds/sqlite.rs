@@ -2,7 +2,7 @@
 
 use crate::databases::{collect, cut, faults, restore, which};
 use crate::host::TestHost;
-use crate::memory::{MemorySource, Recorder, input, kind};
+use crate::memory::{MemorySource, Recorder, WrongHash, input, kind};
 use crate::replace::cancelled;
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
@@ -11,9 +11,7 @@ use backstay_core::{ErrorClass, RawPath, Result};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::AsyncReadExt;
 
 fn sqlite_query(file: &std::path::Path, sql: &str) -> String {
     let out = std::process::Command::new("sqlite3").arg(file).arg(sql).output().unwrap();
@@ -134,14 +132,6 @@ impl EntrySource for Damaged {
     }
     fn content(&mut self) -> ByteStream {
         Box::new(self.inner.content().take(self.after).chain(WrongHash))
-    }
-}
-
-struct WrongHash;
-
-impl AsyncRead for WrongHash {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "its hash is another")))
     }
 }
 

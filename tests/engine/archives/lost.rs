@@ -62,6 +62,29 @@ async fn one_archive_lost_at_the_source_keeps_no_other_from_being_synced() {
     assert_eq!(std::fs::read(&there).unwrap(), content);
     let problems = world.engine.run_problems(&run.row.id, "", 0, 10).await.unwrap().rows;
     assert!(problems.len() == 1 && problems[0].reason.contains(&lost), "{problems:?}");
+    // The list tells of no copy that did not come.
+    let rows = world.engine.backups(Default::default()).await.unwrap().rows;
+    let places = |id: &str| rows.iter().find(|row| row.id == id).unwrap().destinations.clone();
+    assert_eq!((places(&lost), places(&whole).len()), (vec!["a".to_owned()], 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_back_whole_is_damaged_no_more() {
+    let folders = Folders::new(&["a"]).await;
+    let backup = folders.back_up().await;
+    let (world, file) = (&folders.world, folders.file("a", &backup).await);
+    let whole = std::fs::read(&file).unwrap();
+    let mut rotten = whole.clone();
+    rotten[whole.len() / 2] ^= 1;
+    let damaged = async || world.engine.destinations().await.unwrap()[0].damaged;
+    for (content, expected) in [(rotten, 1), (whole, 0)] {
+        std::fs::write(&file, content).unwrap();
+        let run = world.engine.start_verify(&backup).await.unwrap();
+        world.end(&run).await;
+        assert_eq!(damaged().await, expected);
+        let row = &world.engine.backups(Default::default()).await.unwrap().rows[0];
+        assert_eq!(row.verified.is_some(), expected == 0, "{row:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,6 +29,9 @@ pub fn classify(stderr: &str) -> Option<(ErrorClass, &'static str)> {
         ("onexistent directory", ErrorClass::Missing, "there is no such file or folder"),
         ("irectory nonexistent", ErrorClass::Missing, "there is no such file or folder"),
         ("ot a directory", ErrorClass::Missing, "there is no such file or folder"),
+        // Links in a circle lead nowhere; musl has its own words for them.
+        ("oo many levels of symbolic links", ErrorClass::Missing, "there is no such file or folder"),
+        ("ymbolic link loop", ErrorClass::Missing, "there is no such file or folder"),
         ("irectory not empty", ErrorClass::Exists, "the folder is not empty"),
         ("ile exists", ErrorClass::Exists, "something of that name is there already"),
         ("s a directory", ErrorClass::Invalid, "it is a folder"),
@@ -53,6 +56,8 @@ mod tests {
         assert_eq!(class("find: '/root/x': Permission denied"), Some(ErrorClass::Refused));
         assert_eq!(class("cat: can't open '/x': No such file or directory"), Some(ErrorClass::Missing));
         assert_eq!(class("cat: write error: No space left on device"), Some(ErrorClass::Full));
+        assert_eq!(class("stat: can't stat '/x/in': Too many levels of symbolic links"), Some(ErrorClass::Missing));
+        assert_eq!(class("stat: can't stat '/x/in': Symbolic link loop"), Some(ErrorClass::Missing));
         assert_eq!(class("something else"), None);
         assert_eq!(class("a: Permission denied\nb: No such file"), Some(ErrorClass::Refused));
     }

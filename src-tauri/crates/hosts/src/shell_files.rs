@@ -36,9 +36,11 @@ const WRITE: &str = concat!(
     r#"sync "$1" 2>/dev/null || :; wc -c <"$1""#
 );
 
-/// Puts `$1` in the place of `$2`.
-const RENAME: &str =
-    concat!(r#"if [ -d "$2" ] && [ ! -L "$2" ]; then echo "Is a directory" >&2; exit 1; fi; "#, r#"mv -f "$1" "$2""#);
+/// Puts `$1` in the place of `$2`. Into a folder that a link `$2` leads to, mv would move it.
+const RENAME: &str = concat!(
+    r#"if [ -d "$2" ] && [ ! -L "$2" ]; then echo "Is a directory" >&2; exit 1; fi; "#,
+    r#"if [ -L "$2" ] && [ -d "$2" ]; then rm -f "$2" || exit 1; fi; mv -f "$1" "$2""#
+);
 
 const REMOVE: &str = concat!(
     r#"if [ -d "$1" ] && [ ! -L "$1" ]; then exec rmdir "$1"; fi; "#,

@@ -220,9 +220,15 @@ pub async fn files(host: &dyn Host, dir: &RawPath) {
     // Nothing else: no temporary file stays behind.
     assert_eq!(listed, [empty.clone(), file.clone()]);
     assert_eq!(host.remove(&sub).await.unwrap_err().class, ErrorClass::Exists);
-    host.remove(&file).await.unwrap();
-    host.remove(&empty).await.unwrap();
-    host.remove(&sub).await.unwrap();
+    // A link makes room for a file, and nothing goes where it leads.
+    let link = dir.join("a/link").unwrap();
+    host.make_link(&link, b"b c").await.unwrap();
+    host.write(&link, 0o644, &mut &b"file"[..]).await.unwrap();
+    assert_eq!(host.stat(&link).await.unwrap().kind, EntryType::File);
+    assert_eq!(host.list(&sub).await.unwrap().len(), 2);
+    for path in [&link, &file, &empty, &sub] {
+        host.remove(path).await.unwrap();
+    }
     assert!(host.list(&dir.join("a").unwrap()).await.unwrap().is_empty());
     let space = host.space(dir).await.unwrap();
     assert!(space.total_bytes >= space.free_bytes && space.total_bytes > 0);

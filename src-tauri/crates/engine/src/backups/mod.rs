@@ -88,7 +88,7 @@ impl Inner {
         // A proof of one copy must not hide that another was found damaged.
         let mut verified = record.verified;
         for id in copies.destinations.iter().filter(|_| record.verified.is_some()) {
-            if self.is_damaged(record, id)? {
+            if self.is_damaged(&record.id, id)? {
                 verified = None;
             }
         }

@@ -78,9 +78,10 @@ impl Inner {
         };
         let opened = self.open_new(&draft, Purpose::BackUp).await?;
         let given = draft.vault_password.filter(|text| !text.is_empty()).map(Secret::new);
-        // Where a vault is opened, its id says which of the known ones it may be.
+        // Where a vault is opened, its id says which of the known ones it may be; where none can be made, nothing is added.
         let opens = for_vault && opened.presence == VaultPresence::Vault;
-        if !opens && matches!(opened.presence, VaultPresence::Vault | VaultPresence::Archives) {
+        let vain = for_vault && opened.presence == VaultPresence::Foreign;
+        if !opens && !vain {
             self.refuse_twice(&opened.name, opened.destination.as_ref(), None).await?;
         }
         if !for_vault {

@@ -19,6 +19,12 @@ pub(crate) struct Emptied {
 }
 
 impl Emptied {
+    /// Looks what does not show at a place now, whatever is known of it.
+    pub async fn now(place: &dyn Destination) -> Self {
+        let archives = place.list(ARCHIVES).await.is_ok_and(|all| all.is_empty());
+        Self { vault: vault_gone(place).await.unwrap_or(false), archives }
+    }
+
     /// Tells whether a backup is among what does not show.
     pub fn has(self, known: &KnownBackup) -> bool {
         if known.record.archive.is_some() { self.archives } else { self.vault }
@@ -38,7 +44,8 @@ impl Emptied {
         };
         let text = format!("Cannot use {}: {what}", place.label());
         Err(Error::new(ErrorClass::Missing, text).hint(format!(
-            "{asked} If all of it is gone for good, fill the place from another destination by Sync, or remove the destination"
+            "{asked} If all of it is gone for good, fill the place from another destination by Sync; where a backup lies \
+             nowhere else, let the plans write to another folder and remove this destination"
         )))
     }
 }

@@ -20,6 +20,7 @@ mod take_over;
 mod test;
 mod twice;
 
+pub(crate) use emptied::Emptied;
 pub(crate) use limits::{Limiters, follow_limits};
 pub(crate) use seal::key_bytes;
 

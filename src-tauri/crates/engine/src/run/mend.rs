@@ -10,7 +10,7 @@ use backstay_core::config::{DestinationConfig, KnownBackup, Place};
 use backstay_core::destination::{Availability, Destination, Key, WriteMode};
 use backstay_core::layout::{ArchiveFile, BackupRecord, Suspects};
 use backstay_core::run::{Phase, Problem, ProblemKind};
-use backstay_core::{DestinationId, Error, ErrorClass, Result};
+use backstay_core::{BackupId, DestinationId, Error, ErrorClass, Result};
 use backstay_transfer::{ObjectReplay, Uploaded, read_back, upload_resumable};
 use std::sync::Arc;
 
@@ -25,7 +25,14 @@ impl Inner {
     /// Counts what was found damaged at a destination and is not mended yet.
     pub(crate) fn damaged_at(&self, destination: &DestinationId) -> Result<u64> {
         let suspects = self.suspects(destination)?;
-        Ok((suspects.objects.len() + suspects.backups.len()) as u64)
+        if suspects.is_empty() {
+            return Ok(0);
+        }
+        // What is in the list no more needs no mending.
+        let own = self.all_backups(Some(destination))?;
+        let backups = own.iter().filter(|known| names(&suspects, &known.record)).count();
+        let objects = suspects.objects.iter().filter(|key| !key.starts_with(ARCHIVES)).count();
+        Ok((backups + objects) as u64)
     }
 
     /// Returns what is to be looked at again at a destination.
@@ -40,16 +47,35 @@ impl Inner {
         }
         self.change_suspects(destination, |all| all.extend(more.clone()))?;
         // An earlier proof of them holds no longer.
-        for mut known in self.all_backups(Some(destination))?.into_iter().filter(|known| names(&more, &known.record)) {
+        let proven = self.all_backups(Some(destination))?.into_iter().filter(|known| known.record.verified.is_some());
+        for mut known in proven.filter(|known| names(&more, &known.record)) {
             known.record.verified = None;
             self.store.put_backup(&known)?;
         }
         Ok(())
     }
 
-    /// Tells whether a copy of a backup was found damaged and is not mended yet.
-    pub(crate) fn is_damaged(&self, record: &BackupRecord, destination: &DestinationId) -> Result<bool> {
-        Ok(names(&self.suspects(destination)?, record))
+    /// Forgets what was suspected of a copy that was read back whole.
+    pub(super) fn forget_suspect(&self, destination: &DestinationId, known: &KnownBackup) -> Result<()> {
+        if !names(&self.suspects(destination)?, &known.record) {
+            return Ok(());
+        }
+        let whole = suspects_of(known);
+        self.change_suspects(destination, |all| {
+            all.objects.retain(|key| !whole.objects.contains(key));
+            all.backups.retain(|id| !whole.backups.contains(id));
+        })
+    }
+
+    /// Tells whether the copy of a backup at a destination was found damaged and is not mended yet.
+    pub(crate) fn is_damaged(&self, id: &BackupId, destination: &DestinationId) -> Result<bool> {
+        let suspects = self.suspects(destination)?;
+        if suspects.is_empty() {
+            return Ok(false);
+        }
+        // An archive may have another name at each place.
+        let copies = self.store.backup(id)?;
+        Ok(copies.iter().any(|copy| copy.destination == *destination && names(&suspects, &copy.record)))
     }
 
     /// Tells whether anything that is damaged at a destination lies at another one too.

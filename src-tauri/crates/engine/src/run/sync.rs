@@ -3,10 +3,12 @@
 use super::journal::StoreJournal;
 use super::leg::LegTraffic;
 use super::legs::being_freed;
+use super::mend::ARCHIVES;
 use super::thaw::rest;
 use super::{Finish, Job, RunStart};
 use crate::backstay::{Backstay, locked};
 use crate::backups::copies::{Copy, frozen};
+use crate::destinations::Emptied;
 use crate::words::{count_text, size_text};
 use backstay_core::config::{DestinationConfig, KnownBackup};
 use backstay_core::destination::{Availability, Destination};
@@ -84,12 +86,37 @@ impl Sync {
         let gone = self.gone(job, place.as_ref()).await?;
         // Before the list is read: a damaged one could not even be read.
         let mended = super::mend::mend(job, &self.to, &place).await?;
-        if gone.is_none() {
+        let Some(gone) = gone else {
             // The list may tell of backups that were lost behind our back.
             job.ctx.or_cancel(job.inner.read_backups(&self.to)).await?;
+            return self.copy_lacking(job, place, BTreeSet::new(), mended).await;
+        };
+        // Off the list until they are there: it must not tell of copies that a run which was cut off never made.
+        for known in &gone {
+            job.inner.store.delete_backup(&known.record.id, &self.to.id)?;
         }
+        let ids = gone.iter().map(|known| known.record.id.clone()).collect();
+        let filled = self.copy_lacking(job, place.clone(), ids, mended).await;
+        if filled.is_err() {
+            // Nothing came: the disk may just not be mounted.
+            let still = Emptied::now(place.as_ref()).await;
+            for known in gone.iter().filter(|known| still.has(known)) {
+                job.inner.store.put_backup(known)?;
+            }
+        }
+        filled
+    }
+
+    /// Copies what is lacking, and `gone` besides, from wherever it can be had.
+    async fn copy_lacking(
+        &self,
+        job: &Job,
+        place: Arc<dyn Destination>,
+        gone: BTreeSet<BackupId>,
+        mended: u64,
+    ) -> Result<Finish> {
         let mut lacking: BTreeSet<BackupId> = self.lacking(job)?.into_iter().collect();
-        lacking.extend(gone.iter().flatten().cloned());
+        lacking.extend(gone);
         let mut open = lacking.clone();
         let mut failed: HashSet<DestinationId> = HashSet::new();
         let (mut last, mut looks) = (None, 0);
@@ -134,10 +161,6 @@ impl Sync {
         if copied == 0 && !open.is_empty() {
             return Err(last.unwrap_or_else(|| nowhere(&self.to)));
         }
-        // The place was filled anew: what did not come over is not there.
-        for id in gone.iter().flatten().filter(|id| open.contains(*id)) {
-            job.inner.store.delete_backup(id, &self.to.id)?;
-        }
         for id in &open {
             let reason = last.as_ref().map_or_else(|| nowhere(&self.to).message, reason_of);
             job.problem(Problem {
@@ -169,17 +192,27 @@ impl Sync {
 
     /// Where what is known to lie there does not show at all, returns the backups that are to come back. Fails unless every
     /// one of them lies elsewhere: then the disk may just not be mounted, and the list is all that tells of them.
-    async fn gone(&self, job: &Job, place: &dyn Destination) -> Result<Option<BTreeSet<BackupId>>> {
+    async fn gone(&self, job: &Job, place: &dyn Destination) -> Result<Option<Vec<KnownBackup>>> {
         let emptied = job.ctx.or_cancel(job.inner.emptied(&self.to, place)).await?;
         let Err(refused) = emptied.refuse(&self.to, place) else { return Ok(None) };
-        let known = job.inner.all_backups(Some(&self.to.id))?.into_iter().filter(|known| emptied.has(known));
-        let gone: BTreeSet<BackupId> = known.map(|known| known.record.id).collect();
+        // With the one, the other may be lost in part.
+        let there: HashSet<String> =
+            job.ctx.or_cancel(place.list(ARCHIVES)).await?.into_iter().map(|object| object.key.to_string()).collect();
+        let mut gone = job.inner.all_backups(Some(&self.to.id))?;
+        gone.retain(|known| match &known.record.archive {
+            Some(file) => !there.contains(&file.key),
+            None => emptied.vault,
+        });
         if gone.is_empty() && self.lacking(job)?.is_empty() {
             return Err(refused);
         }
-        for id in &gone {
-            if !job.inner.copies(id)?.iter().any(|copy| self.can_come_from(copy)) {
-                return Err(refused);
+        for known in gone.iter().filter(|known| emptied.has(known)) {
+            if !job.inner.copies(&known.record.id)?.iter().any(|copy| self.can_come_from(copy)) {
+                let text = format!("{}, and not all of it lies elsewhere", refused.message);
+                return Err(Error::new(ErrorClass::Missing, text).hint(
+                    "Is the right disk mounted? If all of it is gone for good, let the plans write to another folder and \
+                     remove this destination",
+                ));
             }
         }
         job.log(format!("Nothing of what was at {} is there: all of it comes from the other copies", self.to.name));

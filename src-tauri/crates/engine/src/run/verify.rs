@@ -212,6 +212,7 @@ impl Verify {
                     let mut verified = copy.known.clone();
                     verified.record.verified = Some(job.ctx.clock.now());
                     job.inner.store.put_backup(&verified)?;
+                    job.inner.forget_suspect(&copy.config.id, &copy.known)?;
                     proven += 1;
                 }
                 Ok(()) => {

@@ -111,16 +111,26 @@ pub fn list(dir: &RawPath) -> Result<Vec<Entry>> {
 /// Returns what is known of one path.
 pub fn stat(path: &RawPath) -> Result<Entry> {
     let place = local(path)?;
-    let metadata = std::fs::symlink_metadata(&place).map_err(|e| not_a_dir(tried("look at", path), e))?;
+    let metadata = std::fs::symlink_metadata(&place).map_err(|e| not_there(tried("look at", path), e))?;
     entry(path.clone(), &place, &metadata, &Names::read())
 }
 
-/// A file where a folder should be means that the path is not there.
-fn not_a_dir(tried: String, error: io::Error) -> Error {
-    if error.kind() == io::ErrorKind::NotADirectory {
+/// A file where a folder should be, or links in a circle, mean that the path is not there.
+fn not_there(tried: String, error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::NotADirectory || is_link_loop(&error) {
         return Error::new(ErrorClass::Missing, format!("{tried}: there is no such file or folder")).source(error);
     }
     Error::io(tried, error)
+}
+
+#[cfg(unix)]
+fn is_link_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_link_loop(_: &io::Error) -> bool {
+    false
 }
 
 #[cfg(unix)]
@@ -187,7 +197,7 @@ fn entry(path: RawPath, place: &std::path::Path, metadata: &Metadata, _: &Names)
 pub fn open(path: &RawPath) -> Result<File> {
     let place = local(path)?;
     let tried = || tried("read", path);
-    let metadata = std::fs::metadata(&place).map_err(|e| not_a_dir(tried(), e))?;
+    let metadata = std::fs::metadata(&place).map_err(|e| not_there(tried(), e))?;
     if !metadata.is_file() {
         return Err(Error::new(ErrorClass::Invalid, format!("{}: it is not a regular file", tried())));
     }
@@ -251,7 +261,7 @@ pub fn make_dir(path: &RawPath) -> Result<()> {
 pub fn remove(path: &RawPath) -> Result<()> {
     let place = local(path)?;
     let tried = || tried("remove", path);
-    let metadata = std::fs::symlink_metadata(&place).map_err(|e| not_a_dir(tried(), e))?;
+    let metadata = std::fs::symlink_metadata(&place).map_err(|e| not_there(tried(), e))?;
     let removed = if metadata.is_dir() { std::fs::remove_dir(&place) } else { std::fs::remove_file(&place) };
     removed.map_err(|e| match e.kind() {
         io::ErrorKind::DirectoryNotEmpty => {
@@ -281,4 +291,24 @@ pub fn space(path: &RawPath) -> Result<Space> {
 #[cfg(not(unix))]
 pub fn space(path: &RawPath) -> Result<Space> {
     Err(Error::new(ErrorClass::Unsupported, tried("measure the room at", path)))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn links_in_a_circle_and_files_lead_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("circle", dir.path().join("circle")).unwrap();
+        std::fs::write(dir.path().join("file"), b"file").unwrap();
+        let at = |name: &str| RawPath::new(dir.path().join(name).as_os_str().as_bytes()).unwrap();
+        assert_eq!(stat(&at("circle")).unwrap().kind, EntryType::Symlink(b"circle".to_vec()));
+        for name in ["circle/in", "file/in"] {
+            assert_eq!(stat(&at(name)).unwrap_err().class, ErrorClass::Missing, "{name}");
+        }
+        assert_eq!(open(&at("circle")).unwrap_err().class, ErrorClass::Missing);
+    }
 }

@@ -63,9 +63,9 @@ async fn look_at_targets(
     let asked: Vec<RawPath> = above.iter().chain(folders).cloned().collect();
     let mut there = look_at(ctx, host, tools, &asked, plan).await?;
     let restored = wanted.iter().filter(|(entry, _)| entry.is_dir() && !is_above(settings, entry));
-    let restored: HashSet<&RawPath> = restored.map(|(_, target)| target).collect();
+    let restored: HashMap<&RawPath, &Entry> = restored.map(|(entry, target)| (target, *entry)).collect();
     let met = asked.iter().filter_map(|path| there.get(path)).filter(|entry| !entry.is_dir());
-    let met: Vec<(&Entry, bool)> = met.map(|entry| (entry, restored.contains(&entry.path))).collect();
+    let met: Vec<(&Entry, Option<&Entry>)> = met.map(|entry| (entry, restored.get(&entry.path).copied())).collect();
     let ways = Ways::find(ctx, host, settings, options, &met, plan).await?;
     let others = wanted.iter().filter(|(entry, target)| {
         let leads_here =
@@ -242,7 +242,7 @@ pub(super) async fn look_at(
         let found = listing::exactly(ctx, host, paths).await?;
         for complaint in found.complaints {
             // Links in a circle lead nowhere either.
-            let absent = ["No such file", "Not a directory", "Too many levels of symbolic links"]
+            let absent = ["No such file", "Not a directory", "Too many levels of symbolic links", "Symbolic link loop"]
                 .iter()
                 .any(|text| complaint.reason.contains(text));
             if !absent {

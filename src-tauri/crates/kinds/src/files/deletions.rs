@@ -4,7 +4,7 @@ use super::compare::{is_above, look_at};
 use super::listing::{self, Walk};
 use super::mounts::Mounts;
 use super::settings::Settings;
-use super::ways::{Ways, real_folder};
+use super::ways::Ways;
 use crate::gnu::Tools;
 use backstay_core::entry::{Entry, EntryType};
 use backstay_core::host::Host;
@@ -35,15 +35,17 @@ impl Deletions<'_> {
             false => options.only.contains(path),
         };
         let roots = wanted.iter().filter(|(e, _)| e.is_dir() && is_picked(&e.path) && !is_above(settings, e));
-        let roots = roots.map(|(_, target)| target).filter(|target| !self.ways.lead_through_a_link(target));
+        let is_kept = |target: &RawPath| self.ways.leads_through_a_link(target) || self.ways.stays(target);
+        let roots = roots.map(|(_, target)| target).filter(|target| !is_kept(target));
         let roots: Vec<RawPath> = roots.cloned().collect();
         if roots.is_empty() {
             return Ok(Vec::new());
         }
-        let known: HashSet<&RawPath> = wanted.iter().map(|(_, target)| target).collect();
+        // By their real names: two of the picked folders may lead to one place.
+        let known: HashSet<_> = wanted.iter().map(|(_, target)| self.ways.real_name(target)).collect::<Result<_>>()?;
         let (below, mut stays) = self.look_below(&roots).await?;
-        let behind_links = self.behind_links(&roots).await?;
-        stays.extend(behind_links.iter().flat_map(RawPath::and_above));
+        let (behind_links, passed) = self.behind_links(&roots)?;
+        stays.extend(behind_links.iter().chain(&passed).flat_map(RawPath::and_above));
         let mut candidates = Vec::new();
         for entry in below {
             let source = source_path(&entry.path, options);
@@ -51,7 +53,7 @@ impl Deletions<'_> {
                 matches!(entry.kind, EntryType::Socket | EntryType::CharDevice(..) | EntryType::BlockDevice(..));
             if is_special || settings.is_excluded(&source) {
                 stays.extend(listing::folders_above(std::slice::from_ref(&entry.path)));
-            } else if !known.contains(&entry.path) {
+            } else if !known.contains(&*self.ways.real_name(&entry.path)?) {
                 candidates.push(entry);
             }
         }
@@ -71,23 +73,24 @@ impl Deletions<'_> {
         Ok(candidates.into_iter().map(change).collect())
     }
 
-    /// Returns the folders below `roots` that kept links lead to, by the names they have there.
-    async fn behind_links(&self, roots: &[RawPath]) -> Result<Vec<RawPath>> {
-        let mut folders = Vec::new();
-        if self.ways.links_met().next().is_none() {
-            return Ok(folders);
-        }
+    /// Returns the folders below `roots` that kept links lead to, and what these lead over, by the names they have there.
+    fn behind_links(&self, roots: &[RawPath]) -> Result<(Vec<RawPath>, Vec<RawPath>)> {
+        let (mut folders, mut passed) = (Vec::new(), Vec::new());
         for root in roots {
-            let Some(real) = real_folder(self.ctx, self.host, root).await? else { continue };
-            for folder in self.ways.links_met() {
+            let real = self.ways.real_name(root)?;
+            // A link above the root itself was chosen with it.
+            for (_, folder) in self.ways.links().filter(|(link, _)| !root.starts_with(link)) {
                 if real.starts_with(folder) {
                     folders.push(root.clone());
                 } else if let Some(below) = folder.below(&real) {
                     folders.push(root.join(below.as_bytes())?);
                 }
             }
+            for below in self.ways.passed().iter().filter_map(|place| place.below(&real)) {
+                passed.push(root.join(below.as_bytes())?);
+            }
         }
-        Ok(folders)
+        Ok((folders, passed))
     }
 
     /// Lists what is below the picked folders. The second are folders of it that stay whatever the backup says: those where

@@ -145,7 +145,8 @@ impl Kind for Files {
         plan: &RestorePlan,
         options: &RestoreOptions,
     ) -> Result<RestoreReport> {
-        ctx.or_cancel(restore::restore(ctx, host.as_ref(), &input.item.name, source, plan, options)).await
+        let settings = Settings::parse(&input.item)?;
+        ctx.or_cancel(restore::restore(ctx, host.as_ref(), &input.item.name, &settings, source, plan, options)).await
     }
 
     async fn check(&self, ctx: &RunContext, _: &ItemInput, source: &mut dyn EntrySource) -> Result<CheckReport> {

@@ -5,7 +5,9 @@ use backstay_core::{Error, Result};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// Bytes gathered before they are written.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 1 << 20;
+/// What stands before a file's content in an archive, with room for long names and attributes.
+const HEADERS: u64 = 16 << 10;
 
 /// A command's standard input, written in large pieces.
 pub(super) struct Outlet<'a> {
@@ -13,12 +15,33 @@ pub(super) struct Outlet<'a> {
     place: &'a str,
     buffer: Vec<u8>,
     used: usize,
+    /// Where the last entry begins, while nothing of it is written.
+    begun: Option<usize>,
 }
 
 impl<'a> Outlet<'a> {
     /// Starts with nothing gathered; `place` is the server's name, for errors.
     pub fn new(stdin: &'a mut (dyn AsyncWrite + Send + Unpin), place: &'a str) -> Self {
-        Self { stdin, place, buffer: vec![0; PIECE], used: 0 }
+        Self { stdin, place, buffer: vec![0; PIECE], used: 0, begun: None }
+    }
+
+    /// Says that an entry begins, with so many bytes of content. One that has room is gathered whole before any of it is
+    /// written.
+    pub async fn begin(&mut self, content: u64) -> Result<()> {
+        let free = (self.buffer.len() - self.used) as u64;
+        let needed = content.saturating_add(HEADERS);
+        if needed > free && needed <= self.buffer.len() as u64 {
+            self.flush().await?;
+        }
+        self.begun = Some(self.used);
+        Ok(())
+    }
+
+    /// Takes back what was added since the entry began; false if some of it is written.
+    pub fn take_back(&mut self) -> bool {
+        let begun = self.begun.take();
+        self.used = begun.unwrap_or(self.used);
+        begun.is_some()
     }
 
     /// Adds bytes.
@@ -50,7 +73,7 @@ impl<'a> Outlet<'a> {
     /// Writes what is gathered.
     pub async fn flush(&mut self) -> Result<()> {
         let written = self.stdin.write_all(&self.buffer[..self.used]).await;
-        self.used = 0;
+        (self.used, self.begun) = (0, None);
         written.map_err(|error| Error::io(format!("Cannot write files to {}", self.place), error))
     }
 }
@@ -59,6 +82,24 @@ impl<'a> Outlet<'a> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_written_yet_is_taken_back() {
+        let mut out: Vec<u8> = Vec::new();
+        let mut outlet = Outlet::new(&mut out, "web");
+        let large = vec![2; PIECE - HEADERS as usize];
+        outlet.begin(3).await.unwrap();
+        outlet.put(b"one").await.unwrap();
+        outlet.begin(large.len() as u64).await.unwrap();
+        outlet.put(&large[..10]).await.unwrap();
+        assert!(outlet.take_back());
+        outlet.begin(2 * PIECE as u64).await.unwrap();
+        outlet.put(&large).await.unwrap();
+        outlet.put(&large).await.unwrap();
+        assert!(!outlet.take_back(), "the server has some of it");
+        outlet.flush().await.unwrap();
+        assert_eq!(out, [b"one".as_slice(), &large, &large].concat());
+    }
 
     #[tokio::test]
     async fn what_went_in_comes_out_in_order_whatever_the_sizes() {

@@ -1,25 +1,29 @@
 //! Restoring: one tar stream into the server's tar, then exactly the deletions that were confirmed.
 
 mod by_host;
+mod deletions;
+mod sending;
 mod unset;
 
 use super::listing;
 use super::outlet::Outlet;
+use super::settings::Settings;
 use crate::gnu::{self, Tools};
 use crate::problems::Problems;
-use backstay_core::entry::{Entry, EntrySource, EntryType};
+use backstay_core::entry::{Entry, EntrySource};
 use backstay_core::host::{Command, ExitStatus, Host, Process, read_tail, run};
 use backstay_core::kind::{ChangeKind, RestoreOptions, RestorePlan, RestoreReport};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext, tar};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 /// Restores what `plan` says.
 pub(super) async fn restore(
     ctx: &RunContext,
     host: &dyn Host,
     item: &str,
+    settings: &Settings,
     source: &mut dyn EntrySource,
     plan: &RestorePlan,
     options: &RestoreOptions,
@@ -38,6 +42,7 @@ pub(super) async fn restore(
         ctx,
         host,
         tools: &tools,
+        settings,
         options,
         problems: Problems::new(ctx, item),
         report: RestoreReport { kept: plan.kept, ..RestoreReport::default() },
@@ -45,6 +50,7 @@ pub(super) async fn restore(
         first_names: HashMap::new(),
         lacking: by_host::Lacking::default(),
         unset: BTreeSet::new(),
+        damaged: None,
     };
     // What stands where a file or link must go has to leave first.
     let in_the_way: HashSet<RawPath> = plan
@@ -67,6 +73,7 @@ struct Restorer<'a> {
     ctx: &'a RunContext,
     host: &'a dyn Host,
     tools: &'a Tools,
+    settings: &'a Settings,
     options: &'a RestoreOptions,
     problems: Problems<'a>,
     report: RestoreReport,
@@ -78,6 +85,8 @@ struct Restorer<'a> {
     lacking: by_host::Lacking,
     /// Attributes that tar could not set: the file and the reason. tar may say so twice.
     unset: BTreeSet<(String, String)>,
+    /// The first file that is damaged in the backup and was left out.
+    damaged: Option<Error>,
 }
 
 impl Restorer<'_> {
@@ -124,78 +133,10 @@ impl Restorer<'_> {
         self.end(process, sent).await
     }
 
-    async fn send_all(
-        &mut self,
-        source: &mut dyn EntrySource,
-        paths: &HashSet<RawPath>,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<()> {
-        while let Some(entry) = source.next().await? {
-            self.ctx.check()?;
-            if !paths.contains(&entry.path) || entry.kind == EntryType::Socket {
-                continue;
-            }
-            let target = self.options.target(&entry.path)?;
-            self.ctx.progress.current(&target.to_text());
-            self.send_entry(source, &entry, &target, outlet).await?;
-            if !entry.is_dir() {
-                self.ctx.progress.advance(1, 0);
-            }
-            self.written.push((entry, target));
-        }
-        Ok(())
-    }
-
-    async fn send_entry(
-        &mut self,
-        source: &mut dyn EntrySource,
-        entry: &Entry,
-        target: &RawPath,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<()> {
-        let name = archive_name(target);
-        let inode = (entry.device, entry.inode);
-        if entry.is_hard_linked() {
-            if let Some(first) = self.first_names.get(&inode) {
-                let header = tar::header(entry, &name, 0, Some(first), &[]);
-                self.ctx.progress.advance(0, entry.size_bytes);
-                return outlet.put(&header).await;
-            }
-            self.first_names.insert(inode, name.clone());
-        }
-        let size = entry.size_bytes;
-        let holes = if entry.is_file() { source.holes() } else { Vec::new() };
-        outlet.put(&tar::header(entry, &name, size, None, &holes)).await?;
-        if !entry.is_file() || size == 0 {
-            return Ok(());
-        }
-        let mut content = source.content();
-        let mut at = 0;
-        for (offset, length) in tar::data_segments(size, &holes).into_iter().chain([(size, 0)]) {
-            let end = offset + length;
-            while at < end {
-                self.ctx.check()?;
-                // Up to the segment are the zeros of a hole, which are not sent.
-                let (limit, is_data) = if at < offset { (offset - at, false) } else { (end - at, true) };
-                let room = outlet.room(limit).await?;
-                let read = content
-                    .read(room)
-                    .await
-                    .map_err(|e| Error::io(format!("Cannot read {} from the backup", entry.path), e))?;
-                if read == 0 {
-                    let why = format!("Cannot restore {target}: the backup holds {at} bytes where {size} are recorded");
-                    return Err(
-                        Error::new(ErrorClass::Corrupt, why).hint("Verify the backup, and restore an older one")
-                    );
-                }
-                if is_data {
-                    outlet.filled(read);
-                }
-                at += read as u64;
-                self.ctx.progress.advance(0, read as u64);
-            }
-        }
-        outlet.put(&vec![0; tar::padding(tar::stored_size(size, &holes))]).await
+    /// Names a file that is damaged in the backup, and of which nothing was written.
+    fn leave_out(&mut self, target: &RawPath, error: Error) {
+        self.problems.path(ProblemKind::Damaged, target, error.message.clone());
+        self.damaged.get_or_insert(error);
     }
 
     /// Ends the stream, waits for tar and turns its complaints into problems.
@@ -249,6 +190,10 @@ impl Restorer<'_> {
 
     /// Looks whether everything is there, then deletes, and says what is lacking.
     async fn finish(mut self, deletions: Vec<(RawPath, bool)>) -> Result<RestoreReport> {
+        let none = self.written.iter().all(|(entry, _)| entry.is_dir());
+        if let Some(error) = self.damaged.take_if(|_| none) {
+            return Err(error);
+        }
         self.verify().await?;
         self.delete_last(deletions).await?;
         // After the deletions: a file without its owner is there all the same.
@@ -310,10 +255,11 @@ impl Restorer<'_> {
     }
 
     /// Deletes exactly these, deepest first. Names go in on standard input, ended by NUL.
-    async fn delete(&mut self, mut paths: Vec<(RawPath, bool)>) -> Result<()> {
+    async fn delete(&mut self, paths: Vec<(RawPath, bool)>) -> Result<()> {
         if paths.is_empty() {
             return Ok(());
         }
+        let mut paths = self.without_led_away(paths).await?;
         paths.sort_by(|a, b| b.0.cmp(&a.0));
         if !self.host.capabilities().commands {
             for (path, _) in &paths {

@@ -6,6 +6,7 @@ use backstay_core::entry::{Entry, EntryType};
 use backstay_core::host::Host;
 use backstay_core::kind::{RestoreMode, RestoreOptions, RestorePlan};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext, path};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// Links followed from one path before it counts as a circle; as many as Linux follows.
@@ -14,10 +15,12 @@ const LINKS: usize = 40;
 /// What stands at the target where a folder must be, and is none.
 #[derive(Default)]
 pub(super) struct Ways {
-    /// Links among what is restored, each with the folder it leads to. Those further up were chosen with the place itself.
-    met: HashMap<RawPath, RawPath>,
-    /// Links that lead to a folder, all of them.
-    links: HashSet<RawPath>,
+    /// Links that lead to a folder, each with that folder.
+    links: HashMap<RawPath, RawPath>,
+    /// Those of them among what is restored. Those further up were chosen with the place itself.
+    met: HashSet<RawPath>,
+    /// All that the links lead over, by its real name: without it they lead nowhere.
+    passed: Vec<RawPath>,
     /// What a folder of the backup takes the place of.
     giving_way: HashSet<RawPath>,
     /// What stays, so that nothing can be written below it.
@@ -25,44 +28,62 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    /// Decides on each of `met` (what is at the target and no folder, with whether a folder is restored to that very
-    /// path), and says so in the plan.
+    /// Decides on each of `met` (what is at the target and no folder, with the folder of the backup that is restored to
+    /// that very path), and says so in the plan.
     pub(super) async fn find(
         ctx: &RunContext,
         host: &dyn Host,
         settings: &Settings,
         options: &RestoreOptions,
-        met: &[(&Entry, bool)],
+        met: &[(&Entry, Option<&Entry>)],
         plan: &mut RestorePlan,
     ) -> Result<Self> {
         let mut ways = Self::default();
-        for (entry, is_restored) in met {
+        for (entry, restored) in met {
             let path = &entry.path;
-            let is_link = matches!(entry.kind, EntryType::Symlink(_));
-            if is_link && let Some(folder) = real_folder(ctx, host, path).await? {
-                let is_met = match &options.to {
-                    Some(to) => *is_restored || (path != to && path.starts_with(to)),
-                    None => settings.root_of(path).is_some(),
+            if matches!(entry.kind, EntryType::Symlink(_)) {
+                let mut passed = Vec::new();
+                let folder = match real_folder(ctx, host, path, &mut passed).await {
+                    // Where it leads is not ours to see, so it must not give way.
+                    Err(error) if error.class == ErrorClass::Refused => {
+                        plan.warnings.push(format!(
+                            "{path} stays as it is, and nothing is restored below it: {}",
+                            error.message
+                        ));
+                        ways.passed.extend(passed);
+                        ways.closed.insert(path.clone());
+                        continue;
+                    }
+                    folder => folder?,
                 };
-                let and =
-                    if is_met && options.mode == RestoreMode::Replace { ", and nothing is deleted there" } else { "" };
-                plan.warnings.push(format!(
-                    "{path} is a symbolic link to {folder} there: it stays, and what lies below it is written to that \
-                     folder{and}"
-                ));
-                if is_met {
-                    ways.met.insert(path.clone(), folder);
+                if let Some(folder) = folder {
+                    let is_met = is_within(settings, options, path);
+                    let and = match (options.mode == RestoreMode::Replace, is_met) {
+                        (true, true) => ", and nothing is deleted there",
+                        (true, false) => ", and what replace deletes below it is deleted there, by this name only",
+                        (false, _) => "",
+                    };
+                    plan.warnings.push(format!(
+                        "{path} is a symbolic link to {folder} there: it stays, and what lies below it is written to \
+                         that folder{and}"
+                    ));
+                    if is_met {
+                        ways.met.insert(path.clone());
+                    }
+                    ways.links.insert(path.clone(), folder);
+                    ways.passed.extend(passed);
+                    continue;
                 }
-                ways.links.insert(path.clone());
-                continue;
             }
             let what = what(entry);
-            if options.mode == RestoreMode::Missing {
+            let is_newer =
+                options.mode == RestoreMode::Newer && restored.is_some_and(|folder| entry.mtime >= folder.mtime);
+            if options.mode == RestoreMode::Missing || is_newer {
                 plan.warnings.push(format!(
                     "{path} is {what} there, where a folder must be: it stays as it is, and nothing is restored below it"
                 ));
                 ways.closed.insert(path.clone());
-            } else if *is_restored {
+            } else if restored.is_some() {
                 plan.warnings
                     .push(format!("{path} is {what} there, but a folder in the backup: the folder takes its place"));
                 ways.giving_way.insert(path.clone());
@@ -77,7 +98,7 @@ impl Ways {
     /// Tells whether `target` is to be left as it is, or cannot be made because something above it is.
     pub(super) fn stays(&self, target: &RawPath) -> bool {
         let is_below = || target.and_above().any(|path| self.closed.contains(&path));
-        self.links.contains(target) || (!self.closed.is_empty() && is_below())
+        self.links.contains_key(target) || (!self.closed.is_empty() && is_below())
     }
 
     /// Tells whether a folder of the backup takes the place of what is at `target`.
@@ -91,13 +112,45 @@ impl Ways {
     }
 
     /// Tells whether a link was met at `target` or on the way to it.
-    pub(super) fn lead_through_a_link(&self, target: &RawPath) -> bool {
-        !self.met.is_empty() && target.and_above().any(|path| self.met.contains_key(&path))
+    pub(super) fn leads_through_a_link(&self, target: &RawPath) -> bool {
+        !self.met.is_empty() && target.and_above().any(|path| self.met.contains(&path))
     }
 
-    /// Returns the folders that the links lead to that were met.
-    pub(super) fn links_met(&self) -> impl Iterator<Item = &RawPath> {
-        self.met.values()
+    /// Returns the links that lead to a folder, each with that folder.
+    pub(super) fn links(&self) -> impl Iterator<Item = (&RawPath, &RawPath)> {
+        self.links.iter()
+    }
+
+    /// Returns what the links lead over, by its real name.
+    pub(super) fn passed(&self) -> &[RawPath] {
+        &self.passed
+    }
+
+    /// Returns the name of `path` that leads over no link.
+    pub(super) fn real_name<'a>(&self, path: &'a RawPath) -> Result<Cow<'a, RawPath>> {
+        if self.links.is_empty() {
+            return Ok(Cow::Borrowed(path));
+        }
+        // Where the nearest one leads to is free of links itself.
+        for above in path.and_above().skip(1) {
+            if let Some(folder) = self.links.get(&above) {
+                let below = path.below(&above).unwrap_or_default();
+                return Ok(Cow::Owned(folder.join(below.as_bytes())?));
+            }
+        }
+        Ok(Cow::Borrowed(path))
+    }
+}
+
+/// Tells whether `path`, at the target, is among what is restored, and not above it.
+pub(super) fn is_within(settings: &Settings, options: &RestoreOptions, path: &RawPath) -> bool {
+    match &options.to {
+        // Only a folder that was picked itself is restored to the place itself.
+        Some(to) if path == to => {
+            options.picks(&options.strip) && settings.root_of(&options.strip.to_absolute()).is_some()
+        }
+        Some(to) => path.starts_with(to),
+        None => settings.root_of(path).is_some(),
     }
 }
 
@@ -109,8 +162,14 @@ fn what(entry: &Entry) -> String {
     }
 }
 
-/// Follows the links of a path as the server would, part by part. `None` when it leads to no folder.
-pub(super) async fn real_folder(ctx: &RunContext, host: &dyn Host, path: &RawPath) -> Result<Option<RawPath>> {
+/// Follows the links of a path as the server would, part by part, and adds what it comes over to `passed`. `None` when it
+/// leads to no folder.
+pub(super) async fn real_folder(
+    ctx: &RunContext,
+    host: &dyn Host,
+    path: &RawPath,
+    passed: &mut Vec<RawPath>,
+) -> Result<Option<RawPath>> {
     let root = RawPath::new("/")?;
     let mut at = root.clone();
     let mut rest: Vec<Vec<u8>> = path.parts().rev().map(<[u8]>::to_vec).collect();
@@ -127,6 +186,7 @@ pub(super) async fn real_folder(ctx: &RunContext, host: &dyn Host, path: &RawPat
             Err(error) if error.class == ErrorClass::Missing => return Ok(None),
             Err(error) => return Err(error),
         };
+        passed.push(next.clone());
         match there.kind {
             EntryType::Dir => at = next,
             EntryType::Symlink(to) if links < LINKS => {

@@ -7,7 +7,7 @@ use crate::problems::Problems;
 use backstay_core::entry::{Entry, EntrySource, EntryType};
 use backstay_core::host::Attribute;
 use backstay_core::run::ProblemKind;
-use backstay_core::{ErrorClass, RawPath, Result};
+use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::collections::{BTreeMap, HashSet};
 
 /// Files that get their attributes together.
@@ -129,11 +129,16 @@ impl Restorer<'_> {
         let is_new = match self.host.stat(target).await {
             // The plan said that it gives way, unless it has become a link to a folder since.
             Ok(there) if !there.is_dir() => {
-                let is_link_to_folder = real_folder(self.ctx, self.host, target).await?.is_some();
-                if !is_link_to_folder {
-                    self.host.remove(target).await?;
+                // Its mode, owner and time would become those of the folder it leads to.
+                if real_folder(self.ctx, self.host, target, &mut Vec::new()).await?.is_some() {
+                    let why = format!(
+                        "Cannot make the folder {target}: it has become a symbolic link to a folder, which stays, and \
+                         what lies below it is written there"
+                    );
+                    return Err(Error::new(ErrorClass::Exists, why));
                 }
-                !is_link_to_folder
+                self.host.remove(target).await?;
+                true
             }
             Ok(_) => false,
             Err(error) if error.class.ends_the_run() => return Err(error),
@@ -155,6 +160,11 @@ impl Restorer<'_> {
             Ok(()) => Ok(true),
             Err(error) if matches!(error.class, C::Refused | C::Exists | C::Missing | C::Unsupported) => {
                 self.problems.path(ProblemKind::Unwritable, target, error.message);
+                Ok(false)
+            }
+            // Nothing took its place: a file is written beside it first.
+            Err(error) if error.class == C::Corrupt => {
+                self.leave_out(target, error);
                 Ok(false)
             }
             Err(error) => Err(error),
