@@ -100,6 +100,6 @@ fn room_that_a_deleted_backup_leaves_is_freed_by_the_verb_that_is_named() {
     home.write_noise(1, 2);
     home.json(&["backup", "p"]);
     let deleted = home.run(&["delete", &oldest, "--yes"]);
-    assert!(deleted.status.success() && said(&deleted).contains("backstay prune nas"), "{}", said(&deleted));
+    assert!(deleted.status.success() && said(&deleted).contains("backstay prune \"nas\""), "{}", said(&deleted));
     assert!(home.run(&["prune", "nas"]).status.success());
 }

@@ -271,6 +271,13 @@ fn backups_that_lie_on_the_server_itself_are_neither_backed_up_nor_replaced() {
         assert!(run["log"].to_string().contains(&left_out(name)), "{run}");
     }
 
+    // Plain archives leave no configuration there; the first backup does not know them yet.
+    home.json(&["destination", "add", "plain", "--no-vault", "sftp", "--server", "nas", "--path", "data/plain"]);
+    let to = ["--to", "plain", "--layout", "archive", "--seal", "none"];
+    home.json(&[&["plan", "add", "packed", "--server", "nas", "--item", &item][..], &to].concat());
+    home.json(&["backup", "packed"]);
+    let again = home.json(&["backup", "packed"]);
+    assert!(again["log"].to_string().contains(&left_out("plain")), "{again}");
     put(&user.home.join("data/mine/new"), b"new");
     let replaced = home.json(&["restore", "all@latest", "--mode", "replace", "--type-name", "nas", "--yes"]);
     assert_eq!(replaced["files_deleted"].as_u64(), Some(1), "{replaced}");

@@ -11,9 +11,11 @@ use backstay_core::run::ProblemKind;
 use backstay_core::{ErrorClass, Result, RunContext};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::io::AsyncReadExt;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// Puts a script in front of the real tar that does something first.
 fn wrap_tar(dir: &Path, before: &str, after: &str) -> std::path::PathBuf {
@@ -293,10 +295,11 @@ async fn an_attribute_that_may_not_be_set_is_named_and_its_file_counts() {
     assert!(reason.contains("trusted.note") && reason.contains("not permitted"), "{reason}");
 }
 
-/// A backup of which one file turns out to be damaged after some of it was read.
+/// A backup of which one file turns out to be damaged after some of it was read, and whose place is lost in another.
 struct Rotten {
     inner: MemorySource,
     name: &'static str,
+    lost_at: &'static str,
     now: Option<Entry>,
 }
 
@@ -312,9 +315,38 @@ impl EntrySource for Rotten {
             Some(now) if now.path.name() == Some(self.name.as_bytes()) => {
                 Box::new(content.take(now.size_bytes - 1).chain(WrongHash))
             }
+            Some(now) if now.path.name() == Some(self.lost_at.as_bytes()) => {
+                Box::new(content.take(now.size_bytes - 1).chain(Lost))
+            }
             _ => content,
         }
     }
+}
+
+struct Lost;
+
+impl AsyncRead for Lost {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Err(std::io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_is_lost_half_way_is_no_success_whatever_was_named_before() {
+    let (_dir, root) = temp();
+    for (name, size) in [("a", 10), ("b", 10), ("large", 3 << 20), ("never", 10)] {
+        std::fs::write(root.join(name), vec![1; size]).unwrap();
+    }
+    let (item, host) = (item(&root, &[]), TestHost::default());
+    let (_, backup, _) = collect(&host, &item, &Backup::default()).await;
+    for name in ["a", "b", "large", "never"] {
+        std::fs::remove_file(root.join(name)).unwrap();
+    }
+    let (ctx, options) = (RunContext::silent(), options(RestoreMode::Merge, &root, None));
+    let plan = kind("files").plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
+    let mut source = Rotten { inner: backup.source(), name: "b", lost_at: "large", now: None };
+    let result = kind("files").restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await;
+    assert_eq!(result.unwrap_err().class, ErrorClass::Offline);
 }
 
 #[tokio::test]
@@ -341,7 +373,7 @@ async fn what_is_damaged_in_a_backup_is_named_and_keeps_no_other_file_back() {
         let plan = kind("files").plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
         let recorder = Arc::new(Recorder::default());
         let ctx = RunContext { progress: recorder.clone(), ..RunContext::silent() };
-        let mut source = Rotten { inner: backup.source(), name, now: None };
+        let mut source = Rotten { inner: backup.source(), name, lost_at: "", now: None };
         let result = kind("files").restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await;
         if name == "large" {
             // The server's tar has some of it already: only a whole stop keeps it from looking good.

@@ -7,6 +7,7 @@ mod exchange;
 mod files;
 mod files_faults;
 mod files_links;
+mod files_links_chained;
 mod files_links_closed;
 mod host;
 mod memory;

@@ -17,7 +17,7 @@ pub async fn sync(session: &Session, destination: &str) -> Result<Exit> {
     session.report(&detail).await
 }
 
-/// Frees room in a vault.
+/// Frees up space in a vault.
 pub async fn prune(session: &Session, destination: &str) -> Result<Exit> {
     let destination = session.destination_id(destination)?;
     if !session.json
@@ -71,8 +71,10 @@ pub async fn delete(session: &Session, args: DeleteArgs) -> Result<Exit> {
     }
     if !report.prune_hint.is_empty() {
         let vaults = preview.copies.iter().filter(|copy| copy.file.is_none()).map(|copy| &copy.destination_name);
-        let verbs: Vec<String> =
-            vaults.filter(|name| report.removed.contains(name)).map(|name| format!("backstay prune {name}")).collect();
+        let verbs: Vec<String> = vaults
+            .filter(|name| report.removed.contains(name))
+            .map(|name| format!("backstay prune \"{name}\""))
+            .collect();
         output::text(&format!("{}: {}", report.prune_hint, verbs.join("; ")))?;
     }
     for failure in &report.failed {

@@ -3,20 +3,18 @@
 use backstay_core::{Error, ErrorClass};
 
 /// Words of the engine's hints, and what does the same on the command line. The first that fits counts.
-const VERBS: [(&str, &str); 13] = [
+const VERBS: [(&str, &str); 11] = [
     ("Settings, Secrets", SECRETS),
     ("in the settings", SECRETS),
     ("limit is in Settings", "backstay settings --stall-minutes MINUTES"),
     ("in Activity", CANCEL),
-    ("see Activity", CANCEL),
-    ("See Activity", CANCEL),
+    ("ee Activity", CANCEL),
     ("Refresh the list of backups", REFRESH),
     ("Read the list of backups anew", REFRESH),
     ("ead the destination anew", REFRESH),
     ("(Thaw)", "backstay thaw BACKUP --at DESTINATION"),
     ("Print the recovery kit", KIT),
     ("leave it empty: Backstay makes", "leave --vault-password-stdin out"),
-    ("Sync", "backstay sync DESTINATION"),
 ];
 const SECRETS: &str = "set BACKSTAY_PASSPHRASE to what opens the sealed file; backstay secrets create makes one";
 const KIT: &str =
@@ -34,8 +32,11 @@ pub fn of(error: &Error) -> Option<String> {
 
 /// Adds to a hint the verb that does what it says.
 pub fn in_verbs(hint: &str) -> String {
-    match VERBS.iter().find(|(words, _)| hint.contains(words)) {
-        Some((_, verb)) => format!("{hint}. On the command line: {verb}"),
+    let found = VERBS.iter().find(|(words, _)| hint.contains(words)).map(|(_, verb)| *verb);
+    // A word, and no part of a destination's name.
+    let has_sync = || hint.split(|c: char| !c.is_alphanumeric()).any(|word| word == "Sync");
+    match found.or_else(|| has_sync().then_some("backstay sync DESTINATION")) {
+        Some(verb) => format!("{hint}. On the command line: {verb}"),
         None => hint.to_owned(),
     }
 }
@@ -64,7 +65,9 @@ mod tests {
             let said = in_verbs(hint);
             assert!(said.starts_with(hint) && said.contains(verb), "{said}");
         }
-        assert_eq!(in_verbs("Choose another name"), "Choose another name");
+        for hint in ["Choose another name", "Use Syncthing disk: it is the same place"] {
+            assert_eq!(in_verbs(hint), hint);
+        }
     }
 
     #[test]

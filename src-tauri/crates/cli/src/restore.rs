@@ -24,11 +24,14 @@ pub async fn run(session: &Session, args: RestoreArgs) -> Result<Exit> {
     let nothing = nothing_to_do(&preview);
     if args.preview || nothing {
         if session.json {
-            output::object(&with_lists(session, &preview).await?)?
+            output::object(&with_lists(session, &preview).await?)?;
         } else if nothing {
-            output::text(&preview.sentence)?
+            output::text(&preview.sentence)?;
+            for warning in &preview.warnings {
+                output::text(&format!("  Note: {warning}"))?;
+            }
         } else {
-            print_preview(session, &preview, args.all).await?
+            print_preview(session, &preview, args.all).await?;
         }
         return Ok(if preview.blocked.is_some() && !nothing { Exit::Failed } else { Exit::Done });
     }
@@ -82,7 +85,7 @@ fn confirm(args: &RestoreArgs, preview: &RestorePreview) -> Result<Option<String
     Ok(args.type_name.clone())
 }
 
-/// Reads `SERVER[:PATH]`; without it, the backup goes back to where it came from.
+/// Reads `SERVER[:/PATH]`; without it, the backup goes back to where it came from.
 async fn place(session: &Session, backup: &str, to: Option<&str>) -> Result<(String, Option<String>)> {
     let Some(text) = to else {
         let detail = session.backstay.backup(backup).await?;

@@ -37,7 +37,7 @@
 //! | `adopt_configuration` | `destination`, `configuration` | [`Adopted`] |
 //! | `limits` / `save_limits` | / [`Limits`] | [`Limits`] (holds at once, in runs that go on too) |
 //! | `start_sync` | `destination` | `run id` (makes good what it lacks, without the servers) |
-//! | `start_prune` | `destination` | `run id` (frees the room of deleted backups in its vault) |
+//! | `start_prune` | `destination` | `run id` (frees up the space of deleted backups in its vault) |
 //! | `remove_destination` | `id` | |
 //! | `recovery_kit` | `id` | [`RecoveryKit`] |
 //! | `save_recovery_kit` | `id`, `file`, `format` ("html" or "txt") | |

@@ -9,7 +9,7 @@ use crate::backstay::Inner;
 use crate::same_machine::is_same_machine;
 use crate::words::{count_text, invalid};
 use backstay_contract::FilesSettings;
-use backstay_core::config::{Connection, Place, Server, SshConnection};
+use backstay_core::config::{BackupQuery, Connection, DestinationConfig, Place, Server, SshConnection};
 use backstay_core::entry::Entry;
 use backstay_core::host::Host;
 use backstay_core::kind::{Item, RestoreOptions};
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 const ARCHIVES: [&str; 2] = ["archives", "backstay"];
 /// What a vault is made of besides.
 const VAULT: [&str; 6] = ["config", "data", "index", "keys", "locks", "snapshots"];
+/// So many of the newest archives are looked for at a server.
+const LOOKED_FOR: u64 = 20;
 /// Names at a destination that are nobody's data: parts of ours, and what a file system keeps for itself.
 const NOBODYS: [&str; 2] = [".backstay-", "lost+found"];
 
@@ -117,12 +119,25 @@ impl Inner {
             let names = entries.iter().filter_map(|entry| entry.path.name());
             let names: Vec<String> = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
             let vault = !config.vault_id.is_empty();
-            if holds_ours(&names, vault) {
+            if holds_ours(&names, vault) || self.shows_an_archive(&config, host, &path).await? {
                 let what = format!("the backups of {}", config.name);
                 own.push(OwnFolder { path, what, kind: kind_of(&names, vault) });
             }
         }
         Ok(own)
+    }
+
+    /// Plain archives have no copy of the configuration beside them: one that is known shows where they lie.
+    async fn shows_an_archive(&self, config: &DestinationConfig, host: &dyn Host, folder: &RawPath) -> Result<bool> {
+        let query = BackupQuery { destination: Some(config.id.clone()), limit: LOOKED_FOR, ..BackupQuery::default() };
+        for file in self.store.backups(&query)?.rows.into_iter().filter_map(|known| known.record.archive) {
+            if let Ok(path) = folder.join(file.key)
+                && host.stat(&path).await.is_ok()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -179,7 +179,7 @@ async fn upload(
         return Err(from_output(tried, &output));
     }
     if output.text().trim().parse() != Ok(total) {
-        return Err(Error::new(ErrorClass::Corrupt, format!("{tried}: not all bytes arrived")).detail(output.text()));
+        return Err(Error::new(ErrorClass::Internal, format!("{tried}: not all bytes arrived")).detail(output.text()));
     }
     Ok(total)
 }

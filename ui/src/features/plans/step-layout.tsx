@@ -138,10 +138,12 @@ function Preview({ draft }: { draft: PlanDraft }) {
 export function useArchiveName(draft: PlanDraft) {
   const asked = { ...draft, items: draft.items.map((item) => ({ ...item, password: null })), layout: { ...sentLayout(draft.layout), key: null } };
   const [of] = useDebouncedValue(JSON.stringify(asked), 200);
+  const settled = JSON.parse(of) as PlanDraft;
   return useQuery<string, IpcError>({
     queryKey: ['archive-name', of],
-    queryFn: () => api.archiveName(JSON.parse(of) as PlanDraft),
-    enabled: draft.layout.kind === 'archive',
+    queryFn: () => api.archiveName(settled),
+    // Right after the change to archives, what has settled is still a vault, which has no files to be named.
+    enabled: draft.layout.kind === 'archive' && settled.layout.kind === 'archive',
     placeholderData: keepPreviousData,
     retry: false,
     gcTime: 10_000,

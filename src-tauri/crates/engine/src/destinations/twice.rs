@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 impl Inner {
     /// Fails with `Exists` where a new place is one of the known destinations that hold this vault, or none; without a
-    /// vault's id, any of them. Put there under a random name, something small shows at the other if it is the same place. Where that
-    /// cannot be found out, nothing is said: a place that may only be read is opened all the same.
+    /// vault's id, any of them. Put there under a random name, something small shows at the other if it is the same place.
+    /// Where that cannot be found out, nothing is said: a place that may only be read is opened all the same.
     pub(super) async fn refuse_twice(&self, name: &str, place: &dyn Destination, vault: Option<&str>) -> Result<()> {
         let mut known = self.store.destinations()?;
         known.retain(|config| vault.is_none_or(|id| config.vault_id.is_empty() || config.vault_id == id));

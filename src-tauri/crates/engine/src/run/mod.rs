@@ -82,7 +82,7 @@ pub(crate) struct RunStart {
     pub server: Option<ServerId>,
     pub destination: Option<DestinationId>,
     pub backup: Option<BackupId>,
-    /// Held until the run is over.
+    /// Held until its work has ended, just before the last row is written.
     pub plan_lock: Option<HeldLock>,
     /// What the audit log names it.
     pub subject: String,

@@ -64,9 +64,8 @@ async fn look_at_targets(
     let mut there = look_at(ctx, host, tools, &asked, plan).await?;
     let restored = wanted.iter().filter(|(entry, _)| entry.is_dir() && !is_above(settings, entry));
     let restored: HashMap<&RawPath, &Entry> = restored.map(|(entry, target)| (target, *entry)).collect();
-    let met = asked.iter().filter_map(|path| there.get(path)).filter(|entry| !entry.is_dir());
-    let met: Vec<(&Entry, Option<&Entry>)> = met.map(|entry| (entry, restored.get(&entry.path).copied())).collect();
-    let ways = Ways::find(ctx, host, settings, options, &met, plan).await?;
+    let met: Vec<&Entry> = asked.iter().filter_map(|path| there.get(path)).filter(|entry| !entry.is_dir()).collect();
+    let ways = Ways::find(ctx, host, settings, options, &met, &restored, plan).await?;
     let others = wanted.iter().filter(|(entry, target)| {
         let leads_here =
             |folder: &RawPath| folder.is_root() || (there.contains_key(folder) && ways.leads_below(folder));
@@ -158,6 +157,12 @@ impl Comparison<'_> {
         let Some(there) = there else {
             return Some(ChangeKind::Create);
         };
+        if !entry.is_dir() && self.ways.leads_over(target) {
+            if !is_same(entry, there) {
+                plan.warnings.push(format!("{target} stays as it is: a link that stays leads over it"));
+            }
+            return None;
+        }
         if self.ways.gives_way(target) {
             return Some(ChangeKind::Overwrite);
         }

@@ -15,7 +15,7 @@ use backstay_core::host::{Command, ExitStatus, Host, Process, read_tail, run};
 use backstay_core::kind::{ChangeKind, RestoreOptions, RestorePlan, RestoreReport};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext, tar};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio::io::AsyncWriteExt;
 
 /// Restores what `plan` says.
@@ -38,6 +38,8 @@ pub(super) async fn restore(
     for change in plan.changes.iter().filter(|c| c.kind == ChangeKind::Delete) {
         deletions.push((RawPath::from_text(&change.target)?, change.is_dir));
     }
+    let overwrites = || plan.changes.iter().filter(|c| c.kind == ChangeKind::Overwrite);
+    let giving_way = overwrites().filter(|c| c.is_dir).filter_map(|c| RawPath::from_text(&c.target).ok()).collect();
     let mut restorer = Restorer {
         ctx,
         host,
@@ -49,16 +51,13 @@ pub(super) async fn restore(
         written: Vec::new(),
         first_names: HashMap::new(),
         lacking: by_host::Lacking::default(),
-        unset: BTreeSet::new(),
+        unset: BTreeMap::new(),
+        giving_way,
         damaged: None,
     };
     // What stands where a file or link must go has to leave first.
-    let in_the_way: HashSet<RawPath> = plan
-        .changes
-        .iter()
-        .filter(|c| c.kind == ChangeKind::Overwrite && !c.is_dir)
-        .filter_map(|c| RawPath::from_text(&c.target).ok())
-        .collect();
+    let in_the_way: HashSet<RawPath> =
+        overwrites().filter(|c| !c.is_dir).filter_map(|c| RawPath::from_text(&c.target).ok()).collect();
     let (first, later): (Vec<_>, Vec<_>) = deletions.into_iter().partition(|(path, _)| {
         listing::folders_above(std::slice::from_ref(path)).iter().any(|f| in_the_way.contains(f))
     });
@@ -83,8 +82,10 @@ struct Restorer<'a> {
     first_names: HashMap<(u64, u64), Vec<u8>>,
     /// What could not be restored of files that are there.
     lacking: by_host::Lacking,
-    /// Attributes that tar could not set: the file and the reason. tar may say so twice.
-    unset: BTreeSet<(String, String)>,
+    /// Why tar could not set attributes, each with its files. tar may say so twice.
+    unset: BTreeMap<String, BTreeSet<String>>,
+    /// What a folder takes the place of, as the preview said.
+    giving_way: HashSet<RawPath>,
     /// The first file that is damaged in the backup and was left out.
     damaged: Option<Error>,
 }
@@ -156,15 +157,13 @@ impl Restorer<'_> {
         let (text, _) = self.ctx.while_it_runs(words).await;
         let status = self.ctx.while_it_runs(control.wait()).await?;
         let known: HashSet<RawPath> = self.written.iter().map(|(_, target)| target.clone()).collect();
-        let mut unexplained = Vec::new();
+        let (mut unexplained, spoiled) = (Vec::new(), self.problems.spoiling());
         for line in text.lines().filter(|line| !line.is_empty() && !line.contains("Exiting with failure status")) {
             let complaint = gnu::tar_complaint(line, |path| known.contains(path));
             match complaint.path {
                 Some(path) => self.problems.path(ProblemKind::Unwritable, &path, complaint.reason),
                 None => match unset::read(line, |path| known.contains(path)) {
-                    Some(attribute) => {
-                        self.unset.insert(attribute);
-                    }
+                    Some((file, reason)) => _ = self.unset.entry(reason).or_default().insert(file),
                     None => unexplained.push(complaint.reason),
                 },
             }
@@ -177,10 +176,14 @@ impl Restorer<'_> {
             return Err(Error::new(ErrorClass::Full, why).hint("Make room there, then restore again").detail(text));
         }
         let usual = matches!(status, ExitStatus::Code(0..=2)) && (status.success() || text.lines().count() > 0);
-        if let Some(error) = broken.filter(|_| status.success() || text.is_empty()) {
+        // Not all was sent, which no problem named so far explains.
+        let is_cut = broken.is_some();
+        let is_source = status.success() || text.is_empty() || text.contains("Unexpected EOF in archive");
+        if let Some(error) = broken.filter(|_| is_source) {
             return Err(error);
         }
-        if !usual || (!unexplained.is_empty() && !status.success() && self.problems.spoiling() == 0) {
+        let is_explained = status.success() || unexplained.is_empty() || self.problems.spoiling() > spoiled;
+        if !usual || is_cut || !is_explained {
             let why = format!("Cannot write files to {place}: tar ended with {status}");
             return Err(Error::new(ErrorClass::Internal, why).hint(gnu::ended_hint(&text)).detail(text));
         }
@@ -198,8 +201,8 @@ impl Restorer<'_> {
         self.delete_last(deletions).await?;
         // After the deletions: a file without its owner is there all the same.
         std::mem::take(&mut self.lacking).report(&mut self.problems);
-        for (file, reason) in std::mem::take(&mut self.unset) {
-            self.problems.report(ProblemKind::Unwritable, file, reason);
+        for (reason, files) in std::mem::take(&mut self.unset) {
+            self.problems.report(ProblemKind::Unwritable, unset::names(&files), reason);
         }
         Ok(self.report)
     }
@@ -210,7 +213,7 @@ impl Restorer<'_> {
             return Ok(());
         }
         if self.problems.spoiling() > 0 {
-            let why = "Nothing was deleted, because not everything could be written";
+            let why = "They were not deleted, because not everything went as planned";
             self.problems.report(ProblemKind::Other, format!("{} deletions", deletions.len()), why);
             return Ok(());
         }

@@ -28,19 +28,21 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    /// Decides on each of `met` (what is at the target and no folder, with the folder of the backup that is restored to
-    /// that very path), and says so in the plan.
+    /// Decides on each of `met`, what is at the target and no folder, and says so in the plan. `restored` are the folders of
+    /// the backup by their targets.
     pub(super) async fn find(
         ctx: &RunContext,
         host: &dyn Host,
         settings: &Settings,
         options: &RestoreOptions,
-        met: &[(&Entry, Option<&Entry>)],
+        met: &[&Entry],
+        restored: &HashMap<&RawPath, &Entry>,
         plan: &mut RestorePlan,
     ) -> Result<Self> {
         let mut ways = Self::default();
-        for (entry, restored) in met {
+        for entry in met {
             let path = &entry.path;
+            let folder_of_backup = restored.get(path);
             if matches!(entry.kind, EntryType::Symlink(_)) {
                 let mut passed = Vec::new();
                 let folder = match real_folder(ctx, host, path, &mut passed).await {
@@ -74,16 +76,23 @@ impl Ways {
                     ways.passed.extend(passed);
                     continue;
                 }
+                if let Some(end) = passed.last().filter(|end| *end != path && restored.contains_key(end)) {
+                    plan.warnings.push(format!(
+                        "{path} leads to {end}, which this restore makes: it stays; restore again for what is below it"
+                    ));
+                    ways.closed.insert(path.clone());
+                    continue;
+                }
             }
             let what = what(entry);
-            let is_newer =
-                options.mode == RestoreMode::Newer && restored.is_some_and(|folder| entry.mtime >= folder.mtime);
+            let is_newer = options.mode == RestoreMode::Newer
+                && folder_of_backup.is_some_and(|folder| entry.mtime >= folder.mtime);
             if options.mode == RestoreMode::Missing || is_newer {
                 plan.warnings.push(format!(
                     "{path} is {what} there, where a folder must be: it stays as it is, and nothing is restored below it"
                 ));
                 ways.closed.insert(path.clone());
-            } else if restored.is_some() {
+            } else if folder_of_backup.is_some() {
                 plan.warnings
                     .push(format!("{path} is {what} there, but a folder in the backup: the folder takes its place"));
                 ways.giving_way.insert(path.clone());
@@ -114,6 +123,11 @@ impl Ways {
     /// Tells whether a link was met at `target` or on the way to it.
     pub(super) fn leads_through_a_link(&self, target: &RawPath) -> bool {
         !self.met.is_empty() && target.and_above().any(|path| self.met.contains(&path))
+    }
+
+    /// Tells whether a link that stays leads over `target`.
+    pub(super) fn leads_over(&self, target: &RawPath) -> bool {
+        !self.passed.is_empty() && self.real_name(target).is_ok_and(|real| self.passed.contains(&*real))
     }
 
     /// Returns the links that lead to a folder, each with that folder.
@@ -162,8 +176,8 @@ fn what(entry: &Entry) -> String {
     }
 }
 
-/// Follows the links of a path as the server would, part by part, and adds what it comes over to `passed`. `None` when it
-/// leads to no folder.
+/// Follows the links of a path as the server would, part by part, and adds what it comes over to `passed`, last of all what
+/// is not there. `None` when it leads to no folder.
 pub(super) async fn real_folder(
     ctx: &RunContext,
     host: &dyn Host,
@@ -181,12 +195,12 @@ pub(super) async fn real_folder(
             continue;
         }
         let next = at.join(&part)?;
+        passed.push(next.clone());
         let there = match host.stat(&next).await {
             Ok(there) => there,
             Err(error) if error.class == ErrorClass::Missing => return Ok(None),
             Err(error) => return Err(error),
         };
-        passed.push(next.clone());
         match there.kind {
             EntryType::Dir => at = next,
             EntryType::Symlink(to) if links < LINKS => {

@@ -77,10 +77,14 @@ impl Restorer<'_> {
         for link in links {
             self.ctx.check()?;
             let EntryType::Symlink(to) = &link.kind else { continue };
-            if let Some(folder) = link.path.parent() {
-                self.host.make_dir(&folder).await?;
-            }
-            let made = self.host.make_link(&link.path, to).await;
+            let above = match link.path.parent() {
+                Some(folder) => self.host.make_dir(&folder).await,
+                None => Ok(()),
+            };
+            let made = match above {
+                Ok(()) => self.host.make_link(&link.path, to).await,
+                error => error,
+            };
             if self.is_done(made, &link.path)? {
                 self.written.push((link.clone(), link.path.clone()));
                 files.push(link);
@@ -98,15 +102,7 @@ impl Restorer<'_> {
     async fn make(&mut self, entry: &Entry, target: &RawPath, source: &mut dyn EntrySource) -> Result<bool> {
         let made = match entry.kind {
             EntryType::Dir => self.make_folder(target).await,
-            EntryType::File => {
-                if let Some(folder) = target.parent() {
-                    self.host.make_dir(&folder).await?;
-                }
-                let mut content = source.content();
-                let mut content = watched(&mut content, self.ctx);
-                // Nobody else's until it has its owner.
-                self.host.write(target, entry.mode & 0o700, &mut content).await.map(drop)
-            }
+            EntryType::File => self.make_file(entry, target, source).await,
             _ => {
                 let why = "It is a pipe or device, which cannot be made without GNU tar on the server";
                 self.problems.path(ProblemKind::Unwritable, target, why);
@@ -123,11 +119,20 @@ impl Restorer<'_> {
         Ok(done)
     }
 
+    async fn make_file(&self, entry: &Entry, target: &RawPath, source: &mut dyn EntrySource) -> Result<()> {
+        if let Some(folder) = target.parent() {
+            self.host.make_dir(&folder).await?;
+        }
+        let mut content = source.content();
+        let mut content = watched(&mut content, self.ctx);
+        // Nobody else's until it has its owner.
+        self.host.write(target, entry.mode & 0o700, &mut content).await.map(drop)
+    }
+
     /// Makes a folder. A new one is nobody else's until it has all that is its own; ours it must be whatever its mode
     /// says, since its files are yet to come.
     async fn make_folder(&self, target: &RawPath) -> Result<()> {
         let is_new = match self.host.stat(target).await {
-            // The plan said that it gives way, unless it has become a link to a folder since.
             Ok(there) if !there.is_dir() => {
                 // Its mode, owner and time would become those of the folder it leads to.
                 if real_folder(self.ctx, self.host, target, &mut Vec::new()).await?.is_some() {
@@ -135,6 +140,10 @@ impl Restorer<'_> {
                         "Cannot make the folder {target}: it has become a symbolic link to a folder, which stays, and \
                          what lies below it is written there"
                     );
+                    return Err(Error::new(ErrorClass::Exists, why));
+                }
+                if !self.giving_way.contains(target) {
+                    let why = format!("Cannot make the folder {target}: something took its place since the preview");
                     return Err(Error::new(ErrorClass::Exists, why));
                 }
                 self.host.remove(target).await?;

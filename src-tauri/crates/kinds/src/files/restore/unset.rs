@@ -1,6 +1,10 @@
 //! Attributes that tar could not set: it says so as `CALL: Cannot set WHAT for file 'NAME': WHY`, and ends as if all was well.
 
 use backstay_core::RawPath;
+use std::collections::BTreeSet;
+
+/// Names told of files that lack the same for one reason.
+const NAMES: usize = 3;
 
 /// Returns the file's name and what is wrong with it. `is_known` (asked with the absolute path) tells whether it was sent.
 pub(super) fn read(line: &str, is_known: impl Fn(&RawPath) -> bool) -> Option<(String, String)> {
@@ -12,9 +16,25 @@ pub(super) fn read(line: &str, is_known: impl Fn(&RawPath) -> bool) -> Option<(S
     Some((path.map_or_else(|| name.to_owned(), |path| path.to_text()), format!("Cannot set {what}: {why}")))
 }
 
+/// Names the first of some files, and how many more there are.
+pub(super) fn names(files: &BTreeSet<String>) -> String {
+    let first: Vec<&str> = files.iter().take(NAMES).map(String::as_str).collect();
+    match files.len().saturating_sub(NAMES) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_files_are_named_together() {
+        let files: BTreeSet<String> = ["/a", "/b", "/c", "/d", "/e"].map(str::to_owned).into();
+        assert_eq!(names(&files), "/a, /b, /c and 2 more");
+        assert_eq!(names(&["/a".to_owned()].into()), "/a");
+    }
 
     #[test]
     fn any_name_is_told_from_the_reason() {
