@@ -4,7 +4,7 @@ use crate::entry::{Entry, EntryType, TimeNs, Xattr};
 use crate::path::RawPath;
 use tokio::io::AsyncReadExt;
 
-mod acl;
+mod acl_tests;
 
 fn file(name: &[u8], size: u64) -> Entry {
     let mut entry =
