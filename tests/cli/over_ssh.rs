@@ -273,7 +273,7 @@ fn backups_that_lie_on_the_server_itself_are_neither_backed_up_nor_replaced() {
 
     // Plain archives leave no configuration there; the first backup does not know them yet.
     home.json(&["destination", "add", "plain", "--no-vault", "sftp", "--server", "nas", "--path", "data/plain"]);
-    let to = ["--to", "plain", "--layout", "archive", "--seal", "none"];
+    let to = ["--to", "plain", "--layout", "archive"];
     home.json(&[&["plan", "add", "packed", "--server", "nas", "--item", &item][..], &to].concat());
     home.json(&["backup", "packed"]);
     let again = home.json(&["backup", "packed"]);

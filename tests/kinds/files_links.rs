@@ -1,7 +1,7 @@
 //! Restores that meet, where a folder must be, a link or something else that is no folder.
 
 use crate::files::{collect, item, options, raw, restore, temp};
-use crate::host::TestHost;
+use crate::host::{TestHost, hosts};
 use crate::memory::{Backup, Recorder, input, kind};
 use crate::tree::set_mtime;
 use backstay_core::kind::{ChangeKind, RestoreMode, RestorePlan};
@@ -13,11 +13,6 @@ use std::path::Path;
 const MODES: [RestoreMode; 4] = [RestoreMode::Merge, RestoreMode::Newer, RestoreMode::Missing, RestoreMode::Replace];
 
 type Put = fn(&Path);
-
-/// A host with GNU tools, and one that only reads and writes files.
-fn hosts() -> [TestHost; 2] {
-    [TestHost::default(), TestHost { files_only: true, ..TestHost::default() }]
-}
 
 fn text(path: &Path) -> String {
     raw(path).to_text()

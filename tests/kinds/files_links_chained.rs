@@ -1,16 +1,12 @@
 //! Restores that change, or make, what a link at the target leads over.
 
 use crate::files::{collect, item, options, raw, restore, temp};
-use crate::host::TestHost;
+use crate::host::{TestHost, hosts};
 use crate::memory::{Backup, kind};
 use backstay_core::RunContext;
 use backstay_core::kind::RestoreMode;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-
-fn hosts() -> [TestHost; 2] {
-    [TestHost::default(), TestHost { files_only: true, ..TestHost::default() }]
-}
 
 fn put(path: &Path, content: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

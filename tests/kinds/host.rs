@@ -58,6 +58,11 @@ impl TestHost {
     }
 }
 
+/// A host with GNU tools, and one that only reads and writes files.
+pub fn hosts() -> [TestHost; 2] {
+    [TestHost::default(), TestHost { files_only: true, ..TestHost::default() }]
+}
+
 fn real(path: &RawPath) -> std::path::PathBuf {
     OsStr::from_bytes(path.as_bytes()).into()
 }

@@ -128,7 +128,7 @@ async fn nothing_is_written_to_a_disk_that_is_not_mounted_and_nothing_there_coun
     // Gone for good: to remove the destination is how to say so.
     std::fs::remove_dir_all(world.path("a/archives")).unwrap();
     let kept = engine.refresh_destination(&folders.ids[0]).await.unwrap_err();
-    assert!(kept.class == ErrorClass::Missing && kept.hint.unwrap().contains("remove the destination"));
+    assert!(kept.class == ErrorClass::Missing && kept.hint.unwrap().contains("remove this destination"));
     assert_eq!(world.backup_count().await, 2);
     let anew = world.add(folder(world, "anew")).await;
     let view = engine.plan(&folders.plan).await.unwrap();

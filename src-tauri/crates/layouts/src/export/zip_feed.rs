@@ -1,7 +1,7 @@
 //! Entries for a zip, which holds less than a tar: what is lost is told.
 
 use super::feed::Feed;
-use crate::archive::pack::ZipHead;
+use crate::archive::pack::{ZipHead, zip_name};
 use backstay_core::Result;
 use backstay_core::entry::{Entry, EntrySource, EntryType};
 use backstay_core::run::ProblemKind;
@@ -16,14 +16,10 @@ pub(super) async fn run(feed: &mut Feed<'_>, source: &mut dyn EntrySource) -> Re
             feed.problem(&entry, ProblemKind::Skipped, reason);
             continue;
         }
-        let name = match std::str::from_utf8(entry.path.as_bytes()) {
-            Ok(name) => name.to_owned(),
-            Err(_) => {
-                let name = entry.path.to_text();
-                feed.problem(&entry, ProblemKind::Other, format!("its name is not UTF-8; it is in the zip as {name}"));
-                name
-            }
-        };
+        let name = zip_name(&entry.path);
+        if name.as_bytes() != entry.path.to_relative().as_bytes() {
+            feed.problem(&entry, ProblemKind::Other, format!("a zip cannot hold its name; it is there as {name}"));
+        }
         if name.len() > NAME_LIMIT_BYTES {
             feed.problem(&entry, ProblemKind::Other, "its name is too long for a zip; it was left out");
             continue;
