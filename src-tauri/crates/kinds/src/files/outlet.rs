@@ -5,7 +5,7 @@ use backstay_core::{Error, Result};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// Bytes gathered before they are written.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 256 << 10;
 /// What stands before a file's content in an archive, with room for long names and attributes.
 const HEADERS: u64 = 16 << 10;
 
