@@ -2,11 +2,10 @@
 #![cfg(unix)]
 
 use crate::support::{World, files, text, tree};
-use backstay_contract::{BackupFilter, PlanDraft, RestoreRequest, ServerDraft};
+use backstay_contract::{BackupFilter, RestoreRequest};
 use backstay_core::RawPath;
 use backstay_lab::proxy::FaultProxy;
 use backstay_lab::ssh::Sshd;
-use std::sync::atomic::Ordering;
 
 /// In each of two tests, which run side by side.
 const CUTS: u64 = 50;
@@ -39,34 +38,14 @@ async fn a_connection_cut_at_other_bytes_leaves_no_wrong_backup() {
 async fn cut_again_and_again(seed: u64) {
     let Some(sshd) = Sshd::start() else { return };
     let world = World::new().await;
-    world.parts.network.store(true, Ordering::SeqCst);
     let proxy = FaultProxy::start(sshd.port()).await.unwrap();
-    let root = sshd.root();
-    let draft = ServerDraft {
-        name: "lab".into(),
-        host: "127.0.0.1".into(),
-        port: proxy.port(),
-        user: root.name.clone(),
-        auth: "key".into(),
-        key_file: Some(text(&sshd.key_file())),
-        fingerprint: Some(sshd.fingerprint()),
-        ..ServerDraft::default()
-    };
-    let server = world.engine.save_server(draft).await.unwrap().id;
+    let server = world.server_behind(&sshd, &proxy).await;
     let mut numbers = Numbers(seed);
     for n in 0..8 {
         world.write(&format!("data/sub-{n}/file"), &vec![n; 20_000]);
     }
     let destination = world.vault().await;
-    let draft = PlanDraft {
-        id: None,
-        name: "p".into(),
-        server: server.clone(),
-        items: vec![files(&world.path("data"))],
-        destinations: vec![destination.clone()],
-        layout: Default::default(),
-    };
-    let plan = world.engine.save_plan(draft).await.unwrap().row.id;
+    let plan = world.plan_at(&server, "p", &destination, vec![files(&world.path("data"))]).await;
     let whole = world.back_up(&plan).await;
     assert_eq!(whole.row.state, "done", "{:?}", whole.row.error);
     let passed = proxy.passed_bytes();

@@ -3,6 +3,7 @@
 
 mod archives;
 mod cold;
+mod connections;
 mod copies;
 mod cuts;
 mod leftovers;

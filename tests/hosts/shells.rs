@@ -2,9 +2,11 @@
 
 use super::{connect, path};
 use backstay_core::ErrorClass;
+use backstay_core::config::SshConnection;
 use backstay_core::host::{Command, run};
 use backstay_hosts::HostSecrets;
 use backstay_lab::host_contract;
+use backstay_lab::proxy::FaultProxy;
 use backstay_lab::ssh::{Sshd, SshdOptions, SudoRight};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -19,6 +21,21 @@ async fn a_greeting_does_not_spoil_what_commands_print() {
     let output = run(host.as_ref(), Command::new("echo").arg("hello"), b"").await.unwrap();
     assert_eq!(output.text(), "hello\n");
     host_contract::all(host.as_ref(), &path(user.home.join("contract").as_os_str().as_bytes())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_command_goes_over_the_connection_of_the_log_in() {
+    const ROUNDS: u64 = 40;
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_user(SudoRight::None);
+    let proxy = FaultProxy::start(server.port()).await.unwrap();
+    let connection = SshConnection { port: proxy.port(), ..server.connection(&user) };
+    for _ in 0..ROUNDS {
+        let host = connect(connection.clone(), HostSecrets::default()).await.unwrap();
+        assert_eq!(run(host.as_ref(), Command::new("echo").arg("hello"), b"").await.unwrap().text(), "hello\n");
+        host.close().await;
+    }
+    assert_eq!(proxy.connections(), ROUNDS);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

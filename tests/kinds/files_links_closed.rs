@@ -5,7 +5,7 @@ use crate::host::TestHost;
 use crate::memory::{Backup, Recorder, kind};
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry};
-use backstay_core::host::{Attribute, Command, Host, HostCapabilities, Process, SharedHost, Space};
+use backstay_core::host::{Attribute, Command, Findings, Host, HostCapabilities, Process, SharedHost, Space};
 use backstay_core::kind::RestoreMode;
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::os::unix::fs::symlink;
@@ -28,6 +28,9 @@ impl Host for ClosedHost {
     }
     fn route(&self) -> String {
         self.host.route()
+    }
+    fn findings(&self) -> &Findings {
+        self.host.findings()
     }
     async fn start(&self, command: Command) -> Result<Process> {
         self.host.start(command).await

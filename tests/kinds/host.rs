@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry, EntryType, TimeNs};
 use backstay_core::host::{
-    Attribute, Command, ExitStatus, Host, HostCapabilities, Process, ProcessControl, SharedHost, Space,
+    Attribute, Command, ExitStatus, Findings, Host, HostCapabilities, Process, ProcessControl, SharedHost, Space,
 };
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::ffi::OsStr;
@@ -45,6 +45,18 @@ pub struct TestHost {
     pub started: Arc<Mutex<Vec<Vec<String>>>>,
     /// Bytes that standard output of all programs gave.
     pub received: Arc<AtomicU64>,
+    /// What was found out about it.
+    pub known: Known,
+}
+
+/// What was found out about a host. A clone of the host may be ordered other faults: it is found out about anew.
+#[derive(Default)]
+pub struct Known(Findings);
+
+impl Clone for Known {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl TestHost {
@@ -100,6 +112,9 @@ impl Host for TestHost {
     }
     fn route(&self) -> String {
         "in this test".into()
+    }
+    fn findings(&self) -> &Findings {
+        &self.known.0
     }
     async fn start(&self, command: Command) -> Result<Process> {
         let argv: Vec<String> = command.argv.iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect();

@@ -102,12 +102,16 @@ impl World {
     pub fn bare_bucket(&self, name: &str) -> DestinationDraft {
         DestinationDraft { use_for: "none".into(), ..self.bucket(name) }
     }
-    /// Adds a plan of these items; returns its id.
+    /// Adds a plan of these items of this computer; returns its id.
     pub async fn plan(&self, name: &str, destination: &str, items: Vec<ItemDraft>) -> String {
+        self.plan_at("this-computer", name, destination, items).await
+    }
+    /// Adds a plan of these items of a server; returns its id.
+    pub async fn plan_at(&self, server: &str, name: &str, destination: &str, items: Vec<ItemDraft>) -> String {
         let draft = PlanDraft {
             id: None,
             name: name.into(),
-            server: "this-computer".into(),
+            server: server.into(),
             items,
             destinations: vec![destination.into()],
             layout: Default::default(),

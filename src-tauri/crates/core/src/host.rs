@@ -5,7 +5,9 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::path::RawPath;
 use crate::secret::Secret;
 use async_trait::async_trait;
-use std::sync::Arc;
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// A command: an argument vector, never a string glued together.
@@ -152,6 +154,22 @@ pub struct Space {
     pub free_bytes: u64,
 }
 
+/// What was found out about a host, so that it is asked for once while it is connected. One value of each type.
+#[derive(Default)]
+pub struct Findings(Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
+
+impl Findings {
+    /// Returns what is known.
+    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&TypeId::of::<T>()).cloned();
+        found?.downcast_ref::<T>().cloned()
+    }
+    /// Keeps what was found.
+    pub fn keep<T: Clone + Send + Sync + 'static>(&self, found: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(TypeId::of::<T>(), Arc::new(found));
+    }
+}
+
 /// What a file has beside its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Attribute {
@@ -186,6 +204,8 @@ pub trait Host: Send + Sync {
     fn capabilities(&self) -> HostCapabilities;
     /// Returns the route in words, for the test result: "over SSH to root@10.0.0.5:22 through bastion".
     fn route(&self) -> String;
+    /// Returns what was found out about it so far.
+    fn findings(&self) -> &Findings;
     /// Starts a command. `Unsupported` where `capabilities().commands` is false.
     async fn start(&self, command: Command) -> Result<Process>;
     /// Lists a folder, without `.` and `..`; entries' paths are absolute, unsorted.

@@ -49,7 +49,7 @@ pub(crate) struct Inner {
     pub diffs: Mutex<Vec<(BackupId, BackupId, Arc<BackupDiff>)>>,
     /// Bytes used at destinations, until something is written there.
     pub used: Mutex<HashMap<DestinationId, u64>>,
-    /// Connections kept open for browsing.
+    /// Connections that stay open while someone looks at a server.
     pub hosts: tokio::sync::Mutex<HashMap<ServerId, OpenHost>>,
     /// Which copy of the configuration lies at a destination, by its hash; only what this process wrote.
     pub configurations: Mutex<HashMap<DestinationId, [u8; 32]>>,

@@ -3,7 +3,7 @@
 use crate::{shell_attributes, shell_files};
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry};
-use backstay_core::host::{Attribute, Command, Host, HostCapabilities, Output, Process, Space, run};
+use backstay_core::host::{Attribute, Command, Findings, Host, HostCapabilities, Output, Process, Space, run};
 use backstay_core::{Error, ErrorClass, RawPath, Result, Secret};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWriteExt};
@@ -17,6 +17,7 @@ pub struct SudoHost {
     label: String,
     inner: Arc<dyn Host>,
     password: Option<Secret>,
+    findings: Findings,
 }
 
 impl SudoHost {
@@ -25,7 +26,7 @@ impl SudoHost {
     ///
     /// Errors: `Refused` with the sudoers line that would help; `Unsupported` without sudo or without a shell.
     pub async fn become_root(server_name: &str, inner: Arc<dyn Host>, password: Option<Secret>) -> Result<Self> {
-        let mut host = Self { label: format!("{server_name} as root"), inner, password };
+        let mut host = Self { label: format!("{server_name} as root"), inner, password, findings: Findings::default() };
         let no_args: [&str; 0] = [];
         let output = run(&host, Command::sh(WHO, no_args), b"").await?;
         let text = output.text();
@@ -112,6 +113,9 @@ impl Host for SudoHost {
     }
     fn route(&self) -> String {
         format!("{}, as root by sudo", self.inner.route())
+    }
+    fn findings(&self) -> &Findings {
+        &self.findings
     }
     async fn start(&self, command: Command) -> Result<Process> {
         let (command, prefix) = self.wrap(&command)?;

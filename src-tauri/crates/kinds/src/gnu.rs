@@ -28,8 +28,12 @@ id -u; printf '\n\036'
 "#;
 
 impl Tools {
-    /// Looks which tools the server has. A host without commands has none.
+    /// Looks which tools the server has, once while it is connected: what is lacking may be installed any moment. A host
+    /// without commands has none.
     pub(crate) async fn probe(host: &dyn Host) -> Result<Self> {
+        if let Some(known) = host.findings().get::<Self>() {
+            return Ok(known);
+        }
         if !host.capabilities().commands {
             return Ok(Self::default());
         }
@@ -40,14 +44,18 @@ impl Tools {
         let mut next = || parts.next().unwrap_or_default().to_owned();
         let (find, tar, tar_help, zstd, gzip, uid) = (next(), next(), next(), next(), next(), next());
         let is_gnu = tar.contains("GNU tar");
-        Ok(Self {
+        let tools = Self {
             find: if find.contains("GNU findutils") { find } else { String::new() },
             tar: if is_gnu { tar } else { String::new() },
             tar_help: if is_gnu { tar_help } else { String::new() },
             zstd: !zstd.is_empty(),
             gzip: !gzip.is_empty(),
             root: uid == "0",
-        })
+        };
+        if tools.complete() {
+            host.findings().keep(tools.clone());
+        }
+        Ok(tools)
     }
 
     /// Tells whether listing and reading work through GNU find and tar.
@@ -154,6 +162,21 @@ pub(crate) fn tar_complaint(line: &str, is_known: impl Fn(&RawPath) -> bool) -> 
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use backstay_lab::fake_host::{Answer, FakeHost};
+
+    #[tokio::test]
+    async fn tools_that_are_there_are_asked_for_once_and_lacking_ones_again() {
+        let host = FakeHost::default();
+        let said =
+            |tar: &str| Answer::ok(format!("find (GNU findutils) 4.9\u{1e}{tar}\u{1e}\u{1e}\u{1e}\u{1e}0\u{1e}"));
+        host.on("find --version", said(""));
+        assert!(!Tools::probe(&host).await.unwrap().complete());
+        host.on("find --version", said("tar (GNU tar) 1.34"));
+        for _ in 0..2 {
+            assert!(Tools::probe(&host).await.unwrap().complete());
+        }
+        assert_eq!(host.started().len(), 2);
+    }
 
     #[test]
     fn names_in_complaints_are_found_whatever_they_hold() {

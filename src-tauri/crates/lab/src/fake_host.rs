@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry, EntryType, TimeNs};
-use backstay_core::host::{Attribute, Command, ExitStatus, Host, HostCapabilities, Process, ProcessControl, Space};
+use backstay_core::host::{
+    Attribute, Command, ExitStatus, Findings, Host, HostCapabilities, Process, ProcessControl, Space,
+};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -73,6 +75,7 @@ pub struct FakeHost {
     started: Arc<Mutex<Vec<Started>>>,
     files: Mutex<BTreeMap<RawPath, (Entry, Vec<u8>)>>,
     capabilities: HostCapabilities,
+    findings: Findings,
 }
 
 impl Default for FakeHost {
@@ -82,6 +85,7 @@ impl Default for FakeHost {
             started: Arc::default(),
             files: Mutex::default(),
             capabilities: HostCapabilities { commands: true, files: true },
+            findings: Findings::default(),
         }
     }
 }
@@ -144,6 +148,9 @@ impl Host for FakeHost {
     }
     fn route(&self) -> String {
         "in memory".to_owned()
+    }
+    fn findings(&self) -> &Findings {
+        &self.findings
     }
     async fn start(&self, command: Command) -> Result<Process> {
         if !self.capabilities.commands {

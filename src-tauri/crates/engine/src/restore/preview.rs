@@ -10,12 +10,12 @@ use backstay_contract::{ChangeSum, RestorePreview, RestoreRequest};
 use backstay_core::host::Host;
 use backstay_core::kind::{ChangeKind, RestoreMode};
 use backstay_core::layout::BackupReader;
-use backstay_core::{BackupId, Error, RawPath, Result, RunContext, RunId, ServerId};
+use backstay_core::{BackupId, RawPath, Result, RunContext, RunId, ServerId};
 use futures::FutureExt;
 use std::sync::Arc;
 
 impl Inner {
-    pub(super) async fn make_preview(&self, request: RestoreRequest) -> Result<KeptPreview> {
+    pub(super) async fn make_preview(self: &Arc<Self>, request: RestoreRequest) -> Result<KeptPreview> {
         let wish = Wish::parse(&request.paths, request.target.as_deref(), &request.mode)?;
         let wish = Wish { logins: request.logins, ..wish };
         let copies = self.copies(&BackupId::from(request.backup.as_str()))?;
@@ -32,24 +32,10 @@ impl Inner {
             .boxed()
         };
         // Both wait for somebody else: the places of the copies, and the server.
-        let (answer, host) = tokio::join!(self.ask_nearest(&copies, look), self.connect(&server));
-        let (Answer { answer: (picked, manifest), copy, notes }, host) = match (answer, host) {
-            (Ok(answer), Ok(host)) => (answer, host),
-            (Err(error), host) => {
-                if let Ok(host) = host {
-                    host.close().await;
-                }
-                return Err(error);
-            }
-            (Ok(_), Err(error)) => return Err(error),
-        };
-        let own = match self.own_folders(&server, Some(host.as_ref())).await {
-            Ok(own) => own,
-            Err(error) => {
-                host.close().await;
-                return Err(error);
-            }
-        };
+        let (answer, host) = tokio::join!(self.ask_nearest(&copies, look), self.open_host(&server));
+        let Answer { answer: (picked, manifest), copy, notes } = answer?;
+        let host = host?;
+        let own = self.own_folders(&server, Some(host.as_ref())).await?;
         let (backup, destination) = (copy.known, copy.config);
         let problems = match wish.mode {
             RestoreMode::Replace => manifest.map(|manifest| manifest.problems).unwrap_or_default(),
@@ -57,32 +43,16 @@ impl Inner {
         };
         let mut parts = Vec::new();
         for mut part in picked {
-            let planned = async {
-                let (item, listing) = (&mut part.input.item, &mut part.listing);
-                let spared = crate::own_folders::spare(&own, item, &part.options, listing).await?;
-                let kind = self.kind(&part.input.item.kind)?;
-                let plan = kind.plan_restore(&ctx, host.as_ref(), &part.input, &part.listing, &part.options).await?;
-                Ok::<_, Error>((plan, spared))
-            };
-            match planned.await {
-                Ok((mut plan, spared)) => {
-                    plan.warnings.extend(spared);
-                    super::spare::spare_unread(&mut plan, &problems, &part.options);
-                    parts.push(RestorePart {
-                        input: part.input,
-                        plan,
-                        options: part.options,
-                        selection: part.selection,
-                    });
-                }
-                Err(error) => {
-                    host.close().await;
-                    return Err(error);
-                }
-            }
+            let (item, listing) = (&mut part.input.item, &mut part.listing);
+            let spared = crate::own_folders::spare(&own, item, &part.options, listing).await?;
+            let kind = self.kind(&part.input.item.kind)?;
+            let mut plan = kind.plan_restore(&ctx, host.as_ref(), &part.input, &part.listing, &part.options).await?;
+            plan.warnings.extend(spared);
+            super::spare::spare_unread(&mut plan, &problems, &part.options);
+            parts.push(RestorePart { input: part.input, plan, options: part.options, selection: part.selection });
         }
         let free_bytes = free_room(host.as_ref(), &wish, &parts).await;
-        host.close().await;
+        drop(host);
 
         let mut shown = RestorePreview {
             id: RunId::random().to_string(),

@@ -41,7 +41,7 @@ async fn run(job: Job, kept: Arc<KeptPreview>) -> Result<Finish> {
     one_ready(&job, &copies).await?;
     job.phase(Phase::Connecting);
     job.progress_current(&kept.server.name);
-    let host = job.ctx.or_cancel(job.inner.connect(&kept.server)).await?;
+    let host = job.ctx.or_cancel(job.inner.take_host(&kept.server)).await?;
     job.log(format!("Connected to {} {}", kept.server.name, host.route()));
     job.log(&kept.shown.sentence);
     let result = on_host(&job, &kept, &host, &job.copies(copies)).await;

@@ -1,12 +1,13 @@
 //! Servers: the list, one of them, adding, changing, removing, browsing.
 
 mod browse;
+mod connections;
 mod draft;
 mod facts;
 pub(crate) mod jumps;
 mod test;
 
-pub(crate) use browse::OpenHost;
+pub(crate) use connections::OpenHost;
 pub(crate) use draft::{StorePins, address_of, connection_of, draft_of_connection};
 
 use crate::backstay::{Backstay, Inner, locked};
@@ -104,7 +105,7 @@ impl Backstay {
         let name = draft.name.trim().to_owned();
         let result = self.inner.store_server(draft).await;
         let server = self.inner.audited(action, &name, result)?;
-        self.inner.close_browsing(&server.id).await;
+        self.inner.forget_host(&server.id).await;
         self.inner.changed("servers");
         self.inner.server_row(&server)
     }
@@ -119,7 +120,7 @@ impl Backstay {
         };
         self.inner.audited("server.remove", &server.name, result)?;
         self.inner.unpin(&server.connection)?;
-        self.inner.close_browsing(&server.id).await;
+        self.inner.forget_host(&server.id).await;
         for name in draft::secret_names(&server.id) {
             self.inner.forget_secret(name).await;
         }

@@ -6,7 +6,9 @@ mod input;
 
 use async_trait::async_trait;
 use backstay_core::entry::{ByteStream, Entry};
-use backstay_core::host::{Attribute, Command, ExitStatus, Host, HostCapabilities, Process, ProcessControl, Space};
+use backstay_core::host::{
+    Attribute, Command, ExitStatus, Findings, Host, HostCapabilities, Process, ProcessControl, Space,
+};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::process::Stdio;
 use tokio::io::AsyncRead;
@@ -14,12 +16,13 @@ use tokio::io::AsyncRead;
 /// This computer. Commands are its processes, file calls go to its file system.
 pub struct Local {
     label: String,
+    findings: Findings,
 }
 
 impl Local {
     /// Makes the host; `label` is the server's name.
     pub fn new(label: &str) -> Self {
-        Self { label: label.to_owned() }
+        Self { label: label.to_owned(), findings: Findings::default() }
     }
 
     /// Runs a blocking file call away from the async workers.
@@ -40,6 +43,9 @@ impl Host for Local {
     }
     fn route(&self) -> String {
         "on this computer".to_owned()
+    }
+    fn findings(&self) -> &Findings {
+        &self.findings
     }
     async fn start(&self, command: Command) -> Result<Process> {
         start(&self.label, &command)

@@ -14,7 +14,7 @@ use crate::{ConnectOptions, HostSecrets, shell_attributes, shell_files};
 use async_trait::async_trait;
 use backstay_core::config::SshConnection;
 use backstay_core::entry::{ByteStream, Entry};
-use backstay_core::host::{Attribute, Command, Host, HostCapabilities, HostKeyPins, Process, Space};
+use backstay_core::host::{Attribute, Command, Findings, Host, HostCapabilities, HostKeyPins, Process, Space};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use link::Link;
 use marker::Marker;
@@ -55,6 +55,7 @@ pub struct Ssh {
     packing: Packing,
     sftp: Mutex<Option<Arc<SftpSession>>>,
     account: OnceLock<Account>,
+    findings: Findings,
 }
 
 impl Ssh {
@@ -76,6 +77,7 @@ impl Ssh {
             packing: Packing::default(),
             sftp: Mutex::new(None),
             account: OnceLock::new(),
+            findings: Findings::default(),
         };
         let account = host.look_at_account().await?;
         let _ = host.account.set(account);
@@ -271,6 +273,9 @@ impl Host for Ssh {
             route.push_str(", SFTP only");
         }
         route
+    }
+    fn findings(&self) -> &Findings {
+        &self.findings
     }
     async fn start(&self, command: Command) -> Result<Process> {
         let program = command.program();
