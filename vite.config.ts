@@ -1,13 +1,14 @@
 import react from '@vitejs/plugin-react';
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { shell } from './ui/shell.ts';
 
 // Two pages, never in one bundle: the window (index.html), and the same window over made-up data (mock.html), which is
 // served and built only in mode "mock".
 export default defineConfig(({ mode }) => ({
   root: 'ui',
   base: './',
-  plugins: [react()],
+  plugins: [react(), shell()],
   clearScreen: false,
   server: { port: 1420, strictPort: mode !== 'mock' },
   build: {

@@ -3,7 +3,7 @@
 //
 //   npm run bench -- [--runs N] [--only backup,restore,window,destinations] [--parts s3-upload,sftp,…] [--backstay PATH]
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measure, median } from './run.mjs';
@@ -112,6 +112,19 @@ async function resticSshfs(sshd, dir) {
   }
 }
 
+/** Written when a run deleted its folders. */
+const deletedStamp = join(work, 'deleted');
+/** How long ext4 remembers a deleted inode whose block was not written yet, and a little. */
+const DELETED_IS_NEAR = 6 * 60_000;
+
+async function forgetDeleted() {
+  if (!existsSync(deletedStamp)) return;
+  const left = statSync(deletedStamp).mtimeMs + DELETED_IS_NEAR - Date.now();
+  if (left <= 0) return;
+  say(`Waiting ${Math.ceil(left / 1000)} s, until the disk has forgotten the files of the run before…`);
+  await new Promise((resolve) => setTimeout(resolve, left));
+}
+
 async function backupBench(bin) {
   for (const program of ['restic', 'sshfs', 'ssh', 'ssh-keygen']) {
     if (!has(program)) throw new Error(`The benchmark needs ${program}: install it and run again`);
@@ -121,8 +134,10 @@ async function backupBench(bin) {
   say(`${files} files, ${(bytes / 1e9).toFixed(2)} GB. ${runs} rounds.`);
   execFileSync('sh', ['-c', 'tar cf - "$1" | cat >/dev/null', 'sh', tree], { stdio: ['ignore', 'ignore', 'ignore'] });
   const all = { ours: [], push: [], sshfs: [] };
-  // All rounds' folders stay until the last one: for some minutes after many files were deleted, ext4 makes new files
-  // many times slower (it passes over each inode that was in use lately), which would be measured instead of a restore.
+  // For some minutes after many files were deleted, ext4 makes new files many times slower (it passes over each inode that
+  // was in use lately), which would be measured instead of a restore. So all rounds' folders stay until the last one, and
+  // a run soon after another waits.
+  await forgetDeleted();
   const folders = [];
   try {
     for (let round = 0; round < runs; round++) {
@@ -137,13 +152,15 @@ async function backupBench(bin) {
         ];
         for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
         if (round === 0 && existsSync('/dev/fuse')) all.sshfs.push(await resticSshfs(sshd, dir));
-        say(`round ${round + 1} done: ours ${all.ours.at(-1).first.seconds.toFixed(1)} s, restic push ${all.push.at(-1).first.seconds.toFixed(1)} s`);
+        const parts = (one) => Object.entries(one).filter(([, part]) => part).map(([name, part]) => `${name} ${part.seconds.toFixed(1)}`).join(', ');
+        say(`round ${round + 1}: ours ${parts(all.ours.at(-1))}; restic push ${parts(all.push.at(-1))} (seconds)`);
       } finally {
         sshd.stop();
       }
     }
   } finally {
     for (const dir of folders) rmSync(dir, { recursive: true, force: true });
+    writeFileSync(deletedStamp, '');
   }
   const seconds = (list, part) => median(list.map((one) => one[part].seconds));
   const first = seconds(all.ours, 'first');

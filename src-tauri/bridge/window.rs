@@ -27,6 +27,13 @@ const QUIT_KEY: &str = "addEventListener('keydown', event => {
   }
 });";
 
+/// What the page knows of its colours before its scripts ran; `CHOSEN` stands for what the user chose.
+const COLOURS: &str = "(() => {
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const scheme = CHOSEN ?? (dark ? 'dark' : 'light');
+  document.documentElement.setAttribute('data-mantine-color-scheme', scheme);
+})();";
+
 /// Quitting: whether it was asked for, and whether it was decided, so that nothing asks again.
 #[derive(Default)]
 pub struct Quitting {
@@ -54,12 +61,14 @@ pub fn open<R: Runtime>(app: &AppHandle<R>, theme: &str) -> tauri::Result<()> {
     let Some(config) = app.config().app.windows.iter().find(|window| window.label == MAIN).cloned() else {
         return Err(tauri::Error::WindowNotFound);
     };
-    let chosen = match theme {
-        "light" => Some(Theme::Light),
-        "dark" => Some(Theme::Dark),
-        _ => None,
+    let (chosen, scheme) = match theme {
+        "light" => (Some(Theme::Light), "'light'"),
+        "dark" => (Some(Theme::Dark), "'dark'"),
+        _ => (None, "null"),
     };
-    let builder = WebviewWindowBuilder::from_config(app, &config)?.theme(chosen).initialization_script(QUIT_KEY);
+    let colours = COLOURS.replace("CHOSEN", scheme);
+    let builder = WebviewWindowBuilder::from_config(app, &config)?.theme(chosen);
+    let builder = builder.initialization_script(QUIT_KEY).initialization_script(colours);
     let window = builder.visible(false).build()?;
     let dark = match chosen {
         Some(theme) => theme == Theme::Dark,

@@ -2,20 +2,15 @@
 
 use crate::files::{collect, item, options, raw, restore, temp};
 use crate::host::TestHost;
-use crate::memory::{Backup, MemorySource, Recorder, WrongHash, kind};
+use crate::memory::Backup;
 use crate::tree;
-use async_trait::async_trait;
-use backstay_core::entry::{ByteStream, Entry, EntrySource};
+use backstay_core::ErrorClass;
 use backstay_core::kind::RestoreMode;
 use backstay_core::run::ProblemKind;
-use backstay_core::{ErrorClass, Result, RunContext};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// Puts a script in front of the real tar that does something first.
 fn wrap_tar(dir: &Path, before: &str, after: &str) -> std::path::PathBuf {
@@ -293,98 +288,4 @@ async fn an_attribute_that_may_not_be_set_is_named_and_its_file_counts() {
     let (kind, reason) = &problems[&raw(&to.join("file")).to_text()];
     assert_eq!(*kind, ProblemKind::Unwritable);
     assert!(reason.contains("trusted.note") && reason.contains("not permitted"), "{reason}");
-}
-
-/// A backup of which one file turns out to be damaged after some of it was read, and whose place is lost in another.
-struct Rotten {
-    inner: MemorySource,
-    name: &'static str,
-    lost_at: &'static str,
-    now: Option<Entry>,
-}
-
-#[async_trait]
-impl EntrySource for Rotten {
-    async fn next(&mut self) -> Result<Option<Entry>> {
-        self.now = self.inner.next().await?;
-        Ok(self.now.clone())
-    }
-    fn content(&mut self) -> ByteStream {
-        let content = self.inner.content();
-        match &self.now {
-            Some(now) if now.path.name() == Some(self.name.as_bytes()) => {
-                Box::new(content.take(now.size_bytes - 1).chain(WrongHash))
-            }
-            Some(now) if now.path.name() == Some(self.lost_at.as_bytes()) => {
-                Box::new(content.take(now.size_bytes - 1).chain(Lost))
-            }
-            _ => content,
-        }
-    }
-}
-
-struct Lost;
-
-impl AsyncRead for Lost {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Err(std::io::ErrorKind::ConnectionReset.into()))
-    }
-}
-
-#[tokio::test]
-async fn a_backup_that_is_lost_half_way_is_no_success_whatever_was_named_before() {
-    let (_dir, root) = temp();
-    for (name, size) in [("a", 10), ("b", 10), ("large", 3 << 20), ("never", 10)] {
-        std::fs::write(root.join(name), vec![1; size]).unwrap();
-    }
-    let (item, host) = (item(&root, &[]), TestHost::default());
-    let (_, backup, _) = collect(&host, &item, &Backup::default()).await;
-    for name in ["a", "b", "large", "never"] {
-        std::fs::remove_file(root.join(name)).unwrap();
-    }
-    let (ctx, options) = (RunContext::silent(), options(RestoreMode::Merge, &root, None));
-    let plan = kind("files").plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
-    let mut source = Rotten { inner: backup.source(), name: "b", lost_at: "large", now: None };
-    let result = kind("files").restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await;
-    assert_eq!(result.unwrap_err().class, ErrorClass::Offline);
-}
-
-#[tokio::test]
-async fn what_is_damaged_in_a_backup_is_named_and_keeps_no_other_file_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("root");
-    std::fs::create_dir(&root).unwrap();
-    for name in ["a", "b", "c"] {
-        std::fs::write(root.join(name), vec![name.as_bytes()[0]; 200_000]).unwrap();
-    }
-    std::fs::write(root.join("large"), vec![7; 3 << 20]).unwrap();
-    // Its second name must not lead to what was never sent.
-    std::fs::hard_link(root.join("b"), root.join("b2")).unwrap();
-    let item = item(&root, &[]);
-    let (_, backup, _) = collect(&TestHost::default(), &item, &Backup::default()).await;
-    let files_only = TestHost { files_only: true, ..TestHost::default() };
-    for (host, name) in [(TestHost::default(), "b"), (files_only, "b"), (TestHost::default(), "large")] {
-        std::fs::remove_file(root.join("a")).unwrap();
-        for changed in ["b", "large"] {
-            std::fs::write(root.join(changed), b"there before").unwrap();
-        }
-        let options = options(RestoreMode::Merge, &root, None);
-        let ctx = RunContext::silent();
-        let plan = kind("files").plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
-        let recorder = Arc::new(Recorder::default());
-        let ctx = RunContext { progress: recorder.clone(), ..RunContext::silent() };
-        let mut source = Rotten { inner: backup.source(), name, lost_at: "", now: None };
-        let result = kind("files").restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await;
-        if name == "large" {
-            // The server's tar has some of it already: only a whole stop keeps it from looking good.
-            assert_eq!(result.unwrap_err().class, ErrorClass::Corrupt);
-            continue;
-        }
-        result.unwrap();
-        assert_eq!(std::fs::read(root.join("a")).unwrap(), vec![b'a'; 200_000]);
-        assert_eq!(std::fs::read(root.join("large")).unwrap(), vec![7; 3 << 20]);
-        assert_eq!(std::fs::read(root.join("b")).unwrap(), b"there before");
-        let problems = recorder.by_subject();
-        assert_eq!(problems[root.join("b").to_str().unwrap()].0, ProblemKind::Damaged, "{problems:?}");
-    }
 }

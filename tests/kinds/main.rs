@@ -5,6 +5,7 @@
 mod databases;
 mod exchange;
 mod files;
+mod files_damaged;
 mod files_faults;
 mod files_links;
 mod files_links_chained;

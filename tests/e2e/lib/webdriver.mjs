@@ -200,9 +200,9 @@ export class Session {
     await this.click('option', option);
   }
 
-  /** Returns the text of the page as the user reads it. */
+  /** Returns the text of the page as the user reads it; nothing while its scripts have not run and only the shell is there. */
   async text() {
-    return this.run(() => document.body.innerText);
+    return this.run(() => (document.querySelector('#root > .app[aria-hidden]') ? '' : document.body.innerText));
   }
 
   /** Waits until the page says something. */

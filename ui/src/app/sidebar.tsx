@@ -7,17 +7,23 @@ import { formatCount } from '../shared/format';
 import { keys, useActiveRuns, useRunsElsewhere } from '../shared/query';
 import { Link, usePlace } from '../shared/router';
 import { ProgressMini } from '../shared/ui';
+import { BRAND, PAGES, SETTINGS } from './pages';
 
-type Entry = { to: string; title: string; icon: Icon; count?: keyof Counts };
+type Place = { to: string; title: string };
 
-const ENTRIES: Entry[] = [
-  { to: '/overview', title: 'Overview', icon: IconHome },
-  { to: '/servers', title: 'Servers', icon: IconServer, count: 'servers' },
-  { to: '/plans', title: 'Plans', icon: IconListDetails, count: 'plans' },
-  { to: '/backups', title: 'Backups', icon: IconBox, count: 'backups' },
-  { to: '/destinations', title: 'Destinations', icon: IconDatabase, count: 'destinations' },
-  { to: '/activity', title: 'Activity', icon: IconActivity },
-];
+const ICONS: Record<(typeof PAGES)[number]['to'], Icon> = {
+  '/overview': IconHome,
+  '/servers': IconServer,
+  '/plans': IconListDetails,
+  '/backups': IconBox,
+  '/destinations': IconDatabase,
+  '/activity': IconActivity,
+};
+
+/** What is counted of a page's things, by the last part of its place. */
+function countOf(counts: Counts | undefined, { to }: Place): number | undefined {
+  return counts?.[to.slice(1) as keyof Counts];
+}
 
 /** Tells whether a place belongs to a sidebar entry; a restore is entered from a backup. */
 function here(entry: string, path: string): boolean {
@@ -25,12 +31,11 @@ function here(entry: string, path: string): boolean {
   return at === entry || at.startsWith(`${entry}/`);
 }
 
-function NavLink({ entry, path, count }: { entry: Entry; path: string; count: number | undefined }) {
-  const Symbol = entry.icon;
+function NavLink({ page, icon: Symbol, path, count }: { page: Place; icon: Icon; path: string; count: number | undefined }) {
   return (
-    <Link to={entry.to} className="nav-link" aria-current={here(entry.to, path) ? 'page' : undefined}>
+    <Link to={page.to} className="nav-link" aria-current={here(page.to, path) ? 'page' : undefined}>
       <Symbol size={16} stroke={1.7} aria-hidden />
-      {entry.title}
+      {page.title}
       {count !== undefined && <span className="nav-count">{formatCount(count)}</span>}
     </Link>
   );
@@ -47,20 +52,20 @@ export function Sidebar() {
       <nav aria-label="Pages">
         <div className="brand">
           <svg viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" aria-hidden>
-            <path d="M6 3v18M6 4l13 15M6 10l8 9M3 21h18" />
+            <path d={BRAND} />
           </svg>
           Backstay
         </div>
         <ul>
-          {ENTRIES.map((entry) => (
-            <li key={entry.to}><NavLink entry={entry} path={path} count={entry.count && overview.data?.counts[entry.count]} /></li>
+          {PAGES.map((page) => (
+            <li key={page.to}><NavLink page={page} icon={ICONS[page.to]} path={path} count={countOf(overview.data?.counts, page)} /></li>
           ))}
         </ul>
       </nav>
       <div className="sidebar-foot">
         <section aria-label="Running now"><ProgressMini runs={active.data?.rows ?? []} /></section>
         <nav aria-label="Settings">
-          <NavLink entry={{ to: '/settings', title: 'Settings', icon: IconSettings }} path={path} count={undefined} />
+          <NavLink page={SETTINGS} icon={IconSettings} path={path} count={undefined} />
         </nav>
       </div>
     </div>

@@ -118,6 +118,15 @@ pub struct Process {
     pub control: Box<dyn ProcessControl>,
 }
 
+impl Process {
+    /// Ends a command nobody wants more of, and waits until it is gone: what it ran over is free for the next one then.
+    pub async fn end(mut self) {
+        self.control.kill().await;
+        // How it ended does not matter.
+        let _ = self.control.wait().await;
+    }
+}
+
 /// What a short command said.
 #[derive(Clone, Debug)]
 pub struct Output {

@@ -53,9 +53,7 @@ impl Marker {
     pub async fn find_in(&self, mut process: Process) -> io::Result<Found> {
         let mut said = Vec::new();
         (&mut process.stdout).take(NOISE_LIMIT as u64).read_to_end(&mut said).await?;
-        // Only once it is gone is its connection free for the next command. How it ended does not matter.
-        process.control.kill().await;
-        let _ = process.control.wait().await;
+        process.end().await;
         Ok(match self.end_in(&said) {
             Some(end) if end == self.0.len() + 1 => Found::First,
             Some(_) => Found::AfterNoise,

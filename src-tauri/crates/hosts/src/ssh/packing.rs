@@ -64,7 +64,10 @@ impl Ssh {
         let rate = rate_of(&mut process).await;
         tracing::debug!(?rate, "bytes a second of the line");
         match rate {
-            Some(rate) => Ok(rate < PACKING_PAYS),
+            Some(rate) => {
+                process.end().await;
+                Ok(rate < PACKING_PAYS)
+            }
             // Without `head` or the noise it is not known; without the line nothing is.
             None => process.control.wait().await.map(|_| false),
         }

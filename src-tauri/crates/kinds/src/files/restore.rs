@@ -1,6 +1,7 @@
 //! Restoring: one tar stream into the server's tar, then exactly the deletions that were confirmed.
 
 mod by_host;
+mod damaged;
 mod deletions;
 mod sending;
 mod unset;
@@ -54,6 +55,8 @@ pub(super) async fn restore(
         unset: BTreeMap::new(),
         giving_way,
         damaged: None,
+        begun: Vec::new(),
+        awaited: 0,
     };
     // What stands where a file or link must go has to leave first.
     let in_the_way: HashSet<RawPath> =
@@ -88,6 +91,10 @@ struct Restorer<'a> {
     giving_way: HashSet<RawPath>,
     /// The first file that is damaged in the backup and was left out.
     damaged: Option<Error>,
+    /// Files that turned out to be damaged when the server's tar had begun with them, and why.
+    begun: Vec<(RawPath, Error)>,
+    /// Bytes of the file now sent that the server's tar still waits for.
+    awaited: u64,
 }
 
 impl Restorer<'_> {
@@ -131,13 +138,9 @@ impl Restorer<'_> {
         if sent.is_ok() {
             sent = outlet.flush().await;
         }
-        self.end(process, sent).await
-    }
-
-    /// Names a file that is damaged in the backup, and of which nothing was written.
-    fn leave_out(&mut self, target: &RawPath, error: Error) {
-        self.problems.path(ProblemKind::Damaged, target, error.message.clone());
-        self.damaged.get_or_insert(error);
+        let ended = self.end(process, sent).await;
+        self.set_aside().await;
+        ended
     }
 
     /// Ends the stream, waits for tar and turns its complaints into problems.
@@ -220,9 +223,7 @@ impl Restorer<'_> {
         let parents: HashSet<RawPath> = deletions.iter().filter_map(|(path, _)| path.parent()).collect();
         self.ctx.progress.phase(Phase::Deleting);
         self.delete(deletions).await?;
-        let folders: Vec<(Entry, RawPath)> =
-            self.written.iter().filter(|(entry, target)| entry.is_dir() && parents.contains(target)).cloned().collect();
-        self.touch(&folders).await
+        self.touch(&parents).await
     }
 
     /// Compares what is at the target with what was sent. Nothing at all there is an error, never a success.
@@ -305,8 +306,10 @@ impl Restorer<'_> {
         Ok(())
     }
 
-    /// Sends folders alone, for their times.
-    async fn touch(&mut self, folders: &[(Entry, RawPath)]) -> Result<()> {
+    /// Sends those of these folders that are restored once more, for their times.
+    async fn touch(&mut self, folders: &HashSet<RawPath>) -> Result<()> {
+        let restored = self.written.iter().filter(|(entry, target)| entry.is_dir() && folders.contains(target));
+        let folders: Vec<&(Entry, RawPath)> = restored.collect();
         if folders.is_empty() {
             return Ok(());
         }

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use tokio::io::AsyncReadExt;
 
 impl Restorer<'_> {
-    /// Sends what is picked of the backup. A file that is damaged there is named and left out, where tar has seen nothing
-    /// of it yet.
+    /// Sends what is picked of the backup. A file that is damaged there is left out, or set aside where tar has some of it
+    /// already.
     pub(super) async fn send_all(
         &mut self,
         source: &mut dyn EntrySource,
@@ -25,10 +25,14 @@ impl Restorer<'_> {
             self.ctx.progress.current(&target.to_text());
             outlet.begin(tar::stored_size(entry.size_bytes, &[])).await?;
             match self.send_entry(source, &entry, &target, outlet).await {
-                Err(error) if error.class == ErrorClass::Corrupt && outlet.take_back() => {
-                    // Another of its names must not lead to what was never sent.
+                Err(error) if error.class == ErrorClass::Corrupt => {
+                    // Another of its names must not lead to what was never sent whole.
                     self.first_names.remove(&(entry.device, entry.inode));
-                    self.leave_out(&target, error);
+                    if outlet.take_back() {
+                        self.leave_out(&target, error);
+                    } else {
+                        self.fill_up(target, error, outlet).await?;
+                    }
                     continue;
                 }
                 sent => sent?,
@@ -48,6 +52,7 @@ impl Restorer<'_> {
         target: &RawPath,
         outlet: &mut Outlet<'_>,
     ) -> Result<()> {
+        self.awaited = 0;
         let name = archive_name(target);
         let inode = (entry.device, entry.inode);
         if entry.is_hard_linked() {
@@ -60,6 +65,8 @@ impl Restorer<'_> {
         }
         let size = entry.size_bytes;
         let holes = if entry.is_file() { source.holes() } else { Vec::new() };
+        let padding = tar::padding(tar::stored_size(size, &holes));
+        self.awaited = tar::stored_size(size, &holes) + padding as u64;
         outlet.put(&tar::header(entry, &name, size, None, &holes)).await?;
         if !entry.is_file() || size == 0 {
             return Ok(());
@@ -85,11 +92,12 @@ impl Restorer<'_> {
                 }
                 if is_data {
                     outlet.filled(read);
+                    self.awaited -= read as u64;
                 }
                 at += read as u64;
                 self.ctx.progress.advance(0, read as u64);
             }
         }
-        outlet.put(&vec![0; tar::padding(tar::stored_size(size, &holes))]).await
+        outlet.put(&vec![0; padding]).await
     }
 }
