@@ -1,10 +1,10 @@
-/** The pages of the sidebar, in its order. The build reads them too: see `ui/shell.ts`. */
+/** The pages of the sidebar, in its order, and what is counted beside each. The build reads them too: see `ui/shell.ts`. */
 export const PAGES = [
   { to: '/overview', title: 'Overview' },
-  { to: '/servers', title: 'Servers' },
-  { to: '/plans', title: 'Plans' },
-  { to: '/backups', title: 'Backups' },
-  { to: '/destinations', title: 'Destinations' },
+  { to: '/servers', title: 'Servers', count: 'servers' },
+  { to: '/plans', title: 'Plans', count: 'plans' },
+  { to: '/backups', title: 'Backups', count: 'backups' },
+  { to: '/destinations', title: 'Destinations', count: 'destinations' },
   { to: '/activity', title: 'Activity' },
 ] as const;
 

@@ -20,11 +20,6 @@ const ICONS: Record<(typeof PAGES)[number]['to'], Icon> = {
   '/activity': IconActivity,
 };
 
-/** What is counted of a page's things, by the last part of its place. */
-function countOf(counts: Counts | undefined, { to }: Place): number | undefined {
-  return counts?.[to.slice(1) as keyof Counts];
-}
-
 /** Tells whether a place belongs to a sidebar entry; a restore is entered from a backup. */
 function here(entry: string, path: string): boolean {
   const at = path.startsWith('/restore') ? '/backups' : path;
@@ -45,6 +40,7 @@ function NavLink({ page, icon: Symbol, path, count }: { page: Place; icon: Icon;
 export function Sidebar() {
   const { path } = usePlace();
   const overview = useQuery<Overview, IpcError>({ queryKey: keys.overview, queryFn: api.overview });
+  const counts: Counts | undefined = overview.data?.counts;
   const active = useActiveRuns();
   useRunsElsewhere(active.data?.rows);
   return (
@@ -58,7 +54,7 @@ export function Sidebar() {
         </div>
         <ul>
           {PAGES.map((page) => (
-            <li key={page.to}><NavLink page={page} icon={ICONS[page.to]} path={path} count={countOf(overview.data?.counts, page)} /></li>
+            <li key={page.to}><NavLink page={page} icon={ICONS[page.to]} path={path} count={'count' in page ? counts?.[page.count] : undefined} /></li>
           ))}
         </ul>
       </nav>

@@ -15,7 +15,7 @@ const PIECE: u64 = 256 << 10;
 impl Restorer<'_> {
     /// Names a damaged file of which nothing was written.
     pub(super) fn leave_out(&mut self, target: &RawPath, error: Error) {
-        self.problems.path(ProblemKind::Damaged, target, error.message.clone());
+        self.problems.path(ProblemKind::Damaged, target, reason(&error));
         self.damaged.get_or_insert(error);
     }
 
@@ -38,11 +38,11 @@ impl Restorer<'_> {
         let begun = std::mem::take(&mut self.begun);
         let parents: HashSet<RawPath> = begun.iter().filter_map(|(target, _)| target.parent()).collect();
         for (target, error) in begun {
-            let why = match self.rename(&target).await {
-                Ok(aside) => format!("{}. What comes before the damage is kept as {aside}", error.message),
-                Err(_) => format!("{}. What is there under its name is not whole: remove it", error.message),
+            let there = match self.rename(&target).await {
+                Ok(aside) => format!("What comes before the damage is kept as {aside}"),
+                Err(_) => "What is there under its name is not whole: remove it".to_owned(),
             };
-            self.problems.path(ProblemKind::Damaged, &target, why);
+            self.problems.path(ProblemKind::Damaged, &target, format!("{}. {there}", reason(&error)));
             self.damaged.get_or_insert(error);
         }
         if let Err(error) = self.touch(&parents).await {
@@ -55,5 +55,13 @@ impl Restorer<'_> {
         let command = Command::new("mv").args(["-f", "-T", "--"]).arg(target.as_bytes()).arg(aside.as_bytes());
         run_ok(self.host, command, b"").await?;
         Ok(aside)
+    }
+}
+
+/// What is wrong with a damaged file, and what to do about it.
+fn reason(error: &Error) -> String {
+    match &error.hint {
+        Some(hint) => format!("{}. {hint}", error.message),
+        None => error.message.clone(),
     }
 }
