@@ -27,11 +27,19 @@ const QUIT_KEY: &str = "addEventListener('keydown', event => {
   }
 });";
 
-/// What the page knows of its colours before its scripts ran; `CHOSEN` stands for what the user chose.
+/// Tells the page its colours before its own scripts ran; `CHOSEN` stands for what the user chose. Some web views run it
+/// before there is any element.
 const COLOURS: &str = "(() => {
-  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
-  const scheme = CHOSEN ?? (dark ? 'dark' : 'light');
-  document.documentElement.setAttribute('data-mantine-color-scheme', scheme);
+  const set = () => {
+    const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+    document.documentElement.setAttribute('data-mantine-color-scheme', CHOSEN ?? (dark ? 'dark' : 'light'));
+  };
+  if (document.documentElement) return set();
+  new MutationObserver((_, observer) => {
+    if (!document.documentElement) return;
+    observer.disconnect();
+    set();
+  }).observe(document, { childList: true });
 })();";
 
 /// Quitting: whether it was asked for, and whether it was decided, so that nothing asks again.
