@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { Routes, navigate, usePlace } from '../shared/router';
-import { EmptyState, Page, Toasts } from '../shared/ui';
+import { EmptyState, Page, Toasts, afterPaint } from '../shared/ui';
 import { Boundary } from './boundary';
 import { CommandPalette } from './command-palette';
 import { fetchPages, routes } from './routes';
@@ -17,6 +17,8 @@ export function App() {
   useTheme();
   const client = useQueryClient();
   useEffect(() => fetchPages(client), [client]);
+  // Read by `npm run bench`.
+  useEffect(() => afterPaint(() => performance.mark('backstay-drawn')), []);
   return (
     <div className="app">
       <Sidebar />

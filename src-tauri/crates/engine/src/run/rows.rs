@@ -138,7 +138,8 @@ fn next_step(run: &Run, resumable: bool) -> Option<String> {
             "Check that the services on the server work with what was restored, then start those you stopped"
         }
         (RunKind::Restore, RunState::DoneWithProblems) => {
-            "Look at the problems: what could not be written is as it was before; restore just those paths again"
+            "Look at the problems: what could not be written is as it was before, but for the damaged files they name; \
+             restore just those paths again"
         }
         (RunKind::Verify, RunState::DoneWithProblems) => {
             "Keep what is there, and look at the problems: what is damaged comes back by Sync from a copy at another \

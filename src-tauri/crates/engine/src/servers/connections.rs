@@ -6,7 +6,7 @@ use backstay_core::config::{Connection, Server};
 use backstay_core::host::Host;
 use backstay_core::{Result, ServerId};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 /// A connection nobody used for so long is closed.
 const IDLE: Duration = Duration::from_secs(120);
@@ -15,10 +15,14 @@ const IDLE: Duration = Duration::from_secs(120);
 pub(crate) struct OpenHost {
     host: Arc<dyn Host>,
     connection: Connection,
-    used: Instant,
+    /// By the clock on the wall, which goes on while this computer sleeps: a line may be dead after that without a word.
+    used: SystemTime,
 }
 
 impl OpenHost {
+    fn is_fresh(&self) -> bool {
+        self.used.elapsed().is_ok_and(|age| age < IDLE)
+    }
     /// Somebody holds it beside this place.
     fn is_in_use(&self) -> bool {
         Arc::strong_count(&self.host) > 1
@@ -38,7 +42,11 @@ impl Inner {
             host.close().await;
             return Ok(other);
         }
-        let open = OpenHost { host: host.clone(), connection: server.connection.clone(), used: Instant::now() };
+        // Changed or removed while it was connected to: good for this once.
+        if self.store.server(&server.id)?.connection != server.connection {
+            return Ok(host);
+        }
+        let open = OpenHost { host: host.clone(), connection: server.connection.clone(), used: SystemTime::now() };
         let before = self.hosts.lock().await.insert(server.id.clone(), open);
         end(before).await;
         tokio::spawn(close_when_idle(Arc::downgrade(self), server.id.clone()));
@@ -49,19 +57,22 @@ impl Inner {
     /// else uses it.
     pub(crate) async fn take_host(&self, server: &Server) -> Result<Arc<dyn Host>> {
         let mut hosts = self.hosts.lock().await;
-        let fits = hosts.get(&server.id).is_some_and(|open| open.connection == server.connection && !open.is_in_use());
-        let taken = if fits { hosts.remove(&server.id) } else { None };
+        let taken =
+            if hosts.get(&server.id).is_some_and(OpenHost::is_in_use) { None } else { hosts.remove(&server.id) };
         drop(hosts);
         match taken {
-            Some(open) => Ok(open.host),
-            None => self.connect(server).await,
+            Some(open) if open.is_fresh() && open.connection == server.connection => Ok(open.host),
+            old => {
+                end(old).await;
+                self.connect(server).await
+            }
         }
     }
 
     async fn shared_host(&self, server: &Server) -> Option<Arc<dyn Host>> {
         let mut hosts = self.hosts.lock().await;
-        let open = hosts.get_mut(&server.id).filter(|open| open.connection == server.connection)?;
-        open.used = Instant::now();
+        let open = hosts.get_mut(&server.id).filter(|open| open.is_fresh() && open.connection == server.connection)?;
+        open.used = SystemTime::now();
         Some(open.host.clone())
     }
 
@@ -83,7 +94,7 @@ async fn close_when_idle(inner: Weak<Inner>, id: ServerId) {
         tokio::time::sleep(IDLE).await;
         let Some(inner) = inner.upgrade() else { return };
         let idle = match inner.hosts.lock().await.get(&id) {
-            Some(open) => open.used.elapsed() >= IDLE && !open.is_in_use(),
+            Some(open) => !open.is_fresh() && !open.is_in_use(),
             None => return,
         };
         if idle {

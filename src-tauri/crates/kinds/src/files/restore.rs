@@ -16,8 +16,12 @@ use backstay_core::host::{Command, ExitStatus, Host, Process, read_tail, run};
 use backstay_core::kind::{ChangeKind, RestoreOptions, RestorePlan, RestoreReport};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext, tar};
+use sending::Sent;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio::io::AsyncWriteExt;
+
+/// What GNU tar says of a stream that ends in the midst of a file.
+const ENDS_EARLY: &str = "Unexpected EOF in archive";
 
 /// Restores what `plan` says.
 pub(super) async fn restore(
@@ -55,8 +59,7 @@ pub(super) async fn restore(
         unset: BTreeMap::new(),
         giving_way,
         damaged: None,
-        begun: Vec::new(),
-        awaited: 0,
+        cut: HashSet::new(),
     };
     // What stands where a file or link must go has to leave first.
     let in_the_way: HashSet<RawPath> =
@@ -91,10 +94,8 @@ struct Restorer<'a> {
     giving_way: HashSet<RawPath>,
     /// The first file that is damaged in the backup and was left out.
     damaged: Option<Error>,
-    /// Files that turned out to be damaged when the server's tar had begun with them, and why.
-    begun: Vec<(RawPath, Error)>,
-    /// Bytes of the file now sent that the server's tar still waits for.
-    awaited: u64,
+    /// Files that turned out to be damaged when the server's tar had begun with them.
+    cut: HashSet<RawPath>,
 }
 
 impl Restorer<'_> {
@@ -129,22 +130,35 @@ impl Restorer<'_> {
     }
 
     async fn write_through_tar(&mut self, source: &mut dyn EntrySource, paths: &HashSet<RawPath>) -> Result<()> {
-        let mut process = self.host.start(self.extract_command()).await?;
-        let mut outlet = Outlet::new(&mut process.stdin, self.host.label());
-        let mut sent = self.send_all(source, paths, &mut outlet).await;
-        if sent.is_ok() {
-            sent = outlet.put(&tar::END).await;
+        loop {
+            let mut process = self.host.start(self.extract_command()).await?;
+            let mut outlet = Outlet::new(&mut process.stdin, self.host.label());
+            let sent = self.send_all(source, paths, &mut outlet).await;
+            let is_cut = matches!(sent, Ok(Sent::Cut));
+            let mut sent = sent.map(drop);
+            if sent.is_ok() && !is_cut {
+                sent = outlet.put(&tar::END).await;
+            }
+            if sent.is_ok() {
+                sent = outlet.flush().await;
+            }
+            self.end(process, sent, is_cut).await?;
+            if !is_cut {
+                break;
+            }
         }
-        if sent.is_ok() {
-            sent = outlet.flush().await;
+        if self.cut.is_empty() {
+            return Ok(());
         }
-        let ended = self.end(process, sent).await;
-        self.set_aside().await;
-        ended
+        // Each tar gave the folders their times when it ended, and the next one wrote into them.
+        let folders =
+            self.written.iter().filter(|(entry, _)| entry.is_dir()).map(|(_, target)| target.clone()).collect();
+        self.touch(&folders).await
     }
 
-    /// Ends the stream, waits for tar and turns its complaints into problems.
-    async fn end(&mut self, process: Process, sent: Result<()>) -> Result<()> {
+    /// Ends the stream, waits for tar and turns its complaints into problems. That a stream ends in the midst of a file is
+    /// none where it was cut there.
+    async fn end(&mut self, process: Process, sent: Result<()>, is_cut: bool) -> Result<()> {
         let Process { mut stdin, mut stdout, mut stderr, mut control } = process;
         let broken = match sent {
             // Our own fault or the user's will: tar must not take what it has for a whole archive.
@@ -159,9 +173,12 @@ impl Restorer<'_> {
         let words = async { tokio::join!(read_tail(&mut stderr, 16 << 20), read_tail(&mut stdout, 1024)) };
         let (text, _) = self.ctx.while_it_runs(words).await;
         let status = self.ctx.while_it_runs(control.wait()).await?;
-        let known: HashSet<RawPath> = self.written.iter().map(|(_, target)| target.clone()).collect();
+        let known: HashSet<RawPath> = self.written.iter().map(|(_, target)| target).chain(&self.cut).cloned().collect();
+        let of_the_cut =
+            |line: &str| is_cut && (line.contains(ENDS_EARLY) || line.contains("Error is not recoverable"));
         let (mut unexplained, spoiled) = (Vec::new(), self.problems.spoiling());
-        for line in text.lines().filter(|line| !line.is_empty() && !line.contains("Exiting with failure status")) {
+        let said = text.lines().filter(|line| !line.is_empty() && !line.contains("Exiting with failure status"));
+        for line in said.filter(|line| !of_the_cut(line)) {
             let complaint = gnu::tar_complaint(line, |path| known.contains(path));
             match complaint.path {
                 Some(path) => self.problems.path(ProblemKind::Unwritable, &path, complaint.reason),
@@ -180,13 +197,13 @@ impl Restorer<'_> {
         }
         let usual = matches!(status, ExitStatus::Code(0..=2)) && (status.success() || text.lines().count() > 0);
         // Not all was sent, which no problem named so far explains.
-        let is_cut = broken.is_some();
-        let is_source = status.success() || text.is_empty() || text.contains("Unexpected EOF in archive");
+        let is_broken = broken.is_some();
+        let is_source = status.success() || text.is_empty() || text.contains(ENDS_EARLY);
         if let Some(error) = broken.filter(|_| is_source) {
             return Err(error);
         }
         let is_explained = status.success() || unexplained.is_empty() || self.problems.spoiling() > spoiled;
-        if !usual || is_cut || !is_explained {
+        if !usual || is_broken || !is_explained {
             let why = format!("Cannot write files to {place}: tar ended with {status}");
             return Err(Error::new(ErrorClass::Internal, why).hint(gnu::ended_hint(&text)).detail(text));
         }

@@ -7,15 +7,22 @@ use backstay_core::{Error, ErrorClass, RawPath, Result, tar};
 use std::collections::HashSet;
 use tokio::io::AsyncReadExt;
 
+/// How far a stream came.
+pub(super) enum Sent {
+    /// To the end of the backup.
+    All,
+    /// Into a file that is damaged from there on. What follows it needs a stream of its own.
+    Cut,
+}
+
 impl Restorer<'_> {
-    /// Sends what is picked of the backup. A file that is damaged there is left out, or set aside where tar has some of it
-    /// already.
+    /// Sends what is picked of the backup. A file that is damaged there is left out, where tar has seen nothing of it yet.
     pub(super) async fn send_all(
         &mut self,
         source: &mut dyn EntrySource,
         paths: &HashSet<RawPath>,
         outlet: &mut Outlet<'_>,
-    ) -> Result<()> {
+    ) -> Result<Sent> {
         while let Some(entry) = source.next().await? {
             self.ctx.check()?;
             if !paths.contains(&entry.path) || entry.kind == EntryType::Socket {
@@ -28,11 +35,11 @@ impl Restorer<'_> {
                 Err(error) if error.class == ErrorClass::Corrupt => {
                     // Another of its names must not lead to what was never sent whole.
                     self.first_names.remove(&(entry.device, entry.inode));
-                    if outlet.take_back() {
-                        self.leave_out(&target, error);
-                    } else {
-                        self.fill_up(target, error, outlet).await?;
+                    if !outlet.take_back() {
+                        self.cut_off(target, error);
+                        return Ok(Sent::Cut);
                     }
+                    self.leave_out(&target, error);
                     continue;
                 }
                 sent => sent?,
@@ -42,7 +49,7 @@ impl Restorer<'_> {
             }
             self.written.push((entry, target));
         }
-        Ok(())
+        Ok(Sent::All)
     }
 
     async fn send_entry(
@@ -52,7 +59,6 @@ impl Restorer<'_> {
         target: &RawPath,
         outlet: &mut Outlet<'_>,
     ) -> Result<()> {
-        self.awaited = 0;
         let name = archive_name(target);
         let inode = (entry.device, entry.inode);
         if entry.is_hard_linked() {
@@ -65,8 +71,6 @@ impl Restorer<'_> {
         }
         let size = entry.size_bytes;
         let holes = if entry.is_file() { source.holes() } else { Vec::new() };
-        let padding = tar::padding(tar::stored_size(size, &holes));
-        self.awaited = tar::stored_size(size, &holes) + padding as u64;
         outlet.put(&tar::header(entry, &name, size, None, &holes)).await?;
         if !entry.is_file() || size == 0 {
             return Ok(());
@@ -92,12 +96,11 @@ impl Restorer<'_> {
                 }
                 if is_data {
                     outlet.filled(read);
-                    self.awaited -= read as u64;
                 }
                 at += read as u64;
                 self.ctx.progress.advance(0, read as u64);
             }
         }
-        outlet.put(&vec![0; padding]).await
+        outlet.put(&vec![0; tar::padding(tar::stored_size(size, &holes))]).await
     }
 }
