@@ -2,12 +2,11 @@
 
 use crate::files::{collect, item, options, temp};
 use crate::host::TestHost;
-use crate::memory::{Backup, MemorySource, Recorder, WrongHash, kind};
-use async_trait::async_trait;
-use backstay_core::entry::{ByteStream, Entry, EntrySource};
+use crate::memory::{Backup, Recorder, WrongHash, kind};
+use backstay_core::entry::EntrySource;
 use backstay_core::kind::RestoreMode;
 use backstay_core::run::ProblemKind;
-use backstay_core::{ErrorClass, Result, RunContext};
+use backstay_core::{ErrorClass, RunContext};
 use std::os::unix::fs::MetadataExt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,31 +14,15 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// A backup of which one file turns out to be damaged after some of it was read, and whose place is lost in another.
-struct Rotten {
-    inner: MemorySource,
-    name: &'static str,
-    lost_at: &'static str,
-    now: Option<Entry>,
-}
-
-#[async_trait]
-impl EntrySource for Rotten {
-    async fn next(&mut self) -> Result<Option<Entry>> {
-        self.now = self.inner.next().await?;
-        Ok(self.now.clone())
-    }
-    fn content(&mut self) -> ByteStream {
-        let content = self.inner.content();
-        match &self.now {
-            Some(now) if now.path.name() == Some(self.name.as_bytes()) => {
-                Box::new(content.take(now.size_bytes - 1).chain(WrongHash))
-            }
-            Some(now) if now.path.name() == Some(self.lost_at.as_bytes()) => {
-                Box::new(content.take(now.size_bytes - 1).chain(Lost))
-            }
+fn rotten(backup: &Backup, name: &'static str, lost_at: &'static str) -> impl EntrySource {
+    backup.source().altered(move |now, content| {
+        let is = |name: &str| now.path.name() == Some(name.as_bytes());
+        match (is(name), is(lost_at)) {
+            (true, _) => Box::new(content.take(now.size_bytes - 1).chain(WrongHash)),
+            (_, true) => Box::new(content.take(now.size_bytes - 1).chain(Lost)),
             _ => content,
         }
-    }
+    })
 }
 
 struct Lost;
@@ -63,7 +46,7 @@ async fn a_backup_that_is_lost_half_way_is_no_success_whatever_was_named_before(
     }
     let (ctx, options) = (RunContext::silent(), options(RestoreMode::Merge, &root, None));
     let plan = kind("files").plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
-    let mut source = Rotten { inner: backup.source(), name: "b", lost_at: "large", now: None };
+    let mut source = rotten(&backup, "b", "large");
     let result = kind("files").restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await;
     assert_eq!(result.unwrap_err().class, ErrorClass::Offline);
 }
@@ -92,7 +75,7 @@ async fn what_is_damaged_in_a_backup_is_named_and_keeps_no_other_file_back() {
         let plan = kind("files").plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
         let recorder = Arc::new(Recorder::default());
         let ctx = RunContext { progress: recorder.clone(), ..RunContext::silent() };
-        let mut source = Rotten { inner: backup.source(), name, lost_at: "", now: None };
+        let mut source = rotten(&backup, name, "");
         let result = kind("files").restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await;
         result.unwrap();
         assert_eq!(std::fs::read(root.join("a")).unwrap(), vec![b'a'; 200_000]);
@@ -124,7 +107,7 @@ async fn what_is_damaged_in_a_backup_is_named_and_keeps_no_other_file_back() {
     let (host, options) = (TestHost::default(), options(RestoreMode::Merge, &root, Some(&to)));
     let ctx = RunContext::silent();
     let plan = kind("files").plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
-    let mut source = Rotten { inner: backup.source(), name: "large", lost_at: "", now: None };
+    let mut source = rotten(&backup, "large", "");
     kind("files").restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await.unwrap();
     let listing = backup.listing();
     let folder = listing.iter().find(|entry| entry.path.as_bytes().ends_with(b"root")).unwrap();

@@ -107,6 +107,38 @@ impl EntrySource for MemorySource {
     }
 }
 
+impl MemorySource {
+    /// Hands out other content: `alter` makes it of each entry and its own.
+    pub fn altered<F>(self, alter: F) -> Altered<F>
+    where
+        F: FnMut(&Entry, ByteStream) -> ByteStream + Send,
+    {
+        Altered { inner: self, now: None, alter }
+    }
+}
+
+/// A backup whose contents are not what was kept.
+pub struct Altered<F> {
+    inner: MemorySource,
+    now: Option<Entry>,
+    alter: F,
+}
+
+#[async_trait]
+impl<F: FnMut(&Entry, ByteStream) -> ByteStream + Send> EntrySource for Altered<F> {
+    async fn next(&mut self) -> Result<Option<Entry>> {
+        self.now = self.inner.next().await?;
+        Ok(self.now.clone())
+    }
+    fn content(&mut self) -> ByteStream {
+        let content = self.inner.content();
+        match &self.now {
+            Some(now) => (self.alter)(now, content),
+            None => content,
+        }
+    }
+}
+
 /// Content that turns out to be damaged.
 pub struct WrongHash;
 

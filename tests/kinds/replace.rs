@@ -2,9 +2,7 @@
 
 use crate::databases::{collect, cut, mysql, postgres, restore};
 use crate::host::TestHost;
-use crate::memory::{Backup, MemorySource, Recorder, kind};
-use async_trait::async_trait;
-use backstay_core::entry::{ByteStream, Entry, EntrySource};
+use crate::memory::{Backup, Recorder, kind};
 use backstay_core::kind::{ItemInput, RestoreMode, RestoreOptions};
 use backstay_core::{Error, RawPath, Result, RunContext};
 use backstay_lab::databases::{MariaDb, OWNER_PASSWORD, Postgres};
@@ -30,34 +28,7 @@ fn damaged(backup: &Backup, ending: &str) -> Backup {
     backup
 }
 
-/// A backup whose content stops coming half way, just when the user cancels.
-struct Cancelled {
-    inner: MemorySource,
-    now: Option<Entry>,
-    cancel: CancellationToken,
-    ending: &'static str,
-}
-
-#[async_trait]
-impl EntrySource for Cancelled {
-    async fn next(&mut self) -> Result<Option<Entry>> {
-        self.now = self.inner.next().await?;
-        Ok(self.now.clone())
-    }
-    fn content(&mut self) -> ByteStream {
-        let content = self.inner.content();
-        match &self.now {
-            Some(now) if now.path.as_bytes().ends_with(self.ending.as_bytes()) => {
-                Box::new(content.take(now.size_bytes / 2).chain(Hang(self.cancel.clone())))
-            }
-            _ => content,
-        }
-    }
-    fn holes(&self) -> Vec<(u64, u64)> {
-        Vec::new()
-    }
-}
-
+/// Content that stops coming, just when the user cancels.
 struct Hang(CancellationToken);
 
 impl AsyncRead for Hang {
@@ -73,7 +44,13 @@ pub async fn cancelled(host: &TestHost, item: &ItemInput, backup: &Backup, endin
     let kind = kind(&item.item.kind);
     let options = RestoreOptions { mode: REPLACE, to: None, strip: RawPath::root(), only: Vec::new() };
     let plan = kind.plan_restore(&RunContext::silent(), host, item, &backup.listing(), &options).await.unwrap();
-    let mut source = Cancelled { inner: backup.source(), now: None, cancel: ctx.cancel.clone(), ending };
+    let cancel = ctx.cancel.clone();
+    let mut source = backup.source().altered(move |now, content| {
+        if now.path.as_bytes().ends_with(ending.as_bytes()) {
+            return Box::new(content.take(now.size_bytes / 2).chain(Hang(cancel.clone())));
+        }
+        content
+    });
     kind.restore(&ctx, &host.shared(), item, &mut source, &plan, &options).await.unwrap_err()
 }
 

@@ -2,12 +2,10 @@
 
 use crate::databases::{collect, cut, faults, restore, which};
 use crate::host::TestHost;
-use crate::memory::{MemorySource, Recorder, WrongHash, input, kind};
+use crate::memory::{Recorder, WrongHash, input, kind};
 use crate::replace::cancelled;
-use async_trait::async_trait;
-use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::kind::{RestoreMode, RestoreOptions};
-use backstay_core::{ErrorClass, RawPath, Result};
+use backstay_core::{ErrorClass, RawPath};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -119,22 +117,6 @@ async fn a_damaged_sqlite_file_makes_no_backup() {
     assert_eq!(left, 0, "no copy stays behind");
 }
 
-/// A backup whose contents are found damaged after so many bytes.
-struct Damaged {
-    inner: MemorySource,
-    after: u64,
-}
-
-#[async_trait]
-impl EntrySource for Damaged {
-    async fn next(&mut self) -> Result<Option<Entry>> {
-        self.inner.next().await
-    }
-    fn content(&mut self) -> ByteStream {
-        Box::new(self.inner.content().take(self.after).chain(WrongHash))
-    }
-}
-
 /// Returns all files of a folder.
 fn look(folder: &Path) -> BTreeMap<std::ffi::OsString, Vec<u8>> {
     let files = std::fs::read_dir(folder).unwrap().map(|item| item.unwrap());
@@ -175,7 +157,7 @@ async fn what_does_not_come_whole_never_replaces_a_database() {
         let mode = RestoreMode::Merge;
         let options = RestoreOptions { mode, to: None, strip: RawPath::root(), only: Vec::new() };
         let plan = kind.plan_restore(&ctx, &host, &item, &backup.listing(), &options).await.unwrap();
-        let mut source = Damaged { inner: backup.source(), after };
+        let mut source = backup.source().altered(move |_, content| Box::new(content.take(after).chain(WrongHash)));
         let report = kind.restore(&ctx, &host.shared(), &item, &mut source, &plan, &options).await;
         assert!(report.is_err() && recorder.by_subject().len() == 1, "{:?}", recorder.by_subject());
         assert!(look(dir.path()) == before, "damaged after {after} bytes: {:?}", look(dir.path()).keys());
