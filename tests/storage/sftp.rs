@@ -8,6 +8,8 @@ mod between;
 mod plain;
 #[path = "sftp/proof.rs"]
 mod proof;
+#[path = "sftp/replaced.rs"]
+mod replaced;
 #[path = "sftp/uploads.rs"]
 mod uploads;
 

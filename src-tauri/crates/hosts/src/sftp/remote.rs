@@ -17,7 +17,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 const OPEN_READ: u32 = 0x01;
-const OPEN_WRITE: u32 = 0x02;
+/// The flag that opens a file for writing.
+pub const OPEN_WRITE: u32 = 0x02;
 const OPEN_CREATE: u32 = 0x08;
 const OPEN_EXCLUSIVE: u32 = 0x20;
 /// Bytes on their way over one channel from which on another one helps: what OpenSSH's window lets through, less a bit.

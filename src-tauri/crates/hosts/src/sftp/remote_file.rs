@@ -1,19 +1,21 @@
 //! One open file, with a handle on each channel that helps to carry it.
 
-use super::remote::{Lane, Lanes, stat_of, wire_path};
+use super::remote::{Lane, Lanes, OPEN_WRITE, stat_of, wire_path};
 use super::session::broken;
-use super::session_files::{failed, open_handle};
-use super::wire::{Fields, Payload, kind};
+use super::session_files::{close_handle, failed, open_handle};
+use super::wire::{Attrs, Fields, Payload, kind};
 use async_trait::async_trait;
 use backstay_core::remote::{RemoteFile, RemoteStat};
 use backstay_core::{RawPath, Result};
 use bytes::{Bytes, BytesMut};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What a channel that syncs counts as carrying: more than any that does not.
 const SYNC_LOAD: usize = 1 << 30;
+/// A smaller file is read over one channel: all of it is asked for before another channel could help.
+const WIDE_READ: u64 = 8 << 20;
 
 /// A handle of one channel.
 struct Handle {
@@ -22,14 +24,26 @@ struct Handle {
 }
 
 /// An open file.
+///
+/// A further channel opens it once more by its path, where another file may lie by then. What is written has a name nobody
+/// else uses. What is read is taken for the same file if it has the same size and time; SFTP 3 tells no more, and the time
+/// in seconds only. So small files, which are the ones that are replaced in place, are read over one channel alone.
 pub struct OpenFile {
     lanes: Arc<Lanes>,
     path: RawPath,
     /// How further channels open it.
     flags: u32,
+    /// What was told of it first; nothing is read over further channels before.
+    seen: OnceLock<Attrs>,
+    handles: Arc<Handles>,
+}
+
+/// The handles of a file.
+struct Handles {
     /// By the channels' numbers.
-    handles: Arc<Vec<Place>>,
-    closed: AtomicBool,
+    places: Vec<Place>,
+    /// Nothing is opened for it any more. Each handle is closed once: a server gives its number to the next file.
+    closed: Mutex<bool>,
 }
 
 #[derive(Default)]
@@ -39,6 +53,34 @@ struct Place {
     handle: OnceLock<Handle>,
 }
 
+impl Handles {
+    fn closed(&self) -> MutexGuard<'_, bool> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn open(&self) -> impl Iterator<Item = &Handle> {
+        self.places.iter().filter_map(|place| place.handle.get())
+    }
+    /// Takes one more handle, or gives it back where the file was closed meanwhile.
+    fn add(&self, at: usize, handle: Handle) -> Option<Handle> {
+        let closed = self.closed();
+        if *closed { Some(handle) } else { self.places[at].handle.set(handle).err() }
+    }
+    /// Closes all of them, if that was not done before.
+    async fn close(&self) -> io::Result<()> {
+        if std::mem::replace(&mut *self.closed(), true) {
+            return Ok(());
+        }
+        let mut waiting = Vec::new();
+        for handle in self.open() {
+            waiting.push(handle.lane.session.send(kind::CLOSE, Payload::default().bytes(&handle.handle)).await?);
+        }
+        for reply in waiting {
+            reply.reply().await?;
+        }
+        Ok(())
+    }
+}
+
 impl OpenFile {
     /// Takes over a file that one channel opened.
     pub fn new(lanes: Arc<Lanes>, path: RawPath, flags: u32, lane: &Arc<Lane>, handle: Vec<u8>) -> Self {
@@ -46,7 +88,8 @@ impl OpenFile {
         let at = lanes.all().find(|(_, one)| Arc::ptr_eq(one, lane)).map_or(0, |(at, _)| at);
         places[at].taken.store(true, Ordering::Relaxed);
         let _ = places[at].handle.set(Handle { lane: lane.clone(), handle });
-        Self { lanes, path, flags, handles: Arc::new(places), closed: AtomicBool::new(false) }
+        let handles = Arc::new(Handles { places, closed: Mutex::default() });
+        Self { lanes, path, flags, seen: OnceLock::new(), handles }
     }
 
     fn tried<'a>(&'a self, verb: &'a str) -> impl Fn() -> String + 'a {
@@ -55,8 +98,7 @@ impl OpenFile {
 
     /// Returns the handle whose channel has the least on its way. When all are full, more are made ready meanwhile.
     fn least(&self) -> io::Result<&Handle> {
-        let open = self.handles.iter().filter_map(|place| place.handle.get());
-        let least = open.min_by_key(|handle| handle.lane.load()).ok_or_else(broken)?;
+        let least = self.handles.open().min_by_key(|handle| handle.lane.load()).ok_or_else(broken)?;
         if least.lane.is_full() {
             self.widen();
         }
@@ -64,17 +106,26 @@ impl OpenFile {
     }
 
     fn widen(&self) {
-        let ready = self.lanes.all().find(|(at, _)| !self.handles[*at].taken.load(Ordering::Relaxed));
+        let reads = self.flags & OPEN_WRITE == 0;
+        let seen = self.seen.get().copied();
+        if reads && seen.is_none_or(|seen| seen.size < WIDE_READ || seen.modified().is_none()) {
+            return;
+        }
+        let ready = self.lanes.all().find(|(at, _)| !self.handles.places[*at].taken.load(Ordering::Relaxed));
         let Some((at, lane)) = ready else { return self.lanes.widen() };
-        if self.handles[at].taken.swap(true, Ordering::AcqRel) {
+        if self.handles.places[at].taken.swap(true, Ordering::AcqRel) {
             return;
         }
         let (lane, handles) = (lane.clone(), self.handles.clone());
         let payload = Payload::default().bytes(wire_path(&self.path)).u32(self.flags).attrs(None);
         tokio::spawn(async move {
             // Where it cannot be opened once more, the other channels carry it.
-            if let Ok(handle) = open_handle(&lane.session, kind::OPEN, payload).await {
-                let _ = handles[at].handle.set(Handle { lane, handle });
+            let Ok(handle) = open_handle(&lane.session, kind::OPEN, payload).await else { return };
+            let is_it = !reads || stat_handle(&lane, &handle).await.ok() == seen;
+            let handle = Handle { lane, handle };
+            let of_no_use = if is_it { handles.add(at, handle) } else { Some(handle) };
+            if let Some(Handle { lane, handle }) = of_no_use {
+                let _ = close_handle(&lane.session, &handle).await;
             }
         });
     }
@@ -122,20 +173,13 @@ impl OpenFile {
     }
 
     fn chunk(&self, of: impl Fn(super::session::Limits) -> u32) -> usize {
-        let first = self.handles.iter().find_map(|place| place.handle.get());
-        first.map_or(32 << 10, |handle| of(handle.lane.session.limits()) as usize)
+        self.handles.open().next().map_or(32 << 10, |handle| of(handle.lane.session.limits()) as usize)
     }
+}
 
-    async fn close_all(handles: &[Place]) -> io::Result<()> {
-        let mut waiting = Vec::new();
-        for handle in handles.iter().filter_map(|place| place.handle.get()) {
-            waiting.push(handle.lane.session.send(kind::CLOSE, Payload::default().bytes(&handle.handle)).await?);
-        }
-        for reply in waiting {
-            reply.reply().await?;
-        }
-        Ok(())
-    }
+async fn stat_handle(lane: &Lane, handle: &[u8]) -> io::Result<Attrs> {
+    let reply = lane.session.ask(kind::FSTAT, Payload::default().bytes(handle)).await?;
+    Fields(&reply.payload).attrs().filter(|_| reply.kind == kind::ATTRS).ok_or_else(broken)
 }
 
 #[async_trait]
@@ -183,11 +227,12 @@ impl RemoteFile for OpenFile {
     async fn stat(&self) -> Result<RemoteStat> {
         let asked = async {
             let handle = self.least()?;
-            let payload = Payload::default().bytes(&handle.handle);
-            let reply = handle.lane.session.ask(kind::FSTAT, payload).await?;
-            Fields(&reply.payload).attrs().filter(|_| reply.kind == kind::ATTRS).ok_or_else(broken)
+            stat_handle(&handle.lane, &handle.handle).await
         };
-        asked.await.map(|attrs| stat_of(&attrs)).map_err(failed(self.tried("look at")))
+        let attrs = asked.await.map_err(failed(self.tried("look at")))?;
+        let stat = stat_of(&attrs);
+        let _ = self.seen.set(attrs);
+        Ok(stat)
     }
 
     async fn sync(&self) -> Result<()> {
@@ -206,20 +251,17 @@ impl RemoteFile for OpenFile {
     }
 
     async fn close(&self) -> Result<()> {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        Self::close_all(&self.handles).await.map_err(failed(self.tried("close")))
+        self.handles.close().await.map_err(failed(self.tried("close")))
     }
 }
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        if *self.closed.get_mut() {
+        if *self.handles.closed() {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let handles = self.handles.clone();
-        runtime.spawn(async move { OpenFile::close_all(&handles).await });
+        runtime.spawn(async move { handles.close().await });
     }
 }
