@@ -59,6 +59,7 @@ pub fn start(manifest: &BackupManifest, format: ArchiveFormat, key: Option<Archi
         paths: vec![path("/srv")],
         parent: None,
         archive: Some(ArchiveStart { settings, key }),
+        damaged: Vec::new(),
     }
 }
 

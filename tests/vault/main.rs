@@ -8,5 +8,6 @@ mod opening;
 mod prune;
 #[cfg(unix)]
 mod restic;
+mod rotten;
 mod round_trip;
 mod support;

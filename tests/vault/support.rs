@@ -79,7 +79,13 @@ pub fn manifest(plan: &str, started: DateTime<Utc>) -> BackupManifest {
 }
 
 pub fn start(manifest: &BackupManifest) -> BackupStart {
-    BackupStart { manifest: manifest.clone(), paths: vec![path("/srv")], parent: None, archive: None }
+    BackupStart {
+        manifest: manifest.clone(),
+        paths: vec![path("/srv")],
+        parent: None,
+        archive: None,
+        damaged: Vec::new(),
+    }
 }
 
 /// Pushes all files into a writer as a kind would: unchanged ones are not opened. Returns how many were opened.

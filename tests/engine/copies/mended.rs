@@ -156,3 +156,38 @@ async fn what_is_damaged_everywhere_is_left_as_it_is_and_remembered() {
     pair.same();
     assert_eq!(damaged_at_b().await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_everywhere_and_still_on_the_server_comes_back_with_the_next_backup() {
+    let pair = pair().await;
+    let backup = pair.world.back_up(&pair.plan).await.row.backup.unwrap();
+    let largest = |key: &String| pair.b.1.object(key).unwrap().len();
+    let key = keys_in(&pair.b.1, "data/").into_iter().max_by_key(largest).unwrap();
+    flip(&pair.a.1, &key);
+    flip(&pair.b.1, &key);
+    let verify = pair.world.engine.start_verify(&backup).await.unwrap();
+    assert_ne!(pair.world.end(&verify).await.row.state, "done");
+    let damaged = || async {
+        let mut damaged = Vec::new();
+        for (id, _) in [&pair.a, &pair.b] {
+            damaged.push(pair.world.engine.destination_row(id).await.unwrap().damaged > 0);
+        }
+        damaged
+    };
+    assert_eq!(damaged().await, [true, true]);
+    let again = pair.world.back_up(&pair.plan).await;
+    assert_eq!(again.row.state, "done", "{:?} {:?}", again.row.error, again.log);
+    for id in [&backup, again.row.backup.as_ref().unwrap()] {
+        let verify = pair.world.engine.start_verify(id).await.unwrap();
+        let verify = pair.world.end(&verify).await;
+        assert_eq!(verify.row.state, "done", "{:?} {:?}", verify.row.error, verify.log);
+    }
+    // The damaged pack is of no use any more, and goes.
+    for (id, place) in [&pair.a, &pair.b] {
+        let prune = pair.world.engine.start_prune(id).await.unwrap();
+        assert_eq!(pair.world.end(&prune).await.row.state, "done");
+        assert!(!place.keys().contains(&key));
+    }
+    assert_eq!(damaged().await, [false, false]);
+    assert_eq!(pair.check(&pair.a.0).await.row.state, "done");
+}

@@ -84,7 +84,8 @@ async fn main() {
     let seal = if sealed { Seal::OwnKey } else { Seal::None };
     let settings = ArchiveSettings { format, seal, template: "{plan}".into() };
     let archive = Some(ArchiveStart { settings, key: sealed.then_some(key) });
-    let start = BackupStart { manifest: manifest.clone(), paths: Vec::new(), parent: None, archive };
+    let start =
+        BackupStart { manifest: manifest.clone(), paths: Vec::new(), parent: None, archive, damaged: Vec::new() };
     let began = Instant::now();
     let mut writer = archives.begin(&ctx, start).await.unwrap();
     let mut bytes = 0;

@@ -22,12 +22,14 @@ mod object;
 mod pack;
 mod parent;
 mod pool;
+mod proof;
 mod prune;
 mod reader;
 mod repo;
 mod snapshot;
 mod stream;
 mod tree;
+mod twins;
 mod used;
 mod walk;
 mod writer;
@@ -200,6 +202,10 @@ impl Layout for Vault {
     async fn list(&self) -> Result<Vec<BackupRecord>> {
         let snapshots = self.repo.snapshots().await?;
         Ok(snapshots.iter().map(|(id, snapshot)| snapshot.record(id)).collect())
+    }
+
+    fn damage_met(&self) -> Vec<String> {
+        self.repo.damage_met()
     }
 
     async fn open(&self, id: &BackupId) -> Result<Arc<dyn BackupReader>> {

@@ -49,6 +49,8 @@ pub struct BackupStart {
     pub parent: Option<BackupId>,
     /// How the archive is made; only for the archive layout.
     pub archive: Option<ArchiveStart>,
+    /// Keys of objects that were found damaged at the destination: nothing in them counts as stored already.
+    pub damaged: Vec<String>,
 }
 
 /// A backup as its destination tells it.

@@ -61,6 +61,10 @@ pub trait Layout: Send + Sync {
     fn afresh(&self) -> Option<Arc<dyn Layout>> {
         None
     }
+    /// Returns the keys of objects in which something was found missing or damaged by what was read so far.
+    fn damage_met(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Makes another destination ready to hold a copy: the same keys and settings, as yet without backups. `Invalid` where
     /// something else lies.
     async fn make_copy(&self, _other: Arc<dyn Destination>) -> Result<()> {

@@ -130,7 +130,13 @@ impl Work {
             facts,
             problems: Vec::new(),
         };
-        let start = BackupStart { manifest: manifest.clone(), paths: paths_of(&inputs), parent: None, archive };
+        let start = BackupStart {
+            manifest: manifest.clone(),
+            paths: paths_of(&inputs),
+            parent: None,
+            archive,
+            damaged: target.damaged(job)?,
+        };
         let writer = ctx.or_cancel(target.layout.begin(ctx, start)).await.map_err(|e| legs.reason(&target, e))?;
         let mut sink = WatchedSink { writer, failed: false };
         let collected = self.collect(job, host, &ready, &mut sink).await;

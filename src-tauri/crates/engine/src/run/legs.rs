@@ -70,6 +70,13 @@ pub(super) struct Target {
     base_layout: Arc<dyn Layout>,
 }
 
+impl Target {
+    /// Returns what is known to be damaged where it is read from.
+    pub fn damaged(&self, job: &Job) -> Result<Vec<String>> {
+        job.inner.damaged_objects(&self.base.config.id)
+    }
+}
+
 impl Legs {
     /// Shows all destinations as waiting.
     pub fn new(job: &Job, plan: &Plan, configs: Vec<DestinationConfig>) -> Self {

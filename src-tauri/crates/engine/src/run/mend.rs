@@ -7,15 +7,18 @@ use crate::backstay::Inner;
 use crate::backups::copies::{Copy, frozen};
 use crate::words::count_text;
 use backstay_core::config::{DestinationConfig, KnownBackup, Place};
-use backstay_core::destination::{Availability, Destination, Key, WriteMode};
+use backstay_core::destination::{Availability, Destination, Key, ObjectInfo, WriteMode};
 use backstay_core::layout::{ArchiveFile, BackupRecord, Suspects};
 use backstay_core::run::{Phase, Problem, ProblemKind};
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, Result};
 use backstay_transfer::{ObjectReplay, Uploaded, read_back, upload_resumable};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// All archives lie below this.
 pub(super) const ARCHIVES: &str = "archives/";
+/// All packs of a vault lie below this.
+pub(super) const PACKS: &str = "data/";
 
 fn name_of(destination: &DestinationId) -> String {
     format!("damaged/{destination}")
@@ -38,6 +41,28 @@ impl Inner {
     /// Returns what is to be looked at again at a destination.
     fn suspects(&self, destination: &DestinationId) -> Result<Suspects> {
         Ok(read(self.store.transfer(&name_of(destination))?))
+    }
+
+    /// Returns the keys of the objects of a vault that are damaged at a destination.
+    pub(super) fn damaged_objects(&self, destination: &DestinationId) -> Result<Vec<String>> {
+        let objects = self.suspects(destination)?.objects;
+        Ok(objects.into_iter().filter(|key| !key.starts_with(ARCHIVES)).collect())
+    }
+
+    /// Forgets what is suspected of a destination beyond `still`: all that lies there was read.
+    pub(super) fn only_suspects(&self, destination: &DestinationId, still: &Suspects) -> Result<()> {
+        self.change_suspects(destination, |all| {
+            all.objects.retain(|key| still.objects.contains(key));
+            all.backups.retain(|id| still.backups.contains(id));
+        })
+    }
+
+    /// Forgets suspected packs of a vault that are gone: what is still needed of them lies elsewhere.
+    pub(super) fn forget_gone_packs(&self, destination: &DestinationId, there: &[ObjectInfo]) -> Result<()> {
+        let there: HashSet<&str> = there.iter().map(|object| object.key.as_str()).collect();
+        self.change_suspects(destination, |all| {
+            all.objects.retain(|key| !key.starts_with(PACKS) || there.contains(key.as_str()));
+        })
     }
 
     /// Remembers what is damaged at a destination until it is mended.

@@ -1,5 +1,6 @@
 //! A prune run: room that deleted backups left in a vault is freed.
 
+use super::mend::PACKS;
 use super::{Finish, Job, RunStart};
 use crate::backstay::{Backstay, locked};
 use crate::words::{invalid, size_text};
@@ -48,6 +49,9 @@ async fn run(job: Job, config: DestinationConfig) -> Result<Finish> {
         job.log(format!("{} that were still needed were written anew", size_text(pruned.moved_bytes)));
     }
     if let Ok(place) = job.ctx.or_cancel(job.inner.place(&config)).await {
+        if let Ok(there) = place.list(PACKS).await {
+            job.inner.forget_gone_packs(&config.id, &there)?;
+        }
         job.sweep(&config, place).await;
     }
     let counts = RunCounts { bytes: pruned.freed_bytes, bytes_added: pruned.moved_bytes, ..RunCounts::default() };

@@ -14,7 +14,7 @@ use backstay_core::context::Progress;
 use backstay_core::destination::{Availability, Destination, Key};
 use backstay_core::entry::{ByteStream, Entry, EntrySource};
 use backstay_core::kind::ItemInput;
-use backstay_core::layout::{BackupReader, Suspects};
+use backstay_core::layout::{BackupReader, Layout, Suspects};
 use backstay_core::run::{Phase, Problem, ProblemKind, RunCounts, RunKind};
 use backstay_core::{BackupId, DestinationId, ErrorClass, Result};
 use std::collections::HashSet;
@@ -121,6 +121,10 @@ async fn check_destination(job: Job, config: DestinationConfig, percent: u8) -> 
             job.problem(Problem { kind: ProblemKind::Damaged, item: String::new(), subject, reason });
         }
     }
+    // Read whole, a destination has no damage but what was found.
+    if percent == 100 && not_read == 0 && !(emptied.vault || emptied.archives) {
+        job.inner.only_suspects(&config.id, &suspects)?;
+    }
     job.remember_damage(&config, suspects)?;
     let looked = format!("Looked at {}", count_text(objects, "object", "objects"));
     let mut text = match percent == 0 || bytes == 0 {
@@ -196,6 +200,7 @@ impl Verify {
             job.ctx.check()?;
             let copy = &copy;
             let before = job.progress.spoiling();
+            let mut met = Suspects::default();
             let checked = match told {
                 Ok(Availability::Frozen) if self.copies.len() > 1 => {
                     job.problem(Problem::frozen(format!("copy at {}", copy.config.name)));
@@ -204,7 +209,7 @@ impl Verify {
                     continue;
                 }
                 Ok(Availability::Frozen) => Err(frozen(copy)),
-                Ok(_) => self.check_copy(&job, copy, &read).await,
+                Ok(_) => self.check_copy(&job, copy, &read, &mut met).await,
                 Err(error) => Err(error),
             };
             match checked {
@@ -213,16 +218,20 @@ impl Verify {
                     verified.record.verified = Some(job.ctx.clock.now());
                     job.inner.store.put_backup(&verified)?;
                     job.inner.forget_suspect(&copy.config.id, &copy.known)?;
+                    // What is damaged in one pack, and came from another one.
+                    job.remember_damage(&copy.config, met)?;
                     proven += 1;
                 }
                 Ok(()) => {
                     proven += 1;
-                    job.remember_damage(&copy.config, suspects_of(&copy.known))?;
+                    met.extend(suspects_of(&copy.known));
+                    job.remember_damage(&copy.config, met)?;
                 }
                 Err(error) => {
                     let lost = error.class == ErrorClass::Missing && place_is_there(&job, copy).await;
                     if lost || error.class == ErrorClass::Corrupt {
-                        job.remember_damage(&copy.config, suspects_of(&copy.known))?;
+                        met.extend(suspects_of(&copy.known));
+                        job.remember_damage(&copy.config, met)?;
                     }
                     if error.is_cancelled() || self.copies.len() == 1 {
                         return Err(error);
@@ -254,12 +263,19 @@ impl Verify {
         Ok(Finish { counts, backup: None, result: Some(text) })
     }
 
-    async fn check_copy(&self, job: &Job, copy: &Copy, read: &Arc<Read>) -> Result<()> {
+    /// Reads a copy back; `met` is told the objects that were damaged on the way.
+    async fn check_copy(&self, job: &Job, copy: &Copy, read: &Arc<Read>, met: &mut Suspects) -> Result<()> {
         job.phase(Phase::Opening);
         let _lock = job.inner.locks.use_destination(&copy.config.id)?.ok_or_else(|| being_freed(&copy.config))?;
         let layout = job.ctx.or_cancel(job.inner.layout_of(copy)).await?;
         // What was read before proves nothing.
         let layout = layout.afresh().unwrap_or(layout);
+        let result = self.read_copy(job, layout.as_ref(), copy, read).await;
+        met.objects.extend(layout.damage_met());
+        result
+    }
+
+    async fn read_copy(&self, job: &Job, layout: &dyn Layout, copy: &Copy, read: &Arc<Read>) -> Result<()> {
         let reader = job.ctx.or_cancel(layout.open(copy.id())).await?;
         job.phase(Phase::Checking);
         job.log(format!("Reading the copy at {}", copy.config.name));
@@ -308,7 +324,8 @@ impl Job {
             }
             false => format!(
                 "No other destination has what is damaged at {}: it can come from an older backup only, or from a copy kept \
-                 elsewhere. The next backup writes anew what changed",
+                 elsewhere. The next backup writes anew what changed, and what of a vault's damaged packs the server still \
+                 has",
                 config.name
             ),
         });

@@ -35,6 +35,8 @@ pub(super) struct State {
     pub(super) bytes_per_second: Option<u64>,
     pub(super) cut_streams_after: Option<u64>,
     pub(super) damaged_uploads: u64,
+    /// Beginnings of the keys whose next put is to be damaged.
+    pub(super) damaged_puts: Vec<String>,
     pub(super) capabilities: Option<DestinationCapabilities>,
     pub(super) read_only: bool,
     pub(super) cold: BTreeMap<String, Availability>,
@@ -86,6 +88,22 @@ impl MemoryDestination {
     /// Flips a bit of what the next so many uploads in parts store.
     pub fn damage_uploads(&self, count: u64) {
         self.state().damaged_uploads = count;
+    }
+    /// Flips a bit of what the next put below this prefix stores.
+    pub fn damage_put(&self, prefix: &str) {
+        self.state().damaged_puts.push(prefix.to_owned());
+    }
+    /// Returns what a put stores: what it was given, or not quite.
+    pub(super) fn damaged(&self, key: &Key, content: Bytes) -> Bytes {
+        let mut state = self.state();
+        let Some(at) = state.damaged_puts.iter().position(|prefix| key.as_str().starts_with(prefix)) else {
+            return content;
+        };
+        state.damaged_puts.remove(at);
+        let mut content = content.to_vec();
+        let middle = content.len() / 2;
+        content.iter_mut().skip(middle).take(1).for_each(|byte| *byte ^= 1);
+        content.into()
     }
     /// Refuses everything but reading, or ends that.
     pub fn set_read_only(&self, read_only: bool) {

@@ -231,6 +231,7 @@ impl Destination for MemoryDestination {
     async fn put(&self, key: &Key, content: Bytes, mode: WriteMode) -> Result<()> {
         let lost = self.enter(Operation::Put, key.as_str()).await?;
         self.travel(Direction::Up, content.len()).await?;
+        let content = self.damaged(key, content);
         answer(lost, self.store(key, content, mode)?)
     }
 

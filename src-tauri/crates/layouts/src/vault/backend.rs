@@ -149,7 +149,7 @@ impl ReadBackend for Backend {
             if kind == FileType::Config {
                 return (object.key.as_str() == "config").then(|| (RusticId::default(), size));
             }
-            let id = Id::parse(object.key.as_str().rsplit('/').next()?)?;
+            let id = Id::of_key(object.key.as_str())?;
             Some((RusticId::new(id.0), size))
         });
         Ok(named.collect())

@@ -41,6 +41,7 @@ pub(crate) async fn check(repo: &Arc<Repo>, ctx: &RunContext, percent: u8) -> Re
     check.folders(&index, &snapshots).await?;
     check.data(&index, there, percent).await?;
     check.name_files(&index, &snapshots).await?;
+    check.refuse_freed(&index).await?;
     Ok(check.found)
 }
 
@@ -79,9 +80,22 @@ impl Check<'_> {
         Ok(Arc::new(Index::default().with(files)))
     }
 
+    /// What somebody took away meanwhile because it is written elsewhere now is no damage.
+    async fn refuse_freed(&self, index: &Index) -> Result<()> {
+        if self.found.faults.is_empty() {
+            return Ok(());
+        }
+        let now: HashSet<Id> = self.ctx.or_cancel(self.repo.ids("index")).await?.into_iter().collect();
+        if index.files().all(|id| now.contains(id)) {
+            return Ok(());
+        }
+        let text = format!("Cannot check the vault at {}: somebody freed up space there meanwhile", self.repo.label());
+        Err(Error::new(ErrorClass::Locked, text).hint("Start again"))
+    }
+
     async fn packs(&mut self, index: &Index) -> Result<HashMap<Id, u64>> {
         let objects: Vec<ObjectInfo> = self.ctx.or_cancel(self.repo.destination.list("data/")).await?;
-        let name = |object: &ObjectInfo| Some((Id::parse(object.key.as_str().rsplit('/').next()?)?, object.size_bytes));
+        let name = |object: &ObjectInfo| Some((Id::of_key(object.key.as_str())?, object.size_bytes));
         let mut there: HashMap<Id, u64> = objects.iter().filter_map(name).collect();
         let by_pack = index.by_pack();
         for pack in index.packs() {

@@ -3,7 +3,7 @@
 //! Every object is named by its checksum, so a copy that was cut off goes on by looking at what is there.
 
 use super::id::Id;
-use super::index::{Index, IndexFile, IndexPack};
+use super::index::{Index, IndexFile, IndexPack, Location};
 use super::lock::{Lock, freed, refuse_freed, refuse_others};
 use super::object::read_object;
 use super::prune::write_index;
@@ -237,17 +237,16 @@ impl Sync<'_> {
 
     /// Copies the packs that are needed; returns the chunks that are lost here as well.
     async fn packs(&self, state: &mut State, used: &Chunks) -> Result<Chunks> {
-        let has = |index: &Index, there: &HashMap<Id, u64>, id: &Id, tree: bool| {
-            index.find(id, tree).any(|place| there.get(&place.pack) == Some(&place.pack_bytes))
-        };
+        let is_there = |place: &Location| state.there.get(&place.pack) == Some(&place.pack_bytes);
         let mut lost = Chunks::new();
         let mut needed: BTreeMap<Id, (u64, Vec<(Id, bool)>)> = BTreeMap::new();
         for (id, tree) in used {
-            // In a pack that is there already, or only not yet in the index there.
-            if has(&state.known, &state.there, id, *tree) || has(&state.index, &state.there, id, *tree) {
+            if state.known.find(id, *tree).any(|place| is_there(&place)) {
                 continue;
             }
-            match state.index.find(id, *tree).next() {
+            // Rather in a pack that is there already, and only not known there yet.
+            let place = state.index.find(id, *tree).find(is_there).or_else(|| state.index.find(id, *tree).next());
+            match place {
                 Some(place) => {
                     let pack = needed.entry(place.pack).or_insert_with(|| (place.pack_bytes, Vec::new()));
                     pack.1.push((*id, *tree));
@@ -261,9 +260,9 @@ impl Sync<'_> {
         let failed = Mutex::new(Vec::new());
         let list: Vec<(Id, u64)> = needed.iter().map(|(id, (bytes, _))| (*id, *bytes)).collect();
         let copies = list.into_iter().map(|(id, bytes)| {
-            let failed = &failed;
+            let (failed, lies) = (&failed, state.there.get(&id) == Some(&bytes));
             async move {
-                match self.pack(&id, bytes).await? {
+                match self.pack(&id, bytes, lies).await? {
                     Some(error) => failed.lock().unwrap_or_else(PoisonError::into_inner).push((id, error)),
                     None => self.ctx.progress.advance(0, bytes),
                 }
@@ -281,17 +280,26 @@ impl Sync<'_> {
         Ok(lost)
     }
 
-    /// Copies a pack. `Some` when it is missing or damaged here.
-    async fn pack(&self, id: &Id, bytes: u64) -> Result<Option<Error>> {
+    /// Copies a pack, unless it lies there and proves whole: no index there tells of it, and it may be what was left of a
+    /// copying that failed. `Some` when it is missing or damaged here.
+    async fn pack(&self, id: &Id, bytes: u64, lies: bool) -> Result<Option<Error>> {
         let key = pack_key(id)?;
+        if lies {
+            match self.ctx.or_cancel(self.to.prove_there(&key, id, bytes)).await {
+                Err(error) if is_damage(&error) => {}
+                proved => return proved.map(|()| None),
+            }
+        }
         let content = match self.ctx.or_cancel(self.from.destination.get(&key, None)).await {
             Ok(content) if Id::of(&content) == *id => content,
             Ok(_) => return Ok(Some(Error::new(ErrorClass::Corrupt, "it does not match its checksum"))),
             Err(error) if is_damage(&error) => return Ok(Some(error)),
             Err(error) => return Err(error),
         };
-        self.ctx.or_cancel(self.to.put(&key, content)).await?;
-        self.ctx.or_cancel(self.to.prove_there(&key, id, bytes)).await?;
+        if lies {
+            self.ctx.or_cancel(self.to.destination.delete(&key)).await?;
+        }
+        self.ctx.or_cancel(self.to.put_pack(id, content)).await?;
         self.count(bytes);
         Ok(None)
     }
@@ -337,8 +345,7 @@ impl Sync<'_> {
     async fn snapshots(&self, state: &State, snapshots: &[Id], lost: &Chunks) -> Result<u64> {
         let sizes = async |repo: &Repo| -> Result<HashMap<Id, u64>> {
             let objects = repo.destination.list("snapshots/").await?;
-            let named =
-                objects.iter().filter_map(|o| Some((Id::parse(o.key.as_str().rsplit('/').next()?)?, o.size_bytes)));
+            let named = objects.iter().filter_map(|o| Some((Id::of_key(o.key.as_str())?, o.size_bytes)));
             Ok(named.collect())
         };
         let here = self.ctx.or_cancel(sizes(self.from)).await?;

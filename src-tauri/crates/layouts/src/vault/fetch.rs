@@ -1,13 +1,14 @@
 //! Fetches chunks: neighbours in a pack come in one read, several reads at once, each chunk proved by its checksum.
 
 use super::cache;
+use super::copy::is_damage;
 use super::id::Id;
 use super::index::{Index, Location};
 use super::repo::{Repo, internal, pack_key};
 use backstay_core::{Error, ErrorClass, Result};
 use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Unwanted bytes read rather than starting another read.
 const GAP: u64 = 128 << 10;
@@ -45,18 +46,48 @@ impl Repo {
         }
         self.fetch_parts(plan(wanted), tree, &decode, &mut fetched).await;
         // Where a chunk lies twice, the second copy mends the first.
-        let failed: Vec<Id> = fetched.iter().filter(|(_, result)| result.is_err()).map(|(id, _)| *id).collect();
-        for id in failed {
-            for location in index.find(&id, tree).skip(1) {
-                let mut second = HashMap::new();
-                self.fetch_parts(plan(vec![(id, location)]), tree, &decode, &mut second).await;
-                if let Some(Ok(value)) = second.remove(&id) {
-                    fetched.insert(id, Ok(value));
-                    break;
-                }
+        let failed = |fetched: &Fetched<T>| -> Vec<Id> {
+            fetched.iter().filter(|(_, result)| result.is_err()).map(|(id, _)| *id).collect()
+        };
+        for id in failed(&fetched) {
+            let others = index.find(&id, tree).skip(1).collect();
+            self.fetch_at(id, others, tree, &decode, &mut fetched).await;
+        }
+        // Somebody may have freed room since the index was read: what was needed lies elsewhere then.
+        let failed = failed(&fetched);
+        if !failed.is_empty()
+            && let Ok(now) = self.index().await
+            && !now.is_of_the_files_of(index)
+        {
+            for id in failed {
+                let known: HashSet<Id> = index.find(&id, tree).map(|place| place.pack).collect();
+                let others = now.find(&id, tree).filter(|place| !known.contains(&place.pack)).collect();
+                self.fetch_at(id, others, tree, &decode, &mut fetched).await;
             }
         }
         fetched
+    }
+
+    /// Fetches a chunk from the first of these places that has it whole.
+    async fn fetch_at<T, F>(
+        self: &Arc<Self>,
+        id: Id,
+        places: Vec<Location>,
+        tree: bool,
+        decode: &Arc<F>,
+        fetched: &mut Fetched<T>,
+    ) where
+        T: Send + 'static,
+        F: Fn(&Id, Vec<u8>) -> Result<T> + Send + Sync + 'static,
+    {
+        for place in places {
+            let mut found = HashMap::new();
+            self.fetch_parts(plan(vec![(id, place)]), tree, decode, &mut found).await;
+            if let Some(Ok(value)) = found.remove(&id) {
+                fetched.insert(id, Ok(value));
+                return;
+            }
+        }
     }
 
     async fn fetch_parts<T, F>(
@@ -164,6 +195,16 @@ impl Repo {
         (Id::of(&plain) == *id).then_some(plain)
     }
 
+    fn note_damage(&self, pack: &Id) {
+        self.met_damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(*pack);
+    }
+
+    /// Returns the keys of the packs in which something was found missing or damaged.
+    pub fn damage_met(&self) -> Vec<String> {
+        let met = self.met_damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        met.iter().filter_map(|id| Some(pack_key(id).ok()?.to_string())).collect()
+    }
+
     fn not_indexed(&self, id: &Id) -> Error {
         let text = format!("The vault at {} has lost a chunk: {} is in no pack", self.label(), id.short());
         Error::new(ErrorClass::Corrupt, text).hint(REPAIR)
@@ -171,6 +212,9 @@ impl Repo {
 
     fn unreadable(&self, pack: &Id, error: &Error) -> Error {
         let name = format!("Pack {} of the vault at {}", pack.short(), self.label());
+        if is_damage(error) {
+            self.note_damage(pack);
+        }
         match error.class {
             ErrorClass::Missing => Error::new(ErrorClass::Corrupt, format!("{name} is missing")).hint(REPAIR),
             ErrorClass::Corrupt => Error::new(ErrorClass::Corrupt, format!("{name} is cut short")).hint(REPAIR),
@@ -182,6 +226,7 @@ impl Repo {
     }
 
     fn damaged(&self, pack: &Id, id: &Id) -> Error {
+        self.note_damage(pack);
         let text = format!(
             "Pack {} of the vault at {} is damaged: chunk {} does not match its checksum",
             pack.short(),
@@ -194,9 +239,9 @@ impl Repo {
 
 const REPAIR: &str =
     "Verify the destination with all data to see what is lost; a new backup writes the lost data again";
-/// A damaged pack still holds what is whole in it, so a backup takes nothing of it for lost.
-const REPAIR_DAMAGED: &str = "Sync it from another copy of the vault. Without one, \"restic repair packs\" (0.16 or \
-                              newer) saves what is whole in the pack, and the next backup writes the rest again";
+/// A damaged pack still holds what is whole in it, so a backup takes nothing of it for lost before a check named it.
+const REPAIR_DAMAGED: &str = "Sync it from another copy of the vault. Without one, verify it: the next backup then writes \
+                              anew what the server still has of it";
 
 /// Unpacks one chunk after another with one set of tables.
 #[derive(Default)]

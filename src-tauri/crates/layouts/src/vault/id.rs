@@ -25,6 +25,10 @@ impl Id {
         }
         Some(Self(id))
     }
+    /// Reads the id an object's key ends with.
+    pub fn of_key(key: &str) -> Option<Self> {
+        Self::parse(key.rsplit('/').next()?)
+    }
     /// Returns the 64 hex digits.
     pub fn hex(&self) -> String {
         let mut text = String::with_capacity(64);

@@ -57,7 +57,20 @@ pub(crate) struct Index {
     files: HashSet<Id>,
 }
 
+/// What the index tells of but nobody can rely on: what a backup needs of it is written again.
+#[derive(Default)]
+pub(crate) struct Lost {
+    /// Packs that are missing, cut or known to be damaged.
+    pub packs: HashSet<Id>,
+    /// All lists of folders: one of them is damaged, and which others are is not known.
+    pub lists: bool,
+}
+
 impl Index {
+    /// Tells whether it has a chunk where nothing speaks against it.
+    pub fn has(&self, id: &Id, tree: bool, lost: &Lost) -> bool {
+        !(tree && lost.lists) && self.find(id, tree).any(|place| !lost.packs.contains(&place.pack))
+    }
     /// Returns all places where a chunk lies; more than one after two backups wrote it at once, or after a repair.
     pub fn find(&self, id: &Id, tree: bool) -> impl Iterator<Item = Location> {
         let start = self.rows.partition_point(|row| row.id < *id);
@@ -73,6 +86,10 @@ impl Index {
     /// Tells whether it holds what this index file tells.
     pub fn has_file(&self, id: &Id) -> bool {
         self.files.contains(id)
+    }
+    /// Tells whether both were made of the same index files.
+    pub fn is_of_the_files_of(&self, other: &Self) -> bool {
+        self.files == other.files
     }
     /// Returns the index files it was made of.
     pub fn files(&self) -> impl Iterator<Item = &Id> {

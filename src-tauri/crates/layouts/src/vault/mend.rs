@@ -171,5 +171,5 @@ impl Mend<'_> {
 
 /// The SHA-256 an object is named by.
 fn id_of(key: &Key) -> Option<Id> {
-    Id::parse(key.as_str().rsplit('/').next()?)
+    Id::of_key(key.as_str())
 }

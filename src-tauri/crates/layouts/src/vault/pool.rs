@@ -3,9 +3,9 @@
 //! Memory is bounded: [`IN_FLIGHT`] bytes of content wait or are worked on, and at most [`UPLOADS`] + 2 packs are held.
 
 use super::id::Id;
-use super::index::{Index, IndexFile, IndexPack};
+use super::index::{Index, IndexFile, IndexPack, Lost};
 use super::pack::{Pack, PackBuilder, PackedBlob, pack_size};
-use super::repo::{Repo, ZSTD_LEVEL, internal, pack_key};
+use super::repo::{Repo, ZSTD_LEVEL, internal};
 use backstay_core::{Error, Result};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::HashSet;
@@ -52,8 +52,7 @@ pub(crate) struct Written {
 pub(crate) struct Shared {
     repo: Arc<Repo>,
     index: Arc<Index>,
-    /// Packs the index tells of but which are missing or cut: their chunks are written again.
-    lost: HashSet<Id>,
+    lost: Lost,
     /// Chunks of this run.
     claimed: Vec<Mutex<HashSet<(Id, bool)>>>,
     /// The id of every chunk of every file, in the order they were handed in.
@@ -95,7 +94,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pool {
     /// Starts the threads.
-    pub fn start(repo: Arc<Repo>, index: Arc<Index>, lost: HashSet<Id>) -> Result<Self> {
+    pub fn start(repo: Arc<Repo>, index: Arc<Index>, lost: Lost) -> Result<Self> {
         let at_once = u32::from(repo.destination.capabilities().parallel_objects).clamp(UPLOADS.0, UPLOADS.1);
         let shared = Arc::new(Shared {
             at_once,
@@ -294,9 +293,9 @@ impl Shared {
         self.index.files()
     }
 
-    /// Tells whether the vault has a chunk, in a pack that is whole as far as its size tells.
+    /// Tells whether the vault has a chunk, in a pack that is whole as far as is known.
     pub fn has(&self, id: &Id, tree: bool) -> bool {
-        self.index.find(id, tree).any(|location| !self.lost.contains(&location.pack))
+        self.index.has(id, tree, &self.lost)
     }
 
     fn claim(&self, id: &Id, tree: bool) -> bool {
@@ -339,7 +338,8 @@ impl Shared {
         debug_assert_eq!(size, pack_size(&pack.blobs));
         let lists = self.repo.cache.as_ref().filter(|_| pack.blobs.first().is_some_and(|blob| blob.tree));
         let kept = lists.map(|cache| (cache, pack.content.clone()));
-        self.repo.put(&pack_key(&pack.id)?, pack.content).await?;
+        // Proved before an index tells of it: whoever finds it there may rely on it.
+        self.repo.put_pack(&pack.id, pack.content).await?;
         if let Some((cache, content)) = kept {
             cache.put(super::cache::PACKS, &pack.id, content).await;
         }

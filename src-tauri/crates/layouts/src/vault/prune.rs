@@ -8,6 +8,7 @@ use super::lock::{Lock, refuse_strangers};
 use super::pack::{PackBuilder, PackedBlob};
 use super::pool::PACK_BYTES;
 use super::repo::{Repo, internal, object_key, pack_key};
+use super::twins::{cut_out, rotten_twins};
 use super::used::{Chunks, add_used};
 use backstay_core::destination::Key;
 use backstay_core::layout::Pruned;
@@ -34,6 +35,8 @@ struct Survey {
     /// Packs by the destination's own listing, with sizes.
     there: HashMap<Id, u64>,
     used: Chunks,
+    /// What is damaged of the chunks that lie twice: (chunk, pack).
+    rotten: HashSet<(Id, Id)>,
 }
 
 /// What is to be done about it.
@@ -67,7 +70,8 @@ pub(crate) async fn prunable_bytes(repo: &Arc<Repo>, ctx: &RunContext) -> Result
 }
 
 async fn prune_locked(repo: &Arc<Repo>, ctx: &RunContext, lock: &Lock) -> Result<Pruned> {
-    let survey = survey(repo, ctx).await?;
+    let mut survey = survey(repo, ctx).await?;
+    survey.rotten = rotten_twins(repo, ctx, &survey.index, &survey.there, &survey.used).await?;
     let plan = Plan::of(repo, &survey)?;
     let (freed_bytes, moved_bytes) = (plan.freed_bytes, plan.moved_bytes);
     ctx.progress.total(None, Some(plan.repack.iter().filter_map(|(id, _)| survey.there.get(id)).sum()));
@@ -113,7 +117,7 @@ async fn survey(repo: &Arc<Repo>, ctx: &RunContext) -> Result<Survey> {
     let mut used = Chunks::new();
     add_used(repo, &index, ctx, roots, &mut used).await?;
     let there = ctx.or_cancel(repo.packs_there()).await?;
-    Ok(Survey { snapshots, index, there, used })
+    Ok(Survey { snapshots, index, there, used, rotten: HashSet::new() })
 }
 
 /// How much of a pack is needed.
@@ -152,8 +156,15 @@ impl Plan {
         });
         let mut unused = all.unused;
         let mut moved = HashSet::new();
+        // What is damaged, and whole elsewhere, is not to stay.
+        let is_rotten = |number: &usize| {
+            let id = packs[*number].id;
+            survey.rotten.iter().any(|(_, pack)| *pack == id)
+                && survey.rotten.iter().all(|(chunk, pack)| *pack != id || has_whole_twin(survey, chunk, &id))
+        };
+        partly.sort_by_key(|number| !is_rotten(number));
         for number in partly {
-            if unused <= all.used * UNUSED_PERCENT / 100 {
+            if unused <= all.used * UNUSED_PERCENT / 100 && !is_rotten(&number) {
                 break;
             }
             unused -= tallies[number].unused;
@@ -181,6 +192,15 @@ impl Plan {
         }
         Ok(plan)
     }
+}
+
+/// Tells whether a chunk that is damaged in a pack is whole in another one, or not needed.
+fn has_whole_twin(survey: &Survey, chunk: &Id, pack: &Id) -> bool {
+    [false, true].into_iter().filter(|tree| survey.used.contains(&(*chunk, *tree))).all(|tree| {
+        let others = survey.index.find(chunk, tree).filter(|place| place.pack != *pack);
+        let mut whole = others.filter(|place| survey.there.get(&place.pack) == Some(&place.pack_bytes));
+        whole.any(|place| !survey.rotten.contains(&(*chunk, place.pack)))
+    })
 }
 
 /// Which pack, by its number in the index, is to hold a chunk in use.
@@ -218,12 +238,13 @@ fn share_out(repo: &Repo, survey: &Survey, whole: &[bool]) -> Result<(Owners, Ve
             _ => twice.push((name, at)),
         }
     }
-    // Of several packs with the same chunk, the one that is full of needed ones keeps it.
+    // Of several packs with the same chunk, the one that is full of needed ones keeps it; none where it is damaged.
     twice.sort_unstable_by_key(|(name, _)| *name);
     for (name, at) in twice {
         let best = at.iter().min_by_key(|(number, _)| {
             let tally = tallies[*number];
-            (tally.unused, std::cmp::Reverse(tally.used), *number)
+            let is_rotten = survey.rotten.contains(&(name.0, survey.index.packs()[*number].id));
+            (is_rotten, tally.unused, std::cmp::Reverse(tally.used), *number)
         });
         let Some((best, _)) = best.copied() else { continue };
         for (number, bytes) in at {
@@ -273,14 +294,8 @@ async fn prove_chunks(repo: &Arc<Repo>, pack: Id, content: Bytes, chunks: Vec<Pa
     let repo = repo.clone();
     let work = move || {
         let mut unpacker = Unpacker::default();
-        let cut = |chunk: &PackedBlob| {
-            let start = chunk.offset as usize;
-            let end = start + chunk.length as usize;
-            let sealed = content.get(start..end)?;
-            repo.open_blob(&mut unpacker, &chunk.id, sealed, chunk.raw)?;
-            Some(content.slice(start..end))
-        };
-        let cuts: Option<Vec<Bytes>> = chunks.iter().map(cut).collect();
+        let cuts: Option<Vec<Bytes>> =
+            chunks.iter().map(|chunk| cut_out(&repo, &mut unpacker, &content, chunk)).collect();
         cuts.ok_or_else(|| {
             let text =
                 format!("Cannot free up space in the vault at {}: pack {} is damaged", repo.label(), pack.short());
@@ -293,9 +308,7 @@ async fn prove_chunks(repo: &Arc<Repo>, pack: Id, content: Bytes, chunks: Vec<Pa
 
 async fn store(repo: &Arc<Repo>, ctx: &RunContext, builder: PackBuilder) -> Result<IndexPack> {
     let pack = builder.finish(&repo.cipher).ok_or_else(|| internal("Cannot seal a pack"))?;
-    let size = pack.content.len() as u64;
-    ctx.or_cancel(repo.put(&pack_key(&pack.id)?, pack.content)).await?;
-    ctx.or_cancel(repo.prove_there(&pack_key(&pack.id)?, &pack.id, size)).await?;
+    ctx.or_cancel(repo.put_pack(&pack.id, pack.content)).await?;
     Ok(IndexPack::new(pack.id, &pack.blobs))
 }
 

@@ -9,9 +9,8 @@ use super::index::Index;
 use super::object::read_object;
 use super::snapshot::Snapshot;
 use super::tree::TreeCache;
-use backstay_core::destination::{Destination, Key, ObjectInfo, WriteMode};
+use backstay_core::destination::{Destination, Key, ObjectInfo};
 use backstay_core::{Error, ErrorClass, Result, Secret};
-use backstay_transfer::sha256_there;
 use bytes::Bytes;
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
@@ -19,7 +18,7 @@ use rustic_core::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -55,6 +54,8 @@ pub(crate) struct Repo {
     pub fetches: Arc<Semaphore>,
     /// What was read before of a vault far away, on this computer.
     pub cache: Option<Arc<Cache>>,
+    /// Packs something was found missing or damaged in.
+    pub met_damaged: Mutex<HashSet<Id>>,
 }
 
 struct Opened {
@@ -90,6 +91,7 @@ impl Repo {
             trees: Arc::default(),
             sizes: Mutex::default(),
             cache: None,
+            met_damaged: Mutex::default(),
         })
     }
 
@@ -108,6 +110,7 @@ impl Repo {
             trees: self.trees.clone(),
             sizes: Mutex::default(),
             cache: self.cache.clone(),
+            met_damaged: Mutex::default(),
         }
     }
 
@@ -125,6 +128,7 @@ impl Repo {
             trees: Arc::default(),
             sizes: Mutex::default(),
             cache: None,
+            met_damaged: Mutex::default(),
         }
     }
 
@@ -136,7 +140,7 @@ impl Repo {
     /// Lists the ids of one folder of objects.
     pub async fn ids(&self, folder: &str) -> Result<Vec<Id>> {
         let objects = self.destination.list(&format!("{folder}/")).await?;
-        Ok(objects.iter().filter_map(|object| Id::parse(object.key.as_str().rsplit('/').next()?)).collect())
+        Ok(objects.iter().filter_map(|object| Id::of_key(object.key.as_str())).collect())
     }
 
     /// Reads, proves and opens an object of JSON; one that was read before comes from the cache.
@@ -210,54 +214,8 @@ impl Repo {
     /// Returns the packs there are, by the destination's own listing, with sizes.
     pub async fn packs_there(&self) -> Result<HashMap<Id, u64>> {
         let objects = self.destination.list("data/").await?;
-        let named =
-            |object: &ObjectInfo| Some((Id::parse(object.key.as_str().rsplit('/').next()?)?, object.size_bytes));
+        let named = |object: &ObjectInfo| Some((Id::of_key(object.key.as_str())?, object.size_bytes));
         Ok(objects.iter().filter_map(named).collect())
-    }
-
-    /// Proves that an object lies there as it was written: by its size where the store checked its hash when it took it,
-    /// by the hash the server itself finds there, else by reading all of it back.
-    pub async fn prove_there(&self, key: &Key, id: &Id, size: u64) -> Result<()> {
-        let wrong = |text: String| {
-            let message = format!("What was written to {} is not what lies there", self.label());
-            Error::new(ErrorClass::Corrupt, message).detail(text)
-        };
-        if self.destination.capabilities().checks_hash {
-            let there = self.destination.head(key).await?.size_bytes;
-            if there != size {
-                return Err(wrong(format!("{key} has {there} bytes instead of {size}")));
-            }
-            // Asked again: of several destinations, one that checks nothing may have taken over and answered.
-            if self.destination.capabilities().checks_hash {
-                return Ok(());
-            }
-        }
-        if sha256_there(&*self.destination, key, size).await?.is_some_and(|found| found == id.hex()) {
-            return Ok(());
-        }
-        let content = self.destination.get(key, None).await?;
-        let there = content.len() as u64;
-        let id = *id;
-        let same = tokio::task::spawn_blocking(move || Id::of(&content) == id).await;
-        match same.map_err(|error| internal("Cannot prove an object").source(error))? {
-            true => Ok(()),
-            false => Err(wrong(format!("{key} has {there} bytes, {size} were written, and the checksum differs"))),
-        }
-    }
-
-    /// Stores an object named by its own checksum. What is there under that name with the same size is the same object:
-    /// an earlier try that was thought lost.
-    pub async fn put(&self, key: &Key, content: Bytes) -> Result<()> {
-        let size = content.len() as u64;
-        match self.destination.put(key, content.clone(), WriteMode::CreateNew).await {
-            Err(error) if error.class == ErrorClass::Exists => {
-                if self.destination.head(key).await?.size_bytes == size {
-                    return Ok(());
-                }
-                self.destination.put(key, content, WriteMode::Replace).await
-            }
-            other => other,
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::chunker::MIN_CHUNK;
 use super::collected::{Collected, Slots};
 use super::id::Id;
-use super::index::IndexFile;
+use super::index::{IndexFile, Lost};
 use super::lock::{Lock, refuse_freed};
 use super::parent::Parent;
 use super::pool::{Pool, Worker};
@@ -28,8 +28,6 @@ const READ: usize = 256 << 10;
 pub(crate) const MANIFEST: &str = "backup.json";
 /// Objects asked for at the same time when what was written is looked at again.
 const LOOKS: usize = 8;
-/// Packs read back at the same time where the store gives no hash.
-const READS_BACK: usize = 3;
 
 /// A backup under way.
 pub(crate) struct Writer {
@@ -52,11 +50,13 @@ impl Writer {
     pub async fn begin(repo: Arc<Repo>, ctx: &RunContext, start: BackupStart) -> Result<Self> {
         let lock = ctx.or_cancel(Lock::shared(repo.clone(), ctx.clock.clone())).await?;
         let index = ctx.or_cancel(repo.index()).await?;
-        let lost = ctx.or_cancel(lost_packs(&repo, &index)).await?;
-        if !lost.is_empty() {
+        let mut lost = Lost { packs: ctx.or_cancel(lost_packs(&repo, &index)).await?, lists: false };
+        lost.packs
+            .extend(start.damaged.iter().filter(|key| key.starts_with("data/")).filter_map(|key| Id::of_key(key)));
+        if !lost.packs.is_empty() {
             ctx.progress.log(&format!(
-                "{} packs of the vault at {} are missing or cut; what this backup needs of them is written again",
-                lost.len(),
+                "{} packs of the vault at {} are missing, cut or damaged; what this backup needs of them is written again",
+                lost.packs.len(),
                 repo.label()
             ));
         }
@@ -72,7 +72,10 @@ impl Writer {
                 Ok(loaded) => (parent, parent_id) = (loaded, Some(id)),
                 // A damaged backup is no reason not to make a good one.
                 Err(error) if error.class == ErrorClass::Corrupt => {
-                    ctx.progress.log(&format!("Reading every file: the backup before is damaged. {error}"));
+                    ctx.progress.log(&format!(
+                        "Reading every file and writing every list of a folder anew: the backup before is damaged. {error}"
+                    ));
+                    lost.lists = true;
                 }
                 Err(error) => return Err(error),
             }
@@ -174,15 +177,18 @@ impl Writer {
         Ok(size)
     }
 
-    /// Looks at everything this run wrote as the destination has it now.
+    /// Looks at everything this run wrote as the destination has it now; each pack was proved when it was stored.
     async fn look_again(&self) -> Result<()> {
         let (packs, indexes) = self.pool.shared.stored();
         let look = |(id, size): (Id, u64)| async move {
-            self.ctx.or_cancel(self.repo.prove_there(&pack_key(&id)?, &id, size)).await
+            let key = pack_key(&id)?;
+            match self.ctx.or_cancel(self.repo.destination.head(&key)).await?.size_bytes {
+                there if there == size => Ok(()),
+                there => Err(self.repo.not_as_written(format!("{key} has {there} bytes instead of {size}"))),
+            }
         };
         let looks = futures::stream::iter(packs).map(look);
-        let at_once = if self.repo.destination.capabilities().checks_hash { LOOKS } else { READS_BACK };
-        looks.buffer_unordered(at_once).try_collect::<Vec<()>>().await?;
+        looks.buffer_unordered(LOOKS).try_collect::<Vec<()>>().await?;
         for id in indexes {
             self.ctx.or_cancel(self.repo.load_there::<IndexFile>("index", &id)).await?;
         }
