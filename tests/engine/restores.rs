@@ -115,3 +115,31 @@ async fn nothing_written_though_planned_is_a_failure() {
     assert_eq!(run.row.state, "failed");
     assert!(run.row.error.unwrap().message.contains("Nothing was written"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replace_deletes_nothing_where_the_reading_of_files_broke_off() {
+    let world = World::new().await;
+    for name in ["data/a.txt", "data/b.txt", "data/c.txt"] {
+        world.write(name, b"there all the time");
+    }
+    let destination = world.vault().await;
+    let data = world.path("data");
+    let plan = world.plan("p", &destination, vec![files(&data), scripted("one")]).await;
+    // The folder itself and what is above it, and one file.
+    *world.parts.files.after.lock().unwrap() = Some(data.components().count() + 1);
+    let run = world.back_up(&plan).await;
+    assert_eq!(run.row.state, "done_with_problems", "{:?} {:?}", run.row.error, run.log);
+    let backup = run.row.backup.unwrap();
+    let preview = world.engine.plan_restore(request(&backup, Some(&data), None, "replace")).await.unwrap();
+    assert_eq!(preview.delete.count, 0, "{preview:?}");
+    assert!(preview.warnings.iter().any(|text| text.contains("broke off")), "{preview:?}");
+    let page = world.engine.restore_preview_page(&preview.id, "delete", "", 0, 10).await.unwrap();
+    assert_eq!(page.total, 0, "{page:?}");
+
+    // Read to the end, what came since is deleted again.
+    *world.parts.files.after.lock().unwrap() = None;
+    let backup = world.backed_up(&plan).await;
+    world.write("data/d.txt", b"since");
+    let preview = world.engine.plan_restore(request(&backup, Some(&data), None, "replace")).await.unwrap();
+    assert_eq!(preview.delete.count, 1, "{preview:?}");
+}

@@ -2,6 +2,7 @@
 //! doubles where a fault must come to order.
 
 mod content;
+mod cut_files;
 mod kind;
 mod pair;
 mod parts;

@@ -1,5 +1,6 @@
 //! The parts the engine is made of in these tests, and its clock.
 
+use super::cut_files::CutFiles;
 use super::kind::ScriptedKind;
 use super::secrets::MemorySecrets;
 use crate::places::{self, Buckets};
@@ -49,6 +50,7 @@ pub struct TestParts {
     pub secrets: Arc<MemorySecrets>,
     pub clock: Arc<TestClock>,
     pub scripted: Arc<ScriptedKind>,
+    pub files: Arc<CutFiles>,
     pub notified: Mutex<Vec<(String, String)>>,
     pub logins: Mutex<Vec<HostSecrets>>,
     /// What asking for host keys would log in with on the way.
@@ -90,9 +92,7 @@ impl Parts for TestParts {
         Ok(())
     }
     fn kinds(&self) -> Vec<Arc<dyn Kind>> {
-        let mut kinds: Vec<_> = backstay_kinds::all().into_iter().filter(|kind| kind.id() == "files").collect();
-        kinds.push(self.scripted.clone());
-        kinds
+        vec![self.files.clone(), self.scripted.clone()]
     }
     fn exporter(&self) -> Arc<dyn Exporter> {
         Arc::new(ArchiveExporter::marking_every(1 << 20))

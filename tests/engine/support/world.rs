@@ -1,5 +1,6 @@
 //! One test's world: its parts, the engine over them, and the steps tests take in it.
 
+use super::cut_files::CutFiles;
 use super::kind::ScriptedKind;
 use super::parts::{TestClock, TestParts};
 use super::{files, text};
@@ -46,6 +47,7 @@ impl World {
             secrets: Arc::default(),
             clock: Arc::new(TestClock(Mutex::new(TimeDelta::zero()))),
             scripted: Arc::new(ScriptedKind { act: Mutex::default(), collecting: AtomicUsize::new(0) }),
+            files: Arc::new(CutFiles::new()),
             notified: Mutex::default(),
             logins: Mutex::default(),
             probes: Mutex::default(),

@@ -37,10 +37,9 @@ impl Inner {
         let host = host?;
         let own = self.own_folders(&server, Some(host.as_ref())).await?;
         let (backup, destination) = (copy.known, copy.config);
-        let problems = match wish.mode {
-            RestoreMode::Replace => manifest.map(|manifest| manifest.problems).unwrap_or_default(),
-            _ => Vec::new(),
-        };
+        let replaces = wish.mode == RestoreMode::Replace;
+        let cut_off = replaces && manifest.as_ref().is_some_and(super::spare::is_cut_off);
+        let problems = manifest.filter(|_| replaces).map(|manifest| manifest.problems).unwrap_or_default();
         let mut parts = Vec::new();
         for mut part in picked {
             let (item, listing) = (&mut part.input.item, &mut part.listing);
@@ -48,6 +47,9 @@ impl Inner {
             let kind = self.kind(&part.input.item.kind)?;
             let mut plan = kind.plan_restore(&ctx, host.as_ref(), &part.input, &part.listing, &part.options).await?;
             plan.warnings.extend(spared);
+            if cut_off && part.input.item.kind == "files" {
+                super::spare::spare_all(&mut plan);
+            }
             super::spare::spare_unread(&mut plan, &problems, &part.options);
             parts.push(RestorePart { input: part.input, plan, options: part.options, selection: part.selection });
         }

@@ -2,6 +2,7 @@
 
 use backstay_core::RawPath;
 use backstay_core::kind::{ChangeKind, RestoreOptions, RestorePlan};
+use backstay_core::layout::BackupManifest;
 use backstay_core::run::{Problem, ProblemKind};
 
 /// Takes deletions out of a plan that would hit what the backup run could not read, and says so. Returns how many.
@@ -27,6 +28,26 @@ pub(super) fn spare_unread(plan: &mut RestorePlan, problems: &[Problem], options
         ));
     }
     spared
+}
+
+/// Tells whether the reading of files broke off in a backup, and it was completed with its other items.
+pub(super) fn is_cut_off(manifest: &BackupManifest) -> bool {
+    let mut files = manifest.items.iter().filter(|item| item.kind == "files").map(|item| item.name.as_str());
+    // The problem of an item that failed as a whole names the item itself; those of single files name paths.
+    files.any(|name| manifest.problems.iter().any(|problem| problem.item == name && problem.subject == name))
+}
+
+/// Takes all deletions out of a plan of files whose reading broke off: what the backup run never got to is missing in it
+/// just as what was not there. Says so.
+pub(super) fn spare_all(plan: &mut RestorePlan) {
+    let before = plan.changes.len();
+    plan.changes.retain(|change| change.kind != ChangeKind::Delete);
+    plan.kept += (before - plan.changes.len()) as u64;
+    plan.warnings.push(
+        "Nothing is deleted: the reading of the files broke off in this backup, and what it never got to looks like what \
+         was not there"
+            .into(),
+    );
 }
 
 fn target_of(problem: &Problem, options: &RestoreOptions) -> Option<RawPath> {
