@@ -1,6 +1,6 @@
 //! Restores: what is confirmed is what was seen.
 
-use crate::support::{World, files, scripted, text};
+use crate::support::{Act, World, files, scripted, text};
 use backstay_contract::RestoreRequest;
 use backstay_core::{ErrorClass, RawPath};
 use chrono::TimeDelta;
@@ -142,4 +142,20 @@ async fn replace_deletes_nothing_where_the_reading_of_files_broke_off() {
     world.write("data/d.txt", b"since");
     let preview = world.engine.plan_restore(request(&backup, Some(&data), None, "replace")).await.unwrap();
     assert_eq!(preview.delete.count, 1, "{preview:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replace_is_refused_where_not_all_that_could_not_be_read_is_listed() {
+    let world = World::new().await;
+    let data = world.path("data");
+    world.write("data/a.txt", b"a");
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![files(&data), scripted("one")]).await;
+    world.parts.scripted.will("one", Act::Problems(10_001));
+    let run = world.back_up(&plan).await;
+    assert_eq!((run.row.state.as_str(), run.row.problems), ("done_with_problems", 10_001));
+    world.write("data/b.txt", b"it may be one of those that are not listed");
+    let request = request(&run.row.backup.unwrap(), Some(&data), None, "replace");
+    let preview = world.engine.plan_restore(request).await.unwrap();
+    assert!(preview.blocked.is_some_and(|why| why.contains("more problems than it lists")));
 }

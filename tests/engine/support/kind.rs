@@ -20,6 +20,8 @@ pub enum Act {
     Entries(usize),
     /// Adds one entry and reports a problem.
     Problem,
+    /// Adds one entry and reports so many problems.
+    Problems(usize),
     /// Fails with this class.
     Fail(ErrorClass),
     /// Adds an entry, then waits until the run is cancelled.
@@ -47,6 +49,11 @@ impl ScriptedKind {
         entry.size_bytes = content.len() as u64;
         Ok(sink.add(entry, Content::Stream(&mut content)).await?)
     }
+}
+
+fn unreadable(input: &ItemInput, subject: String) -> Problem {
+    let (kind, reason) = (ProblemKind::Unreadable, "Permission denied".into());
+    Problem { kind, item: input.item.name.clone(), subject, reason }
 }
 
 #[async_trait]
@@ -84,12 +91,10 @@ impl Kind for ScriptedKind {
         }
         match act {
             Act::Entries(_) => {}
-            Act::Problem => ctx.progress.problem(Problem {
-                kind: ProblemKind::Unreadable,
-                item: input.item.name.clone(),
-                subject: "/secret/file".into(),
-                reason: "Permission denied".into(),
-            }),
+            Act::Problem => ctx.progress.problem(unreadable(input, "/secret/file".into())),
+            Act::Problems(count) => {
+                (0..count).for_each(|n| ctx.progress.problem(unreadable(input, format!("/secret/{n}"))));
+            }
             Act::Fail(class) => {
                 return Err(Error::new(class, "Cannot dump scripted: as told").hint("Tell it otherwise"));
             }

@@ -4,6 +4,7 @@ use super::parts::Wish;
 use super::{KeptPreview, RestorePart};
 use crate::backstay::Inner;
 use crate::backups::copies::Answer;
+use crate::run::KEPT_PROBLEMS;
 use crate::servers::address_of;
 use crate::words::{count_text, size_text, time_text};
 use backstay_contract::{ChangeSum, RestorePreview, RestoreRequest};
@@ -77,8 +78,8 @@ impl Inner {
         };
         shown.transfer_bytes = shown.create.bytes.saturating_add(shown.overwrite.bytes);
         shown.blocked = blocked(&shown, &parts);
-        // The manifest keeps the first 10,000 problems; what is not listed cannot be spared.
-        if shown.delete.count > 0 && backup.record.problems > problems.len() as u64 {
+        // The manifest keeps only the first problems; what is not listed cannot be spared.
+        if shown.delete.count > 0 && problems.len() >= KEPT_PROBLEMS {
             shown.blocked = Some(
                 "this backup has more problems than it lists, so what it could not read would be deleted; choose merge"
                     .into(),

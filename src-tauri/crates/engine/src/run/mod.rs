@@ -25,7 +25,7 @@ mod ticker;
 mod verify;
 
 pub(crate) use locks::{HeldLock, RunLocks};
-pub(crate) use progress::RunProgress;
+pub(crate) use progress::{KEPT_PROBLEMS, RunProgress};
 use slot::{Slot, Slots};
 
 use crate::backstay::{Inner, locked};

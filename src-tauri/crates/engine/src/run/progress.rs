@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The most problems kept in memory, for the backup's manifest.
-const KEPT_PROBLEMS: usize = 10_000;
+pub(crate) const KEPT_PROBLEMS: usize = 10_000;
 
 /// Progress of one run. Counting is atomic and cheap; [`RunProgress::view`] is called by the run's ticker.
 pub(crate) struct RunProgress {
