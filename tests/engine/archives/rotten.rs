@@ -123,3 +123,31 @@ async fn a_place_that_takes_over_last_and_cannot_be_read_now_is_named() {
     }
     assert!(named > 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_read_back_is_proven_before_it_is_made_good() {
+    let pair = pair().await;
+    let (mut made_good, mut unproven) = (0, 0);
+    for (first, faults) in (1..6).flat_map(|first| (1..5).map(move |faults| (first, faults))) {
+        pair.b.1.damage_uploads(1);
+        (first..first + faults).for_each(|n| pair.b.1.fail_operation(Operation::Get, n, ErrorClass::Offline));
+        let run = pair.world.back_up(&pair.plan).await;
+        pair.b.1.clear_faults();
+        if run.row.state == "done" {
+            assert!(run.log.iter().any(|line| line.text.contains("b was made good")), "{:?}", run.log);
+            made_good += 1;
+            let id = run.row.backup.unwrap();
+            let own = archives(&pair.a.1).into_iter().filter(|key| key.contains(&id[..8]));
+            let own: Vec<String> = own.collect();
+            assert_eq!(own.len(), 2);
+            for key in own {
+                assert!(pair.a.1.object(&key) == pair.b.1.object(&key), "{key} at b after {first} and {faults}");
+            }
+        } else {
+            let told = pair.reasons(&run).await;
+            assert!(told.iter().any(|(place, _)| place == "b"), "{told:?}");
+            unproven += u32::from(told.iter().any(|(_, reason)| reason.contains("was not read back")));
+        }
+    }
+    assert!(made_good > 0 && unproven > 0, "{made_good} {unproven}");
+}

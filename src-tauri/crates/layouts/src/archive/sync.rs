@@ -63,15 +63,19 @@ async fn one(
     ctx.progress.current(from.as_str());
     let manifest = ctx.or_cancel(shared.destination.get(&manifest_key(&from)?, None)).await?;
     let there = ctx.or_cancel(place_at(&shared.at(other.clone()), record, file, &manifest)).await?;
-    let same_size = there.size == Some(file.size_bytes);
-    if same_size && there.is_listed {
+    // A copy whose proof was cut off, or one that was cut off between its file and its manifest.
+    let lies_whole = there.size == Some(file.size_bytes) && is_whole(ctx, other.as_ref(), &there, file).await?;
+    if lies_whole && there.is_listed {
         ctx.progress.advance(1, file.size_bytes);
         return Ok(());
     }
-    // A copy that was cut off between its file and its manifest.
-    if same_size && is_whole(ctx, other.as_ref(), &there.key, file).await? {
+    if lies_whole {
         ctx.progress.advance(0, file.size_bytes);
     } else {
+        if there.is_listed {
+            // Cut off from here on, what is damaged must not pass for a copy.
+            ctx.or_cancel(other.delete(&manifest_key(&there.key)?)).await?;
+        }
         let source = ObjectReplay {
             destination: shared.destination.clone(),
             key: from.clone(),
@@ -178,15 +182,23 @@ async fn size_of(destination: &dyn Destination, key: &Key) -> Result<Option<u64>
     }
 }
 
-/// Tells whether an object of an archive's size is that archive. One in a cold class cannot be read: there the size is
-/// proof enough if the store checked what it took.
-async fn is_whole(ctx: &RunContext, destination: &dyn Destination, key: &Key, file: &ArchiveFile) -> Result<bool> {
+/// Tells whether an object of an archive's size is that archive. With its very manifest beside, it is proven as a new
+/// backup is: it may be one whose proof was cut off. One in a cold class cannot be read: there the size is proof enough
+/// if the store checked what it took.
+async fn is_whole(ctx: &RunContext, destination: &dyn Destination, there: &There, file: &ArchiveFile) -> Result<bool> {
+    let key = &there.key;
     let look = async {
         match ctx.or_cancel(destination.availability(key)).await? {
+            Availability::Ready if there.is_listed => {
+                let recorded = Uploaded::recorded(file.size_bytes, file.sha256.as_str());
+                confirm(destination, key, &recorded, ctx).await.map(|_| true)
+            }
             Availability::Ready => {
                 super::check::hash_of(ctx, destination, key, file.size_bytes).await.map(|found| found == file.sha256)
             }
-            Availability::Frozen | Availability::Thawing => Ok(destination.capabilities().checks_hash),
+            Availability::Frozen | Availability::Thawing => {
+                Ok(there.is_listed || destination.capabilities().checks_hash)
+            }
         }
     };
     match look.await {

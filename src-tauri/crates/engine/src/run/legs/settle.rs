@@ -4,7 +4,7 @@ use super::{LegOfRun, Legs, Target, no_answer};
 use crate::backstay::locked;
 use crate::run::Job;
 use crate::run::sync::copy_backups;
-use backstay_core::config::KnownBackup;
+use backstay_core::config::{DestinationConfig, KnownBackup};
 use backstay_core::destination::{Destination, Key};
 use backstay_core::layout::{BackupRecord, Layout};
 use backstay_core::run::{Phase, Problem, ProblemKind};
@@ -18,11 +18,33 @@ const SECOND_LIMIT: Duration = Duration::from_secs(20);
 /// The copy of the configuration is renewed at the end; it is no reason to wait.
 const CONFIGURATION_LIMIT: Duration = Duration::from_secs(30);
 
+/// What is said of a backup that was written whole, and whose proof did not get through.
+const UNPROVEN: &str = "The backup lies there, and was not read back: verify it";
+
 /// Where the new backup lies, proven.
 struct Base {
     leg: Arc<LegOfRun>,
     /// The layout there, where it is open.
     layout: Option<Arc<dyn Layout>>,
+}
+
+/// What a destination that did not get through has of the new backup.
+#[derive(PartialEq, Eq)]
+enum Left {
+    /// Nothing that counts.
+    Nothing,
+    /// All of it, but it could not be read back.
+    Unproven,
+}
+
+impl Left {
+    fn after(proof: &Error) -> Self {
+        match proof.class {
+            ErrorClass::Corrupt | ErrorClass::Missing => Self::Nothing,
+            // Nothing speaks against what lies there.
+            _ => Self::Unproven,
+        }
+    }
 }
 
 impl Legs {
@@ -41,15 +63,15 @@ impl Legs {
         for (leg, confirmed) in futures::future::join_all(others).await {
             match confirmed {
                 Ok(true) => self.mark_done(job, leg, record)?,
-                Ok(false) => later.push(leg),
+                Ok(false) => later.push((leg, Left::Nothing)),
                 Err(error) => {
                     leg.fail(&error);
-                    later.push(leg);
+                    later.push((leg, Left::after(&error)));
                 }
             }
         }
-        for leg in later {
-            self.make_good(job, &base, leg, record).await?;
+        for (leg, left) in later {
+            self.make_good(job, &base, leg, record, left).await?;
         }
         for leg in self.all.iter().filter(|leg| leg.failed().is_none()) {
             job.keep_locks(&leg.config).await;
@@ -70,8 +92,7 @@ impl Legs {
         let (mut failed, mut unproven) = (None, None);
         for leg in others {
             let Err(error) = self.confirm(job, &leg, record).await else { return Ok(Base { leg, layout: None }) };
-            if !matches!(error.class, ErrorClass::Corrupt | ErrorClass::Missing) {
-                // Nothing speaks against what lies there.
+            if Left::after(&error) == Left::Unproven {
                 unproven.get_or_insert((leg, error));
                 continue;
             }
@@ -85,12 +106,7 @@ impl Legs {
         }
         match (unproven, failed) {
             (Some((leg, error)), _) => {
-                job.problem(Problem {
-                    kind: ProblemKind::Other,
-                    item: String::new(),
-                    subject: leg.config.name.clone(),
-                    reason: format!("{}. The backup lies there, and was not read back: verify it", error.message),
-                });
+                job.problem(about(&leg.config, format!("{}. {UNPROVEN}", error.message)));
                 Ok(Base { leg, layout: None })
             }
             (None, Some(error)) => Err(error),
@@ -124,7 +140,14 @@ impl Legs {
     }
 
     /// Makes a destination good from the others if it can be reached now; else names why not.
-    async fn make_good(&self, job: &Job, base: &Base, leg: &Arc<LegOfRun>, record: &BackupRecord) -> Result<()> {
+    async fn make_good(
+        &self,
+        job: &Job,
+        base: &Base,
+        leg: &Arc<LegOfRun>,
+        record: &BackupRecord,
+        left: Left,
+    ) -> Result<()> {
         let failed = leg.failed();
         if failed.as_ref().is_none_or(|error| worth_another_try(error.class)) {
             leg.shown.set("retrying", failed.as_ref().map(|error| error.message.clone()));
@@ -141,13 +164,22 @@ impl Legs {
         }
         let reason = leg.failed().map_or_else(|| "It could not be made good".into(), |error| error.message);
         leg.shown.set("failed", Some(reason.clone()));
-        job.problem(Problem {
-            kind: ProblemKind::Other,
-            item: String::new(),
-            subject: leg.config.name.clone(),
-            reason: format!("{reason}. The backup is not there; Sync copies it there later from another destination"),
-        });
+        // An archive that the attempt found there was not proven by it either.
+        let is_listed = self.archives && self.is_listed(job, leg, record)?;
+        if left == Left::Unproven && !is_listed {
+            job.inner.store.put_backup(&KnownBackup { record: record.clone(), destination: leg.config.id.clone() })?;
+        }
+        let what = match is_listed || left == Left::Unproven {
+            true => UNPROVEN,
+            false => "The backup is not there; Sync copies it there later from another destination",
+        };
+        job.problem(about(&leg.config, format!("{reason}. {what}")));
         Ok(())
+    }
+
+    /// Tells whether the new backup is in this computer's list of a destination.
+    fn is_listed(&self, job: &Job, leg: &LegOfRun, record: &BackupRecord) -> Result<bool> {
+        Ok(job.inner.store.backup(&record.id)?.iter().any(|copy| copy.destination == leg.config.id))
     }
 
     async fn sync(&self, job: &Job, base: &Base, leg: &Arc<LegOfRun>, record: &BackupRecord) -> Result<()> {
@@ -178,8 +210,7 @@ impl Legs {
         let copied = match copy_backups(&job.copying_to(&leg.shown), &from, &leg.config, place, &ids).await {
             // An older one that is lost there says nothing of this one.
             Err(error) if error.class == ErrorClass::Missing => {
-                let there = job.inner.store.backup(&record.id)?;
-                if !there.iter().any(|copy| copy.destination == leg.config.id) {
+                if !self.is_listed(job, leg, record)? {
                     return Err(error);
                 }
                 job.log(error.message);
@@ -203,6 +234,11 @@ impl Legs {
         });
         futures::future::join_all(copies).await;
     }
+}
+
+/// Makes a problem of a destination.
+fn about(config: &DestinationConfig, reason: String) -> Problem {
+    Problem { kind: ProblemKind::Other, item: String::new(), subject: config.name.clone(), reason }
 }
 
 fn worth_another_try(class: ErrorClass) -> bool {
