@@ -53,6 +53,34 @@ async fn a_fresh_backup_of_one_plan_hides_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_while_a_clock_was_ahead_hides_nothing_that_came_since() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one")]).await;
+    let stands = async || {
+        let server = world.engine.overview().await.unwrap().servers.remove(0);
+        (server.state, server.state_text)
+    };
+    let years = chrono::TimeDelta::days(4 * 365);
+    world.parts.clock.jump(years);
+    world.back_up(&plan).await;
+    world.parts.clock.jump(-years);
+    let (state, text) = stands().await;
+    assert!(state == "stale" && text.contains("ahead of this computer's clock"), "{state}: {text}");
+    let needs = world.engine.overview().await.unwrap().needs;
+    assert!(needs.iter().any(|need| need.kind == "no_backup" && need.text == text), "{needs:?}");
+    world.backed_up(&plan).await;
+    assert_eq!(stands().await.0, "protected");
+    world.parts.scripted.will("one", Act::Fail(ErrorClass::Refused));
+    world.back_up(&plan).await;
+    assert_eq!(stands().await.0, "failed");
+    world.parts.scripted.will("one", Act::Entries(1));
+    world.backed_up(&plan).await;
+    world.parts.clock.jump(chrono::TimeDelta::days(5));
+    assert_eq!(stands().await, ("stale".into(), "Last backup 5 days ago".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_failed_item_of_two_is_a_problem_and_both_failed_is_no_backup() {
     let world = World::new().await;
     let destination = world.vault().await;

@@ -84,6 +84,7 @@ fn expected(all: &[KnownBackup], query: &BackupQuery) -> (Vec<BackupId>, u64) {
                 && query.plan.as_ref().is_none_or(|id| record.plan.as_ref() == Some(id))
                 && query.kind.as_ref().is_none_or(|kind| record.kinds.contains(kind))
                 && query.problems.is_none_or(|wanted| (record.problems > 0) == wanted)
+                && query.until.is_none_or(|until| record.started <= until)
         })
         .collect();
     let total = rows.len() as u64;
@@ -134,6 +135,7 @@ fn ten_thousand_backups_are_filtered_sorted_and_paged_at_once() {
         BackupQuery { server: Some("s4".into()), plan: Some("p14".into()), ..base.clone() },
         BackupQuery { kind: Some("mysql".into()), problems: Some(true), ..base.clone() },
         BackupQuery { kind: Some("sql".into()), ..base.clone() },
+        BackupQuery { until: Some(all[5000].record.started), ..base.clone() },
         BackupQuery { problems: Some(false), destination: Some("d".into()), offset: 500, ..base.clone() },
     ];
     for sort in [BackupSort::Started, BackupSort::Plan, BackupSort::Server, BackupSort::Size, BackupSort::Added] {

@@ -19,6 +19,8 @@ pub struct RunQuery {
     pub server: Option<ServerId>,
     /// Of this sort only.
     pub kind: Option<RunKind>,
+    /// Begun by then only; what ran while the clock was ahead is dated later.
+    pub until: Option<DateTime<Utc>>,
     /// Skip so many.
     pub offset: u64,
     /// At most so many.

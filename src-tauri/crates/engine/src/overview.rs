@@ -3,7 +3,7 @@
 use crate::backstay::{Backstay, Inner, locked};
 use crate::plans::{run_words, seals};
 use crate::servers::address_of;
-use crate::words::{count_text, millis};
+use crate::words::{count_text, millis, time_text};
 use backstay_contract::{Counts, FirstSteps, Need, Overview, ServerRow};
 use backstay_core::config::{BackupQuery, Connection, Plan, Server};
 use backstay_core::run::{Run, RunKind, RunState};
@@ -115,7 +115,7 @@ impl Inner {
 
     fn row_of(&self, server: &Server, facts: &Facts) -> Result<ServerRow> {
         let query = BackupQuery { server: Some(server.id.clone()), limit: 1, ..BackupQuery::default() };
-        let newest = self.store.backup_rows(&query)?.rows.into_iter().next();
+        let newest = self.newest(|until| self.store.backup_rows(&BackupQuery { until, ..query.clone() }))?;
         let proof = self.store.last_verified(&server.id)?.max(facts.restored.get(&server.id).copied());
         let plans: Vec<&Plan> = facts.plans.iter().filter(|plan| plan.server == server.id).collect();
         let (state, state_text) = self.protection(server, &plans, facts)?;
@@ -163,13 +163,16 @@ impl Inner {
         if let Some((name, run)) = failed {
             return Ok(("failed", format!("{name}: {}", run_words(Some(run)).1)));
         }
-        let (mut never, mut problems) = (None, None);
+        let (mut never, mut problems, mut ahead) = (None, None, None);
         let mut stale: Option<(&Plan, TimeDelta)> = None;
         for plan in plans.iter().copied() {
             let Some(newest) = self.newest_backup(&plan.id)? else {
                 never.get_or_insert(plan);
                 continue;
             };
+            if newest.record.started > self.believed_until() {
+                ahead.get_or_insert((plan, newest.record.started));
+            }
             let age = self.clock.now() - newest.record.started;
             if age > facts.stale && stale.is_none_or(|(_, most)| age > most) {
                 stale = Some((plan, age));
@@ -187,6 +190,9 @@ impl Inner {
         } else if let Some((plan, age)) = stale {
             let days = count_text(age.num_days().max(1) as u64, "day", "days");
             ("stale", said(plan, format!("Last backup {days} ago")))
+        } else if let Some((plan, started)) = ahead {
+            let text = format!("Last backup is dated {}, ahead of this computer's clock", time_text(started));
+            ("stale", said(plan, text))
         } else if let Some((plan, count)) = problems {
             ("problems", said(plan, format!("Last backup has {}", count_text(count, "problem", "problems"))))
         } else {

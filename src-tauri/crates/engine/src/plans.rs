@@ -11,10 +11,14 @@ use backstay_core::config::{BackupQuery, KnownBackup, Plan, PlanLayout, Server};
 use backstay_core::kind::Item;
 use backstay_core::run::{Run, RunKind, RunState};
 use backstay_core::secret::{Secret, SecretName};
-use backstay_core::store::RunQuery;
+use backstay_core::store::{Page, RunQuery};
 use backstay_core::{Error, ErrorClass, PlanId, RawPath, Result, ServerId};
+use chrono::{DateTime, TimeDelta, Utc};
 pub(crate) use layout::seals;
 use layout::{draft_of_layout, layout_of, layout_words};
+
+/// Clocks of several computers may be so far apart; what is dated later than that was dated by one that is wrong.
+const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
 
 impl Backstay {
     /// Returns all plans.
@@ -222,13 +226,28 @@ impl Inner {
     /// Returns a plan's newest backup run.
     pub(crate) fn last_run(&self, plan: &PlanId) -> Result<Option<Run>> {
         let query = RunQuery { plan: Some(plan.clone()), kind: Some(RunKind::Backup), limit: 1, ..RunQuery::default() };
-        Ok(self.store.runs(&query)?.rows.into_iter().next())
+        self.newest(|until| self.store.runs(&RunQuery { until, ..query.clone() }))
     }
 
     /// Returns a plan's newest backup.
     pub(crate) fn newest_backup(&self, plan: &PlanId) -> Result<Option<KnownBackup>> {
         let query = BackupQuery { plan: Some(plan.clone()), limit: 1, ..BackupQuery::default() };
-        Ok(self.store.backups(&query)?.rows.into_iter().next())
+        self.newest(|until| self.store.backups(&BackupQuery { until, ..query.clone() }))
+    }
+
+    /// Returns the first of a page that is ordered by time. What is dated ahead, made while a clock was wrong, counts only
+    /// where there is nothing else: it must not hide what came since.
+    pub(crate) fn newest<T>(&self, page: impl Fn(Option<DateTime<Utc>>) -> Result<Page<T>>) -> Result<Option<T>> {
+        let believed = page(Some(self.believed_until()))?.rows.into_iter().next();
+        Ok(match believed {
+            None => page(None)?.rows.into_iter().next(),
+            found => found,
+        })
+    }
+
+    /// Returns the latest moment that something may be dated by now.
+    pub(crate) fn believed_until(&self) -> DateTime<Utc> {
+        self.clock.now() + CLOCKS_APART
     }
 }
 

@@ -216,6 +216,10 @@ fn filter(query: &BackupQuery) -> (String, Vec<Box<dyn ToSql>>) {
     add("plan = ?", query.plan.as_ref().map(|id| id.0.clone()));
     add("destination = ?", query.destination.as_ref().map(|id| id.0.clone()));
     add("instr(kinds, ?) > 0", query.kind.as_ref().map(|kind| format!(" {kind} ")));
+    if let Some(until) = query.until {
+        values.push(Box::new(nanos(until)));
+        conditions.push(format!("started_ns <= ?{}", values.len()));
+    }
     match query.problems {
         Some(true) => conditions.push("problems > 0".to_owned()),
         Some(false) => conditions.push("problems = 0".to_owned()),

@@ -80,6 +80,10 @@ pub(crate) fn page(connection: &Connection, query: &RunQuery) -> Query<Page<Run>
     equals("plan", query.plan.as_ref().map(|id| id.0.clone()));
     equals("server", query.server.as_ref().map(|id| id.0.clone()));
     equals("kind", query.kind.as_ref().map(to_word).transpose()?);
+    if let Some(until) = query.until {
+        values.push(Box::new(nanos(until)));
+        conditions.push(format!("created_ns <= ?{}", values.len()));
+    }
     let condition = conditions.join(" AND ");
     let total = connection
         .prepare_cached(&format!("SELECT count(*) FROM runs WHERE {condition}"))?

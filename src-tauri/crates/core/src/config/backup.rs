@@ -37,6 +37,8 @@ pub struct BackupQuery {
     pub kind: Option<String>,
     /// Only those with (true) or without (false) problems.
     pub problems: Option<bool>,
+    /// Made by then only; what was made while a clock was ahead is dated later.
+    pub until: Option<DateTime<Utc>>,
     /// Sort column.
     pub sort: BackupSort,
     /// Smallest first.

@@ -178,6 +178,7 @@ fn query_of(filter: BackupFilter) -> Result<BackupQuery> {
         destination: filter.destination.map(Into::into),
         kind: filter.kind,
         problems,
+        until: None,
         sort,
         ascending: filter.ascending,
         offset: filter.offset,

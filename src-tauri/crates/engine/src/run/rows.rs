@@ -47,6 +47,7 @@ impl Backstay {
             plan: filter.plan.map(Into::into),
             server: filter.server.map(Into::into),
             kind: filter.kind.as_deref().map(parse_run_kind).transpose()?,
+            until: None,
             offset: filter.offset,
             limit: filter.limit.clamp(1, 1000),
         };
