@@ -203,11 +203,20 @@ async fn refuse(
             let who = format!("{}@{}, process {}", lock.username, lock.hostname, lock.pid);
             let since = lock.time.format("%Y-%m-%d %H:%M UTC");
             let how = if lock.exclusive { "holds it for itself" } else { "uses it" };
+            let hint = if lock.time - now > TimeDelta::days(1) {
+                format!(
+                    "That date is yet to come: a clock is wrong, here or there. If nobody uses the vault, remove {} at its \
+                     place, or the lock counts until then",
+                    object_key("locks", &id)?
+                )
+            } else {
+                "Wait until it has ended; a lock whose owner died counts for nothing after 30 minutes".into()
+            };
             return Err(Error::new(
                 ErrorClass::Locked,
                 format!("Cannot use the vault at {}: {who} {how} since {since}", repo.label()),
             )
-            .hint("Wait until it has ended; a lock whose owner died counts for nothing after 30 minutes"));
+            .hint(hint));
         }
     }
     Ok(())
@@ -319,6 +328,22 @@ mod tests {
         assert_eq!(beside(&repo, None, &host, 9).await, (false, true), "restic's: it may be anybody's of our name");
         assert_eq!(beside(&repo, None, &host, 11).await, (true, false), "restic's, not renewed");
         assert_eq!(beside(&repo, None, "elsewhere", 11).await, (false, true));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lock_dated_far_ahead_is_named_with_the_clock_that_is_to_blame() {
+        let place = Arc::new(MemoryDestination::new());
+        let repo = Arc::new(Repo::start(place, &Secret::new("x"), Access::Create).await.unwrap());
+        let now = Utc::now();
+        for (ahead, blamed) in [(TimeDelta::hours(3), false), (TimeDelta::days(900), true)] {
+            let id = repo.save("locks", &LockFile::ours(now + ahead, true)).await.unwrap();
+            let error = refuse_others(&repo, now, false, None).await.unwrap_err();
+            assert_eq!(error.class, ErrorClass::Locked);
+            let hint = error.hint.unwrap();
+            let key = object_key("locks", &id).unwrap();
+            assert_eq!(hint.contains("clock") && hint.contains(key.as_str()), blamed, "{hint}");
+            remove(&repo, &id).await;
+        }
     }
 
     #[test]
