@@ -260,3 +260,23 @@ fn what_was_removed_or_cancelled_is_said() {
     assert_eq!(shown(&["plan", "remove", "p"]), "Removed the plan p; its backups stay\n");
     assert_eq!(shown(&["destination", "remove", "nas"]), "Removed the destination nas; what lies there stays\n");
 }
+
+#[test]
+fn what_a_restore_cannot_bring_back_is_said_without_a_preview_too() {
+    let home = Home::with_plan();
+    home.write("data/b.txt", b"more");
+    home.json(&["backup", "p"]);
+    let file = home.path("data/a.txt");
+    std::fs::remove_file(&file).unwrap();
+    home.write("data/a.txt/inside", b"a folder now");
+    std::fs::remove_file(home.path("data/b.txt")).unwrap();
+    let warning = format!("{} is a folder there", text(&file));
+    let restored = home.run(&["restore", "p@latest", "--yes"]);
+    assert_eq!(restored.status.code(), Some(3), "{}", said(&restored));
+    assert!(String::from_utf8_lossy(&restored.stderr).contains(&warning), "{}", said(&restored));
+    assert!(home.path("data/b.txt").exists() && file.join("inside").exists());
+    // Now nothing else is to be done, which is no success either.
+    let restored = home.run(&["restore", "p@latest", "--yes"]);
+    assert_eq!(restored.status.code(), Some(3), "{}", said(&restored));
+    assert!(said(&restored).contains(&warning), "{}", said(&restored));
+}

@@ -201,7 +201,9 @@ async fn a_restore_does_not_write_where_backups_lie() {
     assert!(preview.warnings.iter().any(|text| text.contains("the backups of second lie")), "{preview:?}");
     let restore = world.engine.start_restore(&preview.id, None).await.unwrap();
     let restore = world.end(&restore).await;
-    assert_eq!(restore.row.state, "done", "{:?} {:?}", restore.row.error, restore.log);
+    assert_eq!(restore.row.state, "done_with_problems", "{:?} {:?}", restore.row.error, restore.log);
+    let told = world.engine.run_problems(&restore.row.id, "", 0, 10).await.unwrap().rows;
+    assert!(told.iter().any(|problem| problem.reason.contains("the backups of second lie")), "{told:?}");
     assert_eq!(std::fs::read(&file).unwrap(), b"f");
     assert_eq!(std::fs::read(world.path("top/vault/config")).unwrap(), config);
 }

@@ -145,6 +145,28 @@ async fn replace_deletes_nothing_where_the_reading_of_files_broke_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_restored_as_things_are_there_is_a_problem() {
+    let (world, backup) = backed_up().await;
+    let (keep, sub) = (world.path("data/keep.txt"), world.path("data/sub"));
+    std::fs::remove_file(&keep).unwrap();
+    world.write("data/keep.txt/inside", b"a folder now");
+    // Nothing else is to be done: that is no success either.
+    let preview = world.engine.plan_restore(request(&backup, None, None, "merge")).await.unwrap();
+    assert_eq!(preview.not_restored, 1, "{preview:?}");
+    assert!(preview.blocked.unwrap().contains("1 entry cannot be restored"));
+    std::fs::remove_dir_all(&sub).unwrap();
+    let preview = world.engine.plan_restore(request(&backup, None, None, "merge")).await.unwrap();
+    let warning = preview.warnings.iter().find(|text| text.contains("is a folder there")).unwrap();
+    let run = world.engine.start_restore(&preview.id, None).await.unwrap();
+    let run = world.end(&run).await;
+    assert_eq!(run.row.state, "done_with_problems", "{:?}", run.row.error);
+    assert!(run.log.iter().any(|line| line.text == *warning), "{:?}", run.log);
+    let problems = world.engine.run_problems(&run.row.id, "", 0, 10).await.unwrap().rows;
+    assert!(problems.len() == 1 && problems[0].subject == text(&keep), "{problems:?}");
+    assert!(sub.join("other.txt").exists() && keep.join("inside").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn replace_is_refused_where_not_all_that_could_not_be_read_is_listed() {
     let world = World::new().await;
     let data = world.path("data");

@@ -33,10 +33,17 @@ pub async fn run(session: &Session, args: RestoreArgs) -> Result<Exit> {
         } else {
             print_preview(session, &preview, args.all).await?;
         }
-        return Ok(if preview.blocked.is_some() && !nothing { Exit::Failed } else { Exit::Done });
+        return Ok(match (&preview.blocked, nothing) {
+            (Some(_), false) => Exit::Failed,
+            (_, true) if preview.not_restored > 0 => Exit::Problems,
+            _ => Exit::Done,
+        });
     }
     if !session.json && !args.yes {
         print_preview(session, &preview, args.all).await?;
+    } else {
+        // Nobody sees the preview.
+        preview.warnings.iter().for_each(|warning| eprintln!("Note: {warning}"));
     }
     let typed = confirm(&args, &preview)?;
     let events = session.begin();
@@ -58,7 +65,7 @@ fn logins(args: &RestoreArgs) -> Result<Vec<DatabaseLogin>> {
     Ok(logins)
 }
 
-/// Everything is there as it is in the backup: that is success.
+/// Everything that can be restored is there as it is in the backup.
 fn nothing_to_do(preview: &RestorePreview) -> bool {
     let counts = preview.create.count + preview.overwrite.count + preview.delete.count;
     preview.blocked.is_some() && counts == 0 && preview.kept > 0 && preview.databases.is_empty()

@@ -65,6 +65,8 @@ pub struct RestorePreview {
     pub databases: Vec<String>,
     /// Left alone.
     pub kept: u64,
+    /// How much cannot be restored as things are there; the warnings say what and why.
+    pub not_restored: u64,
     /// Bytes to transfer.
     pub transfer_bytes: u64,
     /// Free room at the target, where known.

@@ -165,6 +165,26 @@ pub struct RestorePlan {
     pub warnings: Vec<String>,
     /// Facts: "MariaDB 10.11 → 10.11".
     pub facts: Vec<String>,
+    /// What is wanted and will not be restored, as things are at the target. The warnings tell of it too; the run names
+    /// each as a problem.
+    pub not_restored: Vec<NotRestored>,
+}
+
+impl RestorePlan {
+    /// Keeps what will not be restored, and warns of it. `why` goes on after the target: "is a folder there".
+    pub fn leave_out(&mut self, target: &RawPath, why: &str) {
+        self.warnings.push(format!("{target} {why}"));
+        self.not_restored.push(NotRestored { target: target.to_text(), reason: format!("It {why}") });
+    }
+}
+
+/// Something of a backup that a restore cannot bring back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotRestored {
+    /// The target: an absolute path.
+    pub target: String,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// What a restore did for one item.

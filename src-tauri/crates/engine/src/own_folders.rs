@@ -12,7 +12,7 @@ use backstay_contract::FilesSettings;
 use backstay_core::config::{BackupQuery, Connection, DestinationConfig, Place, Server, SshConnection};
 use backstay_core::entry::Entry;
 use backstay_core::host::Host;
-use backstay_core::kind::{Item, RestoreOptions};
+use backstay_core::kind::{Item, NotRestored, RestoreOptions};
 use backstay_core::{Error, RawPath, Result};
 use machine::{Machine, real_there, resolved};
 use std::path::{Path, PathBuf};
@@ -197,13 +197,13 @@ pub(crate) fn nothing_else(tried: &str, (path, what): &(RawPath, String)) -> Err
         .hint("Pick other folders: a backup of backups would grow with every run")
 }
 
-/// Keeps a restore off them: nothing is deleted there, and nothing is written. Returns what is to be said of it.
+/// Keeps a restore off them: nothing is deleted there, and nothing is written. Returns what is not restored for it.
 pub(crate) async fn spare(
     own: &OwnFolders<'_>,
     item: &mut Item,
     options: &RestoreOptions,
     listing: &mut Vec<Entry>,
-) -> Result<Vec<String>> {
+) -> Result<Vec<NotRestored>> {
     let Some(mut settings) = settings_of(own, item) else { return Ok(Vec::new()) };
     let met = match &options.to {
         Some(to) => {
@@ -235,16 +235,17 @@ pub(crate) async fn spare(
         }
     };
     set(item, &settings);
-    let mut said = Vec::new();
+    let mut left = Vec::new();
     for (path, what) in met.picked.iter().chain(&met.wanted).chain(&met.below) {
         let before = listing.len();
         listing.retain(|entry| !options.target(&entry.path).is_ok_and(|target| target.starts_with(path)));
         if listing.len() < before {
             let entries = count_text((before - listing.len()) as u64, "entry is", "entries are");
-            said.push(format!("{entries} not restored to {path}: {what} lie there now"));
+            let reason = format!("{entries} not restored to {path}: {what} lie there now");
+            left.push(NotRestored { target: path.to_text(), reason });
         }
     }
-    Ok(said)
+    Ok(left)
 }
 
 fn taken(path: &RawPath, what: &str) -> Error {

@@ -5,7 +5,7 @@ import { changesNothing, confirmProblem, confirmSentences, databaseItems, emptyL
 const preview: RestorePreview = {
   id: 'p', backup_text: 'web nightly, 20 Nov 2026 10:12', server_name: 'web-1', server_address: 'root@10.0.0.5:22', mode: 'replace',
   sentence: '', create: { count: 1, bytes: 10 }, overwrite: { count: 1204, bytes: 10 }, delete: { count: 3, bytes: 10 },
-  databases: ['database shop will be dropped and loaded again'], kept: 5, transfer_bytes: 20, free_bytes: null, warnings: [], facts: [], blocked: null, needs_name: true,
+  databases: ['database shop will be dropped and loaded again'], kept: 5, not_restored: 0, transfer_bytes: 20, free_bytes: null, warnings: [], facts: [], blocked: null, needs_name: true,
 };
 const none = { count: 0, bytes: 0 };
 

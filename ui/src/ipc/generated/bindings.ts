@@ -1210,6 +1210,8 @@ export type RestorePreview = {
 	databases: string[],
 	/**  Left alone. */
 	kept: number,
+	/**  How much cannot be restored as things are there; the warnings say what and why. */
+	not_restored: number,
 	/**  Bytes to transfer. */
 	transfer_bytes: number,
 	/**  Free room at the target, where known. */

@@ -47,7 +47,8 @@ impl Inner {
             let spared = crate::own_folders::spare(&own, item, &part.options, listing).await?;
             let kind = self.kind(&part.input.item.kind)?;
             let mut plan = kind.plan_restore(&ctx, host.as_ref(), &part.input, &part.listing, &part.options).await?;
-            plan.warnings.extend(spared);
+            plan.warnings.extend(spared.iter().map(|left| left.reason.clone()));
+            plan.not_restored.extend(spared);
             if cut_off && part.input.item.kind == "files" {
                 super::spare::spare_all(&mut plan);
             }
@@ -69,6 +70,7 @@ impl Inner {
             delete: sum(&parts, ChangeKind::Delete),
             databases: databases(&parts),
             kept: parts.iter().map(|part| part.plan.kept).sum(),
+            not_restored: parts.iter().map(|part| part.plan.not_restored.len() as u64).sum(),
             transfer_bytes: 0,
             free_bytes,
             warnings: notes.into_iter().chain(parts.iter().flat_map(|part| part.plan.warnings.clone())).collect(),
@@ -131,10 +133,14 @@ fn blocked(shown: &RestorePreview, parts: &[RestorePart]) -> Option<String> {
         return Some("nothing in the backup is picked".into());
     }
     if parts.iter().all(|part| part.plan.changes.is_empty()) {
-        return Some(format!(
-            "there is nothing to do: {}",
-            count_text(shown.kept, "entry there stays as it is", "entries there stay as they are")
-        ));
+        let left = count_text(shown.not_restored, "entry cannot be restored", "entries cannot be restored");
+        return Some(match shown.not_restored {
+            0 => format!(
+                "there is nothing to do: {}",
+                count_text(shown.kept, "entry there stays as it is", "entries there stay as they are")
+            ),
+            _ => format!("there is nothing else to do, and {left} as things are there"),
+        });
     }
     // Overwriting writes beside the old file first, but frees it after; only what is new adds up.
     let needed = shown.create.bytes;

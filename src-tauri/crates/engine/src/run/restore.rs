@@ -12,7 +12,7 @@ use crate::words::{count_text, size_text};
 use backstay_core::context::Progress;
 use backstay_core::host::SharedHost;
 use backstay_core::kind::{ChangeKind, RestoreReport};
-use backstay_core::run::{Phase, RunCounts, RunKind};
+use backstay_core::run::{Phase, Problem, ProblemKind, RunCounts, RunKind};
 use backstay_core::{Error, ErrorClass, Result};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -44,6 +44,7 @@ async fn run(job: Job, kept: Arc<KeptPreview>) -> Result<Finish> {
     let host = job.ctx.or_cancel(job.inner.take_host(&kept.server)).await?;
     job.log(format!("Connected to {} {}", kept.server.name, host.route()));
     job.log(&kept.shown.sentence);
+    kept.shown.warnings.iter().for_each(|warning| job.log(warning));
     let result = on_host(&job, &kept, &host, &job.copies(copies)).await;
     host.close().await;
     result
@@ -92,7 +93,22 @@ async fn on_host(job: &Job, kept: &KeptPreview, host: &SharedHost, copies: &Copi
         )
         .hint("Give the user Backstay logs in as the right to write there, or use sudo"));
     }
+    name_left_out(job, kept);
     Ok(finish(kept, sum))
+}
+
+/// Names what was wanted and could not be restored: the preview warned of it, and not everybody looks at that.
+fn name_left_out(job: &Job, kept: &KeptPreview) {
+    for part in &kept.parts {
+        for left in &part.plan.not_restored {
+            job.problem(Problem {
+                kind: ProblemKind::Unwritable,
+                item: part.input.item.name.clone(),
+                subject: left.target.clone(),
+                reason: left.reason.clone(),
+            });
+        }
+    }
 }
 
 fn finish(kept: &KeptPreview, sum: RestoreReport) -> Finish {

@@ -159,7 +159,7 @@ impl Comparison<'_> {
         };
         if !entry.is_dir() && self.ways.leads_over(target) {
             if !is_same(entry, there) {
-                plan.warnings.push(format!("{target} stays as it is: a link that stays leads over it"));
+                plan.leave_out(target, "stays as it is: a link that stays leads over it");
             }
             return None;
         }
@@ -170,7 +170,7 @@ impl Comparison<'_> {
             return None;
         }
         if there.is_dir() && !entry.is_dir() && self.options.mode != RestoreMode::Replace {
-            plan.warnings.push(format!("{target} is a folder there, but not in the backup: it stays as it is"));
+            plan.leave_out(target, "is a folder there, but not in the backup: it stays as it is");
             return None;
         }
         match self.options.mode {

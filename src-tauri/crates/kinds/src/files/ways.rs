@@ -48,10 +48,8 @@ impl Ways {
                 let folder = match real_folder(ctx, host, path, &mut passed).await {
                     // Where it leads is not ours to see, so it must not give way.
                     Err(error) if error.class == ErrorClass::Refused => {
-                        plan.warnings.push(format!(
-                            "{path} stays as it is, and nothing is restored below it: {}",
-                            error.message
-                        ));
+                        let why = format!("stays as it is, and nothing is restored below it: {}", error.message);
+                        plan.leave_out(path, &why);
                         ways.passed.extend(passed);
                         ways.closed.insert(path.clone());
                         continue;
@@ -77,9 +75,10 @@ impl Ways {
                     continue;
                 }
                 if let Some(end) = passed.last().filter(|end| *end != path && restored.contains_key(end)) {
-                    plan.warnings.push(format!(
-                        "{path} leads to {end}, which this restore makes: it stays; restore again for what is below it"
-                    ));
+                    let why = format!(
+                        "leads to {end}, which this restore makes: it stays; restore again for what is below it"
+                    );
+                    plan.leave_out(path, &why);
                     ways.closed.insert(path.clone());
                     continue;
                 }
@@ -88,9 +87,8 @@ impl Ways {
             let is_newer = options.mode == RestoreMode::Newer
                 && folder_of_backup.is_some_and(|folder| entry.mtime >= folder.mtime);
             if options.mode == RestoreMode::Missing || is_newer {
-                plan.warnings.push(format!(
-                    "{path} is {what} there, where a folder must be: it stays as it is, and nothing is restored below it"
-                ));
+                let why = "it stays as it is, and nothing is restored below it";
+                plan.leave_out(path, &format!("is {what} there, where a folder must be: {why}"));
                 ways.closed.insert(path.clone());
             } else if folder_of_backup.is_some() {
                 plan.warnings
