@@ -7,14 +7,25 @@ use crate::replace::cancelled;
 use backstay_core::kind::{RestoreMode, RestoreOptions};
 use backstay_core::{ErrorClass, RawPath};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
 fn sqlite_query(file: &std::path::Path, sql: &str) -> String {
     let out = std::process::Command::new("sqlite3").arg(file).arg(sql).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
+
+/// Writes a program that is found before the one of its name.
+fn program(bin: &Path, name: &str, script: &str) {
+    std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn has_sqlite() -> bool {
@@ -44,7 +55,7 @@ async fn sqlite_is_copied_whole_while_it_is_written_and_put_back_without_leftove
         .spawn()
         .unwrap();
     let mut pipe = writer.stdin.take().unwrap();
-    use std::io::{BufRead, Write};
+    use std::io::BufRead;
     writeln!(pipe, "pragma journal_mode=wal; insert into t values (9999, 'late'); begin; insert into t values (10000, 'open'); select 'ready';").unwrap();
     let mut lines = std::io::BufReader::new(writer.stdout.take().unwrap()).lines();
     while lines.next().unwrap().unwrap() != "ready" {}
@@ -93,7 +104,12 @@ async fn a_damaged_sqlite_file_makes_no_backup() {
     if !has_sqlite() {
         return;
     }
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, bin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Copies are made where no other test makes any.
+    let aside = bin.path().join("aside");
+    std::fs::create_dir(&aside).unwrap();
+    program(bin.path(), "mktemp", &format!("exec /usr/bin/mktemp -p {} \"$@\"", aside.display()));
+    let host = TestHost { path: Some(bin.path().into()), ..TestHost::default() };
     let file = dir.path().join("bad.db");
     sqlite_query(
         &file,
@@ -106,14 +122,13 @@ async fn a_damaged_sqlite_file_makes_no_backup() {
     std::fs::write(dir.path().join("text.db"), "just text, no database at all").unwrap();
     let paths = ["bad.db", "text.db", "gone.db"].map(|name| dir.path().join(name));
     let item = input("sqlite", serde_json::json!({ "paths": paths }));
-    let (report, backup, recorder) = collect(&TestHost::default(), &item).await;
+    let (report, backup, recorder) = collect(&host, &item).await;
     assert!(report.is_err());
     assert!(backup.entries.is_empty());
     let problems = recorder.by_subject();
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert!(problems[paths[0].to_str().unwrap()].1.contains("ended with exit status 7"), "{problems:?}");
-    let left =
-        std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().filter(|e| e.path().join("copy").exists()).count();
+    let left = std::fs::read_dir(&aside).unwrap().count();
     assert_eq!(left, 0, "no copy stays behind");
 }
 
@@ -167,9 +182,7 @@ async fn what_does_not_come_whole_never_replaces_a_database() {
 
     // One that cannot be exchanged keeps what it has beside it; where that cannot go aside, nothing is exchanged.
     for stuck in ["case \"$3\" in *live.db)", "case \"$2\" in *live.db-wal)"] {
-        let script = format!("#!/bin/sh\n{stuck} echo busy >&2; exit 1;; esac\nexec /bin/mv \"$@\"\n");
-        std::fs::write(bin.path().join("mv"), script).unwrap();
-        std::fs::set_permissions(bin.path().join("mv"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        program(bin.path(), "mv", &format!("{stuck} echo busy >&2; exit 1;; esac\nexec /bin/mv \"$@\""));
         let stuck = TestHost { path: Some(bin.path().into()), ..TestHost::default() };
         let (_, report, recorder) = restore(&stuck, &item, &backup, RestoreMode::Merge, None).await;
         assert!(report.is_err());
@@ -181,4 +194,64 @@ async fn what_does_not_come_whole_never_replaces_a_database() {
     assert_eq!(look(dir.path()).keys().collect::<Vec<_>>(), ["live.db"]);
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
     assert_eq!(sqlite_query(&file, "select count(*) from t"), "500");
+}
+
+/// Somebody who writes into a database every 10 ms until dropped.
+struct Writer {
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    fn start(file: &Path) -> Self {
+        let mut shell = std::process::Command::new("sqlite3")
+            .arg(file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let until = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let mut pipe = shell.stdin.take().unwrap();
+            writeln!(pipe, ".timeout 60000\npragma synchronous=off;").unwrap();
+            while !until.load(Ordering::Relaxed) {
+                writeln!(pipe, "insert into t values (1);").unwrap();
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            drop(pipe);
+            shell.wait().unwrap();
+        });
+        Self { stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_written_all_the_time_is_copied_all_the_same() {
+    if !has_sqlite() {
+        return;
+    }
+    let (dir, bin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // The minute in which a rollback journal is tried without holding the writers off is over at once.
+    program(bin.path(), "timeout", "exit 124");
+    let host = TestHost { path: Some(bin.path().into()), ..TestHost::default() };
+    for journal in ["wal", "delete"] {
+        let file = dir.path().join(format!("{journal}.db"));
+        let sql = "create table t (a); insert into t select zeroblob(100000) from generate_series(1, 800)";
+        sqlite_query(&file, &format!("pragma journal_mode={journal}; pragma synchronous=off; {sql}"));
+        let item = input("sqlite", serde_json::json!({ "paths": [file] }));
+        let writer = Writer::start(&file);
+        let bound = Duration::from_secs(30);
+        let (report, backup, recorder) = tokio::time::timeout(bound, collect(&host, &item)).await.expect(journal);
+        drop(writer);
+        assert_eq!((report.unwrap().files, recorder.by_subject()), (1, Default::default()), "{journal}");
+        assert_eq!(faults(&item, &backup).await, []);
+    }
 }
