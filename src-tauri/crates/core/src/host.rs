@@ -6,7 +6,7 @@ use crate::path::RawPath;
 use crate::secret::Secret;
 use async_trait::async_trait;
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -134,7 +134,7 @@ pub struct Output {
     pub status: ExitStatus,
     /// Standard output.
     pub stdout: Vec<u8>,
-    /// Standard error, at most its first 64 KiB.
+    /// Standard error, of more than 64 KiB its begin and its end.
     pub stderr: String,
 }
 
@@ -292,18 +292,28 @@ pub async fn run_ok(host: &dyn Host, command: Command, stdin: &[u8]) -> Result<O
     Err(Error::new(class, format!("{program} on {} failed: {}", host.label(), output.status)).detail(output.stderr))
 }
 
-/// Reads a stream to its end and keeps its first `limit` bytes as text; read errors end it quietly.
+/// Reads a stream to its end and keeps its begin and its end as text, about `limit` bytes in all; a line between them says
+/// that something is left out. What a tool says last is often why it failed. Read errors end it quietly.
 pub async fn read_tail(stream: &mut (dyn AsyncRead + Send + Unpin), limit: usize) -> String {
-    let mut kept = Vec::new();
+    let (mut head, mut tail) = (Vec::new(), VecDeque::<u8>::new());
+    let mut left_out = false;
     let mut buffer = vec![0; 8192];
     while let Ok(n) = stream.read(&mut buffer).await {
         if n == 0 {
             break;
         }
-        let room = limit.saturating_sub(kept.len()).min(n);
-        kept.extend_from_slice(&buffer[..room]);
+        let (first, rest) = buffer[..n].split_at((limit / 2).saturating_sub(head.len()).min(n));
+        head.extend_from_slice(first);
+        tail.extend(rest);
+        let over = tail.len().saturating_sub(limit - limit / 2);
+        left_out |= over > 0;
+        tail.drain(..over);
     }
-    String::from_utf8_lossy(&kept).into_owned()
+    if left_out {
+        head.extend_from_slice(b"\n[... left out ...]\n");
+    }
+    head.extend(tail);
+    String::from_utf8_lossy(&head).into_owned()
 }
 
 /// Knows which host keys were accepted before.
@@ -314,3 +324,6 @@ pub trait HostKeyPins: Send + Sync {
 
 /// A shared host.
 pub type SharedHost = Arc<dyn Host>;
+
+#[cfg(test)]
+mod read_tail_tests;
