@@ -1,9 +1,11 @@
-//! MySQL and MariaDB: of a large command that fails the reason is told.
+//! MySQL and MariaDB: large values come back, and of a large command that fails the reason is told.
 
 use crate::databases::{collect, mysql, restore};
 use crate::host::TestHost;
-use crate::memory::Backup;
-use backstay_core::kind::RestoreMode;
+use crate::memory::{Backup, input};
+use crate::replace::REPLACE;
+use backstay_core::Secret;
+use backstay_core::kind::{ItemInput, RestoreMode};
 use backstay_lab::databases::{MariaDb, OWNER_PASSWORD};
 use std::sync::Arc;
 
@@ -16,6 +18,58 @@ fn with(backup: &Backup, sql: &str) -> Backup {
     *bytes = Arc::new([&bytes[..at], sql.as_bytes(), &bytes[at..]].concat());
     entry.size_bytes = bytes.len() as u64;
     backup
+}
+
+fn room(server: &MariaDb) -> String {
+    server.sql("select @@global.max_allowed_packet").unwrap().trim().to_owned()
+}
+
+/// Makes a database with one row of 27 MB, as a server of default settings takes it: 9 MB at a time.
+async fn large(server: &MariaDb) -> (ItemInput, Backup) {
+    server
+        .sql(
+            "create database shop; use shop; create table t (id int primary key, a longblob, b longblob, c longblob); \
+             insert into t values (1, repeat('x', 9000000), '', ''); update t set b = repeat('y', 9000000); \
+             update t set c = repeat('z', 9000000)",
+        )
+        .unwrap();
+    let item = mysql(server, &["shop"], OWNER_PASSWORD);
+    let (report, backup, recorder) = collect(&TestHost::default(), &item).await;
+    assert_eq!(recorder.by_subject(), Default::default());
+    report.unwrap();
+    (item, backup)
+}
+
+#[tokio::test]
+async fn a_large_value_comes_back_to_the_server_it_is_from() {
+    let Some(server) = MariaDb::start().unwrap() else { return };
+    let (item, backup) = large(&server).await;
+    let (host, room_before, before) = (TestHost::default(), room(&server), server.fingerprint("shop").unwrap());
+    assert_eq!(room_before, (16 << 20).to_string());
+    for mode in [RestoreMode::Merge, REPLACE] {
+        server.sql("delete from shop.t").unwrap();
+        let (_, report, recorder) = restore(&host, &item, &backup, mode, None).await;
+        assert_eq!((report.is_ok(), recorder.by_subject()), (true, Default::default()));
+        assert_eq!(server.fingerprint("shop").unwrap(), before);
+        assert_eq!(room(&server), room_before, "the server is as it was");
+    }
+    let bad = with(&backup, "\nno SQL at all;\n");
+    let (_, report, _) = restore(&host, &item, &bad, RestoreMode::Merge, None).await;
+    assert!(report.is_err());
+    assert_eq!(room(&server), room_before, "after a failure too");
+}
+
+#[tokio::test]
+async fn who_may_not_make_room_for_a_large_value_is_told_who_must() {
+    let Some(server) = MariaDb::start().unwrap() else { return };
+    let (_, backup) = large(&server).await;
+    server.sql("create user clerk@localhost identified by 'c'; grant all on shop.* to clerk@localhost").unwrap();
+    let settings = serde_json::json!({ "databases": ["shop"], "socket": server.socket(), "user": "clerk" });
+    let item = ItemInput { password: Some(Secret::new("c")), ..input("mysql", settings) };
+    let (_, report, recorder) = restore(&TestHost::default(), &item, &backup, RestoreMode::Merge, None).await;
+    assert!(report.is_err());
+    let reason = &recorder.by_subject()["database shop"].1;
+    assert!(reason.contains("ERROR ") && reason.contains("set global max_allowed_packet"), "{reason}");
 }
 
 #[tokio::test]

@@ -83,6 +83,9 @@ fn version_numbers(line: &str) -> Option<(u32, u32, u32)> {
     Some((numbers.next()??, numbers.next()??, numbers.next().flatten().unwrap_or(0)))
 }
 
+/// How large a row may be, or a command: as large as the protocol knows. The tools' own limit is 16 or 24 MiB.
+const MOST_IN_ONE: &str = "--max-allowed-packet=1G";
+
 /// A log-in to one database server.
 pub(super) struct Client<'a> {
     pub host: &'a dyn Host,
@@ -156,6 +159,7 @@ impl<'a> Client<'a> {
             "--events",
             "--hex-blob",
             "--no-tablespaces",
+            MOST_IN_ONE,
         ]);
         if self.tools.column_statistics {
             command = command.arg("--column-statistics=0");
@@ -191,7 +195,7 @@ impl<'a> Client<'a> {
 
     /// The client, fed with SQL after the option file.
     pub(super) fn load(&self) -> Command {
-        self.command(&self.tools.client).args(["--batch", "--max-allowed-packet=1G"]).packable()
+        self.command(&self.tools.client).args(["--batch", MOST_IN_ONE]).packable()
     }
 
     /// Asks one question; rows of columns come back.

@@ -4,6 +4,7 @@ mod client;
 mod holding;
 mod rename;
 mod restore;
+mod room;
 mod swap;
 mod trigger;
 

@@ -1,6 +1,7 @@
 //! Bringing MySQL and MariaDB databases back.
 
 use super::client::{Client, Settings, Tools, quoted};
+use super::room::Room;
 use super::swap::{self, Swap};
 use super::{WHOLE, databases, tool_name, version};
 use crate::databases::{self as common, Target};
@@ -54,7 +55,8 @@ pub(super) async fn restore(
         let subject = format!("database {}", target.name);
         ctx.progress.current(&subject);
         let is_new = *kind == ChangeKind::Create;
-        match loading.database(&target, is_new, source.content()).await {
+        let dump = Content { bytes: entry.size_bytes, stream: source.content() };
+        match loading.database(&target, is_new, dump).await {
             Ok((bytes, notes)) => {
                 for note in notes {
                     problems.report(ProblemKind::Database, subject.clone(), note);
@@ -70,6 +72,12 @@ pub(super) async fn restore(
     common::finish(host.as_ref(), &wanted, report)
 }
 
+/// A dump that is to be loaded.
+struct Content {
+    bytes: u64,
+    stream: ByteStream,
+}
+
 struct Loading<'a> {
     ctx: &'a RunContext,
     host: &'a SharedHost,
@@ -81,7 +89,7 @@ impl Loading<'_> {
     /// Brings one database back. One that is to be replaced stays as it is until the new one is whole beside it; one that
     /// was not there before is not there afterwards either when it could not be loaded. Returns the bytes loaded, and what
     /// is to be said though it worked.
-    async fn database(&self, target: &Target, is_new: bool, content: ByteStream) -> Result<(u64, Vec<String>)> {
+    async fn database(&self, target: &Target, is_new: bool, content: Content) -> Result<(u64, Vec<String>)> {
         let (ctx, client, name) = (self.ctx, self.client, target.name.as_str());
         let there = ctx.or_cancel(databases(client)).await?.iter().any(|database| database.name == name);
         if there && is_new {
@@ -89,7 +97,7 @@ impl Loading<'_> {
             return Err(common::appeared(client.host, name));
         }
         if !there {
-            return match ctx.or_cancel(load(ctx, client, target, content, Make::New)).await {
+            return match self.load(target, content, Make::New).await {
                 Ok(bytes) => Ok((bytes, Vec::new())),
                 // Made by somebody in this moment: not ours to drop.
                 Err(error) if is_there_already(&error) => Err(common::appeared(client.host, name)),
@@ -100,18 +108,29 @@ impl Loading<'_> {
             };
         }
         if self.mode != RestoreMode::Replace {
-            let loaded = ctx.or_cancel(load(ctx, client, target, content, Make::Nothing)).await;
+            let loaded = self.load(target, content, Make::Nothing).await;
             return loaded.map(|bytes| (bytes, Vec::new()));
         }
         let swap = ctx.or_cancel(Swap::prepare(client, name)).await?;
         let beside = Target { original: target.original.clone(), name: swap.temporary.clone() };
-        match ctx.or_cancel(load(ctx, client, &beside, content, Make::Marked)).await {
+        match self.load(&beside, content, Make::Marked).await {
             Ok(bytes) => {
                 let exchange = swap.of_its_own(self.host.clone());
                 ctx.unbroken(&swap.tried(), exchange.run()).await.map(|notes| (bytes, notes))
             }
             Err(error) if is_there_already(&error) => Err(error),
             Err(error) => Err(swap.give_up(swap.way_out(error), true).await),
+        }
+    }
+
+    /// Loads one dump, with room for its largest command. The server is as before when it returns.
+    async fn load(&self, target: &Target, content: Content, make: Make) -> Result<u64> {
+        let (ctx, client) = (self.ctx, self.client);
+        // Not ended by a cancel: whether it has changed the server would not be known.
+        let room = ctx.while_it_runs(Room::make(ctx, client, content.bytes)).await?;
+        match ctx.or_cancel(load(ctx, client, target, content.stream, make, room.back())).await {
+            Ok(bytes) => Ok(bytes),
+            Err(error) => Err(ctx.while_it_runs(room.failed(client, error)).await),
         }
     }
 }
@@ -132,13 +151,14 @@ enum Make {
     Marked,
 }
 
-/// Loads one dump. Its head names the database; another target gets other names there.
+/// Loads one dump after the SQL `first`. Its head names the database; another target gets other names there.
 async fn load(
     ctx: &RunContext,
     client: &Client<'_>,
     target: &Target,
     mut content: ByteStream,
     make: Make,
+    first: String,
 ) -> Result<u64> {
     if target.name != target.original {
         content = super::rename::renamed(content, &target.original, &target.name);
@@ -146,6 +166,7 @@ async fn load(
     let mut edges = Edges::default();
     let head = read_head(&mut content, &mut edges).await?;
     let mut before = client.options.clone();
+    before.extend(first.into_bytes());
     before.extend(rewrite_head(&head, target, client.tools.knows_sandbox(), make));
     let tool = tool_name(&client.tools.client);
     let subject = format!("database {}", target.name);
