@@ -90,3 +90,25 @@ async fn a_large_command_that_fails_is_told_with_its_error() {
     let reason = &recorder.by_subject()["database shop"].1;
     assert!(reason.contains(": ERROR 1062 (23000) at line ") && !reason.contains("password"), "{reason}");
 }
+
+#[tokio::test]
+async fn a_dump_runs_no_programs() {
+    let Some(server) = MariaDb::start().unwrap() else { return };
+    server.load_fixture("shop").unwrap();
+    let item = mysql(&server, &["shop"], OWNER_PASSWORD);
+    let host = TestHost::default();
+    let (report, backup, _) = collect(&host, &item).await;
+    report.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("made");
+    let mut bad = with(&backup, &format!("\n\\! touch {}\n", file.display()));
+    // Whoever changes a dump leaves out the line that forbids it.
+    let (_, bytes) = bad.entries.values_mut().find(|(e, _)| e.path.as_bytes().ends_with(b".sql")).unwrap();
+    if bytes.starts_with(b"/*M!999999") {
+        let at = bytes.iter().position(|b| *b == b'\n').unwrap();
+        *bytes = Arc::new(bytes[at + 1..].to_vec());
+    }
+    let (_, _, recorder) = restore(&host, &item, &bad, RestoreMode::Merge, None).await;
+    assert!(!file.exists(), "a command of the dump ran");
+    assert!(recorder.by_subject().contains_key("database shop"), "{:?}", recorder.by_subject());
+}

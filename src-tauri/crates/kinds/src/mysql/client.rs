@@ -193,9 +193,10 @@ impl<'a> Client<'a> {
         command
     }
 
-    /// The client, fed with SQL after the option file.
+    /// The client, fed with SQL after the option file. In binary mode no line of a dump is a command to the client itself:
+    /// `\! COMMAND` would be run on the server, by whoever could change what was dumped.
     pub(super) fn load(&self) -> Command {
-        self.command(&self.tools.client).args(["--batch", MOST_IN_ONE]).packable()
+        self.command(&self.tools.client).args(["--batch", "--binary-mode", MOST_IN_ONE]).packable()
     }
 
     /// Asks one question; rows of columns come back.
