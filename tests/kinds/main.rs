@@ -17,5 +17,6 @@ mod random;
 mod replace;
 mod silence;
 mod sqlite;
+mod sqlite_places;
 mod tree;
 mod without_gnu;

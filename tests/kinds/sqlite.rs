@@ -16,19 +16,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
-fn sqlite_query(file: &std::path::Path, sql: &str) -> String {
+pub fn sqlite_query(file: &std::path::Path, sql: &str) -> String {
     let out = std::process::Command::new("sqlite3").arg(file).arg(sql).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 
 /// Writes a program that is found before the one of its name.
-fn program(bin: &Path, name: &str, script: &str) {
+pub fn program(bin: &Path, name: &str, script: &str) {
     std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn has_sqlite() -> bool {
+pub fn has_sqlite() -> bool {
     let found = !which("sqlite3").is_empty();
     if !found {
         println!("skipped: sqlite3 is not installed");

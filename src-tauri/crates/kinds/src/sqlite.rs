@@ -1,5 +1,6 @@
 //! Kind "sqlite": database files, copied by SQLite's own backup command, never as live files.
 
+mod link;
 mod put;
 
 use crate::databases as common;
@@ -133,7 +134,7 @@ impl Kind for Sqlite {
         let mut there = 0;
         for path in parse(&input.item)? {
             ctx.check()?;
-            match host.stat(&path).await {
+            match link::stat(host, &path).await {
                 Ok(entry) => {
                     there += 1;
                     bytes += entry.size_bytes;
@@ -174,7 +175,18 @@ impl Kind for Sqlite {
             let Some(target) = target(input, &entry.path, options)? else {
                 continue;
             };
-            let there = match host.stat(&target).await {
+            let real = match link::followed(host, &target).await {
+                Ok(real) => real,
+                Err(error) if error.class.ends_the_run() => return Err(error),
+                Err(error) => {
+                    plan.warnings.push(error.message);
+                    target.clone()
+                }
+            };
+            if real != target {
+                plan.warnings.push(format!("{target} is a link: the database goes where it leads, {real}"));
+            }
+            let there = match host.stat(&real).await {
                 Ok(there) => Some(there),
                 Err(error) if error.class == ErrorClass::Missing => None,
                 Err(error) => return Err(error),
@@ -288,7 +300,10 @@ async fn collect(
     for path in &paths {
         ctx.check()?;
         ctx.progress.current(&path.to_text());
-        let like = host.stat(path).await.ok();
+        let like = match link::stat(host, path).await {
+            Err(error) if error.class.ends_the_run() => return Err(error),
+            known => known.ok(),
+        };
         let process = host.start(Command::sh(BACKUP, [path.as_bytes()]).packable()).await?;
         let (subject, tool) = (path.to_text(), "sqlite3".to_owned());
         let dumping = Dump { subject, tool, stdin: Vec::new(), whole: WHOLE, like };
@@ -337,13 +352,16 @@ async fn restore(
         let subject = target.to_text();
         ctx.progress.current(&subject);
         match put::put(ctx, host, &entry, &target, source.content()).await {
-            Ok(bytes) => {
+            Ok((bytes, note)) => {
+                if let Some(note) = note {
+                    problems.report(ProblemKind::Unwritable, subject, note);
+                }
                 report.files += 1;
                 report.bytes += bytes;
                 ctx.progress.advance(1, 0);
             }
             Err(error) if error.class.ends_the_run() => return Err(error),
-            Err(error) => problems.report(ProblemKind::Database, subject, common::reason(&error)),
+            Err(error) => problems.report(ProblemKind::Database, subject, common::advice(&error)),
         }
     }
     common::finish(host.as_ref(), &wanted, report)
