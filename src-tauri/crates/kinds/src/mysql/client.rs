@@ -39,12 +39,14 @@ pub(super) struct Tools {
     column_statistics: bool,
     /// The dump tool knows `--set-gtid-purged`.
     gtid_purged: bool,
+    /// The dump tool knows `--dump-history`.
+    pub history: bool,
 }
 
 const PROBE: &str = r#"c=$(command -v mariadb || command -v mysql); d=$(command -v mariadb-dump || command -v mysqldump)
 printf '%s\036' "$c"; [ -n "$c" ] && "$c" --version </dev/null 2>/dev/null | head -n 1; printf '\036'
 printf '%s\036' "$d"; [ -n "$d" ] && "$d" --version </dev/null 2>/dev/null | head -n 1; printf '\036'
-[ -n "$d" ] && "$d" --no-defaults --help </dev/null 2>/dev/null | grep -e column-statistics -e set-gtid-purged; printf '\036'"#;
+[ -n "$d" ] && "$d" --no-defaults --help </dev/null 2>/dev/null | grep -e column-statistics -e set-gtid-purged -e dump-history; printf '\036'"#;
 
 impl Tools {
     pub(super) async fn probe(host: &dyn Host) -> Result<Self> {
@@ -57,7 +59,8 @@ impl Tools {
         let mut next = || parts.next().unwrap_or_default();
         let (client, client_version, dump, dump_version, help) = (next(), next(), next(), next(), next());
         let (column_statistics, gtid_purged) = (help.contains("column-statistics"), help.contains("set-gtid-purged"));
-        Ok(Self { client, client_version, dump, dump_version, column_statistics, gtid_purged })
+        let history = help.contains("dump-history");
+        Ok(Self { client, client_version, dump, dump_version, column_statistics, gtid_purged, history })
     }
 
     /// Tells whether the client understands MariaDB's sandbox line. Older ones stumble over it.
@@ -149,8 +152,8 @@ impl<'a> Client<'a> {
         command.args(self.log_in())
     }
 
-    /// The dump of one database.
-    pub(super) fn dump(&self, database: &str) -> Command {
+    /// The dump of one database, with what its tables held before where that is wanted.
+    pub(super) fn dump(&self, database: &str, with_history: bool) -> Command {
         let mut command = self.command(&self.tools.dump).args([
             "--single-transaction",
             "--quick",
@@ -166,6 +169,9 @@ impl<'a> Client<'a> {
         }
         if self.tools.gtid_purged {
             command = command.arg("--set-gtid-purged=OFF");
+        }
+        if with_history {
+            command = command.arg("--dump-history");
         }
         command.args(["--databases", "--", database]).packable()
     }

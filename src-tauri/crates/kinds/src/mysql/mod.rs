@@ -1,6 +1,7 @@
 //! Kind "mysql": databases of MySQL and MariaDB, through mysqldump.
 
 mod client;
+mod history;
 mod holding;
 mod rename;
 mod restore;
@@ -19,6 +20,7 @@ use backstay_core::kind::{
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use client::{Client, Settings, Tools};
+use history::History;
 
 /// MySQL and MariaDB.
 pub(crate) struct Mysql;
@@ -223,7 +225,11 @@ async fn collect(
         ctx.check()?;
         ctx.progress.current(&format!("database {}", database.name));
         let path = input.root().join(format!("{}.sql", dump::file_name(&database.name)))?;
-        let process = host.start(client.dump(&database.name)).await?;
+        let history = History::of(&client, &database.name).await?;
+        if let History::Left(Some(why)) = &history {
+            problems.report(ProblemKind::Skipped, format!("database {}", database.name), why);
+        }
+        let process = host.start(client.dump(&database.name, history == History::Dumped)).await?;
         let dumping = Dump {
             subject: format!("database {}", database.name),
             tool: tool_name(&tools.dump),
