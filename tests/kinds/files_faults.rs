@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Puts a script in front of the real tar that does something first.
-fn wrap_tar(dir: &Path, before: &str, after: &str) -> std::path::PathBuf {
+pub fn wrap_tar(dir: &Path, before: &str, after: &str) -> std::path::PathBuf {
     let bin = dir.join("bin");
     std::fs::create_dir_all(&bin).unwrap();
     let script =

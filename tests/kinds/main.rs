@@ -7,6 +7,7 @@ mod exchange;
 mod files;
 mod files_damaged;
 mod files_faults;
+mod files_further_names;
 mod files_links;
 mod files_links_chained;
 mod files_links_closed;

@@ -111,7 +111,7 @@ fn report_complaint(ctx: &RunContext, problems: &mut Problems<'_>, complaint: Co
 struct Sorted {
     wanted: Vec<Entry>,
     further_names: Vec<(Entry, RawPath)>,
-    first_names: HashMap<RawPath, Vec<backstay_core::entry::Xattr>>,
+    first_names: HashMap<RawPath, ((u64, u64), Vec<backstay_core::entry::Xattr>)>,
 }
 
 /// Adds what needs no reading (links, pipes, unchanged files) and returns the rest. Paths become relative here.
@@ -136,8 +136,9 @@ async fn add_what_is_known(
             EntryType::File => {
                 if let Some(xattrs) = sink.is_unchanged(&entry) {
                     if entry.is_hard_linked() {
-                        by_inode.entry((entry.device, entry.inode)).or_insert_with(|| entry.path.clone());
-                        sorted.first_names.insert(entry.path.clone(), xattrs.clone());
+                        let inode = (entry.device, entry.inode);
+                        by_inode.entry(inode).or_insert_with(|| entry.path.clone());
+                        sorted.first_names.insert(entry.path.clone(), (inode, xattrs.clone()));
                     }
                     report.files += 1;
                     report.bytes += entry.size_bytes;

@@ -1,10 +1,12 @@
 //! Fetching what changed: names go in on tar's standard input while its archive comes out.
 
+mod further;
+
 use super::watched::watched;
 use crate::gnu::{self, Tools};
 use crate::problems::Problems;
 use crate::wire::{self, Meter, Packing};
-use backstay_core::entry::{AddError, Content, Entry, EntrySink, EntryType, TimeNs};
+use backstay_core::entry::{AddError, Content, Entry, EntrySink, EntryType, TimeNs, Xattr};
 use backstay_core::host::{Command, ExitStatus, Host, Process, ProcessControl, read_tail};
 use backstay_core::kind::CollectReport;
 use backstay_core::run::ProblemKind;
@@ -35,8 +37,8 @@ pub(super) struct Fetcher<'a> {
     pub report: &'a mut CollectReport,
     /// Further names of hard-linked files, each with the name whose content it shares. Both relative.
     pub further_names: Vec<(Entry, RawPath)>,
-    /// First names that made it into the backup, with their attributes.
-    pub first_names: HashMap<RawPath, Vec<backstay_core::entry::Xattr>>,
+    /// First names that made it into the backup as they were listed, with their device, inode and attributes.
+    pub first_names: HashMap<RawPath, ((u64, u64), Vec<Xattr>)>,
 }
 
 /// What one batch took.
@@ -47,8 +49,15 @@ struct Took {
 }
 
 impl Fetcher<'_> {
-    /// Fetches all of `wanted` (relative paths, in the order they shall come) into the sink.
+    /// Fetches all of `wanted` (relative paths, in the order they shall come) into the sink, then the further names.
     pub(super) async fn fetch(&mut self, wanted: &[Entry], sink: &mut dyn EntrySink) -> Result<()> {
+        self.fetch_all(wanted, sink).await?;
+        let left = self.add_further_names(sink).await?;
+        // tar tells by itself which of them are one file.
+        self.fetch_all(&left, sink).await
+    }
+
+    async fn fetch_all(&mut self, wanted: &[Entry], sink: &mut dyn EntrySink) -> Result<()> {
         let mut packing = Packing::None;
         let mut plain_rate = None;
         let mut settled = false;
@@ -71,7 +80,7 @@ impl Fetcher<'_> {
                 (packing, settled) = (Packing::None, true);
             }
         }
-        self.add_further_names(sink).await
+        Ok(())
     }
 
     fn packing_for(&self, rate: f64) -> Packing {
@@ -170,7 +179,11 @@ impl Fetcher<'_> {
         sink: &mut dyn EntrySink,
     ) -> Result<()> {
         let mut entry = listed.clone();
-        entry.xattrs = got.entry.xattrs;
+        let earlier = got.hard_link_to.as_deref().and_then(|name| Some(RawPath::new(name).ok()?.to_relative()));
+        let as_listed = self.is_as_listed(listed, &got.entry, earlier.as_ref());
+        let first = earlier.as_ref().and_then(|earlier| self.first_names.get(earlier));
+        // tar sends them with the first name only.
+        entry.xattrs = first.map_or(got.entry.xattrs, |(_, xattrs)| xattrs.clone());
         if std::mem::discriminant(&got.entry.kind) != std::mem::discriminant(&entry.kind) {
             // It became something else after it was listed. Not knowing its times, it is read again next time.
             (entry.mode, entry.ctime, entry.inode, entry.links) = (got.entry.mode, Default::default(), 0, 1);
@@ -191,10 +204,14 @@ impl Fetcher<'_> {
         }
         self.ctx.progress.current(&entry.path.to_absolute().to_text());
         let (path, xattrs, size) = (entry.path.clone(), entry.xattrs.clone(), entry.size_bytes);
-        let linked = entry.is_hard_linked();
-        let earlier = got.hard_link_to.as_deref().and_then(|name| RawPath::new(name).ok());
+        if entry.is_hard_linked() && !as_listed {
+            // Its other names may have another content: neither they nor a restore may take its own for theirs. By the
+            // time of no file it is read again next time.
+            (entry.ctime, entry.inode, entry.links) = (TimeNs(1), 0, 1);
+        }
+        let linked = entry.is_hard_linked().then_some((entry.device, entry.inode));
         let read = if let Some(earlier) = &earlier {
-            sink.add(entry, Content::SameAs(&earlier.to_relative())).await
+            sink.add(entry, Content::SameAs(earlier)).await
         } else if size == 0 {
             sink.add(entry, Content::None).await
         } else {
@@ -211,8 +228,8 @@ impl Fetcher<'_> {
             Err(AddError::Content(error)) => return Err(self.stream_error(error)),
             Err(AddError::Sink(error)) => return Err(error),
         }
-        if linked {
-            self.first_names.insert(path, xattrs);
+        if let Some(inode) = linked {
+            self.first_names.insert(path, (inode, xattrs));
         }
         self.ctx.progress.advance(1, 0);
         Ok(())
@@ -267,24 +284,6 @@ impl Fetcher<'_> {
         }
         for line in unexplained {
             self.ctx.progress.log(&format!("tar: {line}"));
-        }
-        Ok(())
-    }
-
-    /// Adds the further names of hard-linked files, now that their first names are in or not.
-    async fn add_further_names(&mut self, sink: &mut dyn EntrySink) -> Result<()> {
-        for (mut entry, first) in std::mem::take(&mut self.further_names) {
-            let path = entry.path.to_absolute();
-            let Some(xattrs) = self.first_names.get(&first) else {
-                let why = format!("It is the same file as {}, which could not be read", first.to_absolute());
-                self.problems.path(ProblemKind::Unreadable, &path, why);
-                continue;
-            };
-            entry.xattrs = xattrs.clone();
-            self.report.files += 1;
-            self.report.bytes += entry.size_bytes;
-            sink.add(entry, Content::SameAs(&first)).await?;
-            self.ctx.progress.advance(1, 0);
         }
         Ok(())
     }
