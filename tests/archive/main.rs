@@ -5,6 +5,7 @@ mod copies;
 mod damage;
 mod faults;
 mod interop;
+mod links;
 mod one_stream;
 mod programs;
 mod round_trip;

@@ -250,11 +250,16 @@ def main():
             file.write(data.read(0, data.size))
 
     stream = Stream(data, blocks, unpack)
-    latest = {entry["path"]: entry for entry in entries if entry["type"] != "void"}
+    latest, contents = {}, {}
+    for entry in entries:
+        if entry["type"] != "void":
+            latest[entry["path"]] = entry
+            # A further name has what its first had then: another file may take that name later.
+            contents[entry["path"]] = contents[entry["same"]] if "same" in entry else entry
     wanted = [options.one] if options.one else latest
     for path in wanted:
         entry = latest[path]
-        first = latest[entry["same"]] if "same" in entry else entry
+        first = contents[path]
         line = {"path": unescape(path).hex(), "type": entry["type"], "size": first.get("size", 0)}
         if entry["type"] == "file":
             line["sha256"] = content_hash(first, stream)

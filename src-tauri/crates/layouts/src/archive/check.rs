@@ -141,7 +141,7 @@ async fn entries(ctx: &RunContext, reader: &Reader, percent: u8, archive: &Key, 
         (index.path(*row), day).hash(&mut hasher);
         hasher.finish() % 100 < u64::from(percent)
     };
-    let rows = (0..index.len()).filter(|row| index.is_file(*row) && index.content_row(*row) == *row);
+    let rows = (0..index.len()).filter(|row| index.is_file(*row) && !index.is_further_name(*row));
     let rows: Vec<usize> = rows.filter(|row| percent >= 100 || share(row)).collect();
     let mut source = start(ctx.or_cancel(reader.contents()).await?, rows, ctx.clone());
     let mut buffer = vec![0; READ];

@@ -1,5 +1,7 @@
 //! The entries of an archive in memory: in tree order, about 200 bytes each.
 
+mod further;
+
 use super::lines::Place;
 use backstay_core::entry::{Entry, EntryType, TimeNs};
 use backstay_core::layout::Selection;
@@ -39,8 +41,20 @@ enum Kind {
 struct More {
     entry: Entry,
     place: Place,
-    /// The row of the file it is a further name of.
-    first: Option<usize>,
+}
+
+impl Row {
+    fn pieces(&self) -> Vec<(u64, u64)> {
+        match &self.more {
+            Some(more) => more.place.pieces.clone(),
+            None if self.size > 0 => vec![(self.at, self.size)],
+            None => Vec::new(),
+        }
+    }
+
+    fn holes(&self) -> Vec<(u64, u64)> {
+        self.more.as_ref().map(|more| more.place.holes.clone()).unwrap_or_default()
+    }
 }
 
 /// All entries of an archive, in tree order: a folder right before what is in it.
@@ -108,37 +122,27 @@ impl IndexBuilder {
             },
             at: place.pieces.first().map_or(0, |piece| piece.0),
             sha256: place.sha256.unwrap_or_default(),
-            more: (!plain).then(|| Box::new(More { entry, place, first: None })),
+            more: (!plain).then(|| Box::new(More { entry, place })),
         });
     }
 
-    /// Sorts them. Of two of one path the later stays; folders nobody added get plain metadata. `None` where a further
-    /// name has no first.
-    pub fn finish(mut self) -> Option<Index> {
+    /// Sorts them. Of two of one path the later stays; folders nobody added get plain metadata.
+    pub fn finish(mut self) -> Index {
+        // In the order they were added: a first name may be replaced later.
+        self.share_content();
+        self.sort();
+        self.add_missing_folders();
+        let mut index = Index { rows: self.rows, owners: self.owners };
+        index.settle_further_names();
+        index
+    }
+
+    fn sort(&mut self) {
         // Stable, so that of equal paths the later one comes later.
         self.rows.sort_by(|a, b| tree_order(&a.path, &b.path));
         self.rows.reverse();
         self.rows.dedup_by(|earlier, later| earlier.path == later.path);
         self.rows.reverse();
-        self.add_missing_folders();
-        let mut index = Index { rows: self.rows, owners: self.owners };
-        let mut firsts = Vec::new();
-        for (at, row) in index.rows.iter().enumerate() {
-            if let Some(same) = row.more.as_ref().and_then(|more| more.place.same.as_ref()) {
-                let first = index.find(same).filter(|first| index.rows[*first].kind == Kind::File)?;
-                if index.rows[first].more.as_ref().is_some_and(|more| more.place.same.is_some()) {
-                    return None;
-                }
-                firsts.push((at, first));
-            }
-        }
-        for (at, first) in firsts {
-            index.rows[at].size = index.rows[first].size;
-            if let Some(more) = &mut index.rows[at].more {
-                more.first = Some(first);
-            }
-        }
-        Some(index)
     }
 
     fn add_missing_folders(&mut self) {
@@ -162,10 +166,7 @@ impl IndexBuilder {
             // Something else of that name gives way: what is below it needs a folder.
             self.add(Entry::plain(path, EntryType::Dir, 0o755, time), Place::default());
         }
-        self.rows.sort_by(|a, b| tree_order(&a.path, &b.path));
-        self.rows.reverse();
-        self.rows.dedup_by(|earlier, later| earlier.path == later.path);
-        self.rows.reverse();
+        self.sort();
     }
 }
 
@@ -230,30 +231,30 @@ impl Index {
         self.rows[row].size
     }
 
-    /// Returns the row whose content an entry has: its own, or that of its first name.
-    pub fn content_row(&self, row: usize) -> usize {
-        self.rows[row].more.as_ref().and_then(|more| more.first).unwrap_or(row)
+    /// Tells whether a file is a further name, whose content its first name has as well.
+    pub fn is_further_name(&self, row: usize) -> bool {
+        self.rows[row].same().is_some()
+    }
+
+    /// Tells whether a file's content is not in the archive: the file it is a further name of is missing.
+    pub fn is_lost(&self, row: usize) -> bool {
+        let row = &self.rows[row];
+        row.kind == Kind::File && row.size > 0 && row.pieces().is_empty()
     }
 
     /// Returns where a file's content lies in the uncompressed stream.
     pub fn pieces(&self, row: usize) -> Vec<(u64, u64)> {
-        let row = &self.rows[self.content_row(row)];
-        match &row.more {
-            Some(more) => more.place.pieces.clone(),
-            None if row.size > 0 => vec![(row.at, row.size)],
-            None => Vec::new(),
-        }
+        self.rows[row].pieces()
     }
 
     /// Returns a file's runs of zeros.
     pub fn holes(&self, row: usize) -> Vec<(u64, u64)> {
-        let row = &self.rows[self.content_row(row)];
-        row.more.as_ref().map(|more| more.place.holes.clone()).unwrap_or_default()
+        self.rows[row].holes()
     }
 
     /// Returns the hash of a file's content.
     pub fn sha256(&self, row: usize) -> [u8; 32] {
-        self.rows[self.content_row(row)].sha256
+        self.rows[row].sha256
     }
 
     /// Returns the rows in a folder, at any depth; `None` if the path is not there or no folder.
@@ -296,7 +297,7 @@ impl Index {
     pub fn differs(&self, row: usize, other: &Self, other_row: usize) -> bool {
         let (a, b) = (&self.rows[row], &other.rows[other_row]);
         a.kind != b.kind
-            || (a.kind == Kind::File && (a.size != b.size || self.sha256(row) != other.sha256(other_row)))
+            || (a.kind == Kind::File && (a.size != b.size || a.sha256 != b.sha256))
             || (a.kind == Kind::Other && self.entry(row).kind != other.entry(other_row).kind)
     }
 }
@@ -318,7 +319,7 @@ mod tests {
             entry.inode = number as u64;
             builder.add(entry, Place::default());
         }
-        builder.finish().unwrap()
+        builder.finish()
     }
 
     fn paths(index: &Index, rows: impl IntoIterator<Item = usize>) -> Vec<String> {

@@ -231,8 +231,7 @@ pub(crate) fn read_text(text: impl Read, name: &str) -> Result<Manifest> {
         sum.update(&line);
     }
     let backup = backup.ok_or_else(|| damaged(name, "the line about the backup is missing"))?;
-    let index = index.finish().ok_or_else(|| damaged(name, "a link's first name is missing"))?;
-    Ok(Manifest { record, backup, index, blocks })
+    Ok(Manifest { record, backup, index: index.finish(), blocks })
 }
 
 fn add_blocks(blocks: &mut Vec<BlockAt>, line: &BlocksLine) -> Option<()> {

@@ -230,6 +230,7 @@ impl EntrySource for Source {
             left: if index.is_file(self.row) { index.size(self.row) } else { 0 },
             sum: Sha256::new(),
             expected: index.sha256(self.row),
+            lost: index.is_lost(self.row),
             failed: false,
         })
     }
@@ -248,6 +249,8 @@ struct ContentReader {
     left: u64,
     sum: Sha256,
     expected: [u8; 32],
+    /// It has no content in the archive.
+    lost: bool,
     failed: bool,
 }
 
@@ -288,6 +291,11 @@ impl AsyncRead for ContentReader {
         }
         if this.left == 0 {
             return Poll::Ready(Ok(()));
+        }
+        if this.lost {
+            this.failed = true;
+            let error = Error::new(ErrorClass::Corrupt, "the file it is another name of is not in the archive");
+            return Poll::Ready(Err(this.named(&error).into()));
         }
         while this.current.is_empty() {
             match ready!(this.poll_piece(cx)) {

@@ -60,6 +60,8 @@ pub(super) struct Writer {
     hasher: RandomState,
     /// Those of them stored in parts, which no hard link of a tar can name.
     in_parts: HashSet<u64>,
+    /// Hashes of the names of hard-linked files, each with the first of them.
+    links: HashMap<u64, Arc<RawPath>>,
     counts: RunCounts,
     sent: Arc<AtomicU64>,
     scratch: Vec<u8>,
@@ -94,6 +96,7 @@ impl Writer {
             seen: HashMap::new(),
             hasher: RandomState::new(),
             in_parts: HashSet::new(),
+            links: HashMap::new(),
             counts: RunCounts::default(),
             sent,
             scratch: Vec::new(),
@@ -182,6 +185,20 @@ impl Writer {
         })
     }
 
+    /// Finds the first name of a file by any of its names, which may be a further one: a tar and its manifest hold links
+    /// to files only. A name whose first was replaced since is a first name itself.
+    fn first_of(&mut self, name: &RawPath) -> Arc<RawPath> {
+        let hash = self.hash(name);
+        let stands =
+            |first: &&Arc<RawPath>| self.links.get(&self.hash(first)).is_some_and(|its| Arc::ptr_eq(its, first));
+        if let Some(first) = self.links.get(&hash).filter(stands) {
+            return first.clone();
+        }
+        let first = Arc::new(name.clone());
+        self.links.insert(hash, first.clone());
+        first
+    }
+
     /// Counts an entry; one of the same path added before no longer counts.
     fn count(&mut self, entry: &Entry) {
         let size = if entry.is_file() { entry.size_bytes } else { NO_FILE };
@@ -198,6 +215,7 @@ impl Writer {
 
     async fn add_entry(&mut self, mut entry: Entry, content: Content<'_>) -> Result<u64, AddError> {
         let mut place = Place::default();
+        let mut link = None;
         let mut read = 0;
         if !entry.is_file() {
             entry.size_bytes = 0;
@@ -212,11 +230,13 @@ impl Writer {
                     let text = "The backup before does not hold a file it was said to hold";
                     return Err(AddError::Sink(Error::new(ErrorClass::Internal, text)));
                 }
-                Content::SameAs(first) => {
-                    let first = first.to_relative();
-                    entry.size_bytes = self.first_name(&first)?;
+                Content::SameAs(name) => {
+                    let name = name.to_relative();
+                    entry.size_bytes = self.first_name(&name)?;
+                    let first = self.first_of(&name);
                     self.add_bare(&entry, Some(&first)).await?;
-                    place.same = Some(first);
+                    place.same = Some((*first).clone());
+                    link = Some(first);
                 }
                 Content::Stream(stream) => {
                     place = self.add_file(&mut entry, stream).await?;
@@ -229,6 +249,11 @@ impl Writer {
             }
         }
         self.count(&entry);
+        let hash = self.hash(&entry.path);
+        match link {
+            Some(first) => self.links.insert(hash, first),
+            None => self.links.remove(&hash),
+        };
         let Some(manifest) = &mut self.manifest else { return Err(AddError::Sink(over())) };
         manifest.entry(&entry, &place).map_err(AddError::Sink)?;
         Ok(read)
