@@ -1,5 +1,6 @@
 //! Archives through the whole engine: made at several places from one read, listed, restored, fetched as they are, damaged.
 
+mod cut_deletions;
 mod lost;
 mod rotten;
 

@@ -4,7 +4,7 @@ use crate::backstay::Inner;
 use crate::words::millis;
 use backstay_contract::CopyView;
 use backstay_core::config::{DestinationConfig, KnownBackup, Place, PlanLayout, S3Place};
-use backstay_core::destination::{Availability, Key};
+use backstay_core::destination::{Availability, Destination, Key};
 use backstay_core::layout::{BackupReader, BackupRecord, Layout};
 use backstay_core::{BackupId, DestinationId, Error, ErrorClass, PlanId, Result};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -247,6 +247,23 @@ impl Inner {
     /// Remembers that a copy was deleted on purpose: Sync must not bring it back.
     pub(crate) fn remember_deleted(&self, backup: &BackupId, destination: &DestinationId) -> Result<()> {
         self.store.put_transfer(&deleted_name(backup, destination), "{}")
+    }
+
+    /// Forgets so: nothing of it was deleted.
+    pub(super) fn forget_deleted(&self, backup: &BackupId, destination: &DestinationId) -> Result<()> {
+        self.store.delete_transfer(&deleted_name(backup, destination))
+    }
+
+    /// Tells whether what is left of a copy is an archive whose deletion was cut off before it went.
+    pub(crate) async fn is_half_deleted(&self, known: &KnownBackup, place: &dyn Destination) -> Result<bool> {
+        let Some(file) = &known.record.archive else { return Ok(false) };
+        if !self.was_deleted(&known.record.id, &known.destination)? {
+            return Ok(false);
+        }
+        match place.head(&Key::new(file.key.clone())?).await {
+            Err(error) if error.class == ErrorClass::Missing => Ok(false),
+            other => other.map(|_| true),
+        }
     }
 
     fn was_deleted(&self, backup: &BackupId, destination: &DestinationId) -> Result<bool> {

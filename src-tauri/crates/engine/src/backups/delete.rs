@@ -5,8 +5,8 @@ use crate::backstay::{Backstay, Inner, locked};
 use crate::words::{invalid, ipc_error, millis, size_text, time_text};
 use backstay_contract::{CopyView, DeleteFailure, DeletePreview, DeleteReport, LinkView};
 use backstay_core::config::{BackupQuery, Place};
-use backstay_core::destination::{Availability, Key};
-use backstay_core::layout::Deleted;
+use backstay_core::destination::{Availability, Destination, Key};
+use backstay_core::layout::{Deleted, Layout};
 use backstay_core::{BackupId, Error, ErrorClass, Result, RunContext};
 use chrono::{DateTime, TimeDelta};
 use std::time::Duration;
@@ -127,54 +127,71 @@ impl Inner {
     }
 
     async fn delete_copy(&self, copy: &Copy) -> Result<Deleted> {
-        let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
-        let deleted = match self.layout_of(copy).await?.delete(&ctx, copy.id()).await {
-            // Somebody else was faster: what is asked for is so.
-            Err(error) if error.class == ErrorClass::Missing => {
-                self.surely_gone(copy).await?;
-                Deleted::default()
-            }
-            Err(error) if error.class == ErrorClass::Refused && self.lock_of(copy).await.is_some() => {
-                // Who wants it gone does not want it locked for ever.
-                self.let_lock_end(copy)?;
-                return Err(error.hint(
-                    "A lock cannot be lifted before its time. It is not extended any more: delete it once it is over",
-                ));
-            }
-            other => other?,
-        };
+        let layout = self.layout_of(copy).await?;
+        // Before anything goes: cut off half way, it must not be brought back by Sync.
         self.remember_deleted(copy.id(), &copy.config.id)?;
+        let deleted = match self.delete_there(layout.as_ref(), copy).await {
+            Ok(deleted) => deleted,
+            Err(error) => {
+                if layout.open(copy.id()).await.is_ok() {
+                    // Nothing of it went: where it is lost later, it is missing.
+                    self.forget_deleted(copy.id(), &copy.config.id)?;
+                }
+                if error.class == ErrorClass::Refused && self.lock_of(copy).await.is_some() {
+                    // Who wants it gone does not want it locked for ever.
+                    self.let_lock_end(copy)?;
+                    return Err(error.hint(
+                        "A lock cannot be lifted before its time. It is not extended any more: delete it once it is over",
+                    ));
+                }
+                return Err(error);
+            }
+        };
         self.store.delete_backup(copy.id(), &copy.config.id)?;
         locked(&self.used).remove(&copy.config.id);
         Ok(deleted)
     }
 
-    /// Fails where a copy may be there all the same, though it was not found.
-    async fn surely_gone(&self, copy: &Copy) -> Result<()> {
+    async fn delete_there(&self, layout: &dyn Layout, copy: &Copy) -> Result<Deleted> {
+        let ctx = RunContext { clock: self.clock.clone(), ..RunContext::silent() };
+        match layout.delete(&ctx, copy.id()).await {
+            Err(error) if error.class == ErrorClass::Missing => self.delete_rest(layout, copy).await,
+            other => other,
+        }
+    }
+
+    /// Deletes what is left of a copy that was not found: nothing where somebody else was faster, or an archive whose
+    /// manifest went before. Fails where the copy may be there all the same.
+    async fn delete_rest(&self, layout: &dyn Layout, copy: &Copy) -> Result<Deleted> {
         let place = self.place(&copy.config).await?;
-        let Some(key) = copy.key()? else {
+        let record = &copy.known.record;
+        let Some((file, key)) = record.archive.as_ref().zip(copy.key()?) else {
             // Every vault has it.
-            return place.head(&Key::new("config")?).await.map(drop).map_err(|error| match error.class {
-                ErrorClass::Missing => Error::new(
-                    ErrorClass::Missing,
-                    format!("Cannot delete the copy at {}: the vault is not there", copy.config.name),
-                )
-                .hint("Is the right disk mounted?"),
-                _ => error,
+            return place.head(&Key::new("config")?).await.map(|_| Deleted::default()).map_err(|error| {
+                match error.class {
+                    ErrorClass::Missing => Error::new(
+                        ErrorClass::Missing,
+                        format!("Cannot delete the copy at {}: the vault is not there", copy.config.name),
+                    )
+                    .hint("Is the right disk mounted?"),
+                    _ => error,
+                }
             });
         };
         self.refuse_emptied(&copy.config, place.as_ref()).await?;
-        match place.head(&key).await {
-            Err(error) if error.class == ErrorClass::Missing => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => {
-                let name = &copy.config.name;
-                let text =
-                    format!("Cannot delete the copy at {name}: {key} is there, but not as this backup's archive");
-                let error = Error::new(ErrorClass::Corrupt, text);
-                Err(error.hint("Its manifest is damaged, or it is another backup's now: verify that destination"))
-            }
+        let Some(size_bytes) = size_of(place.as_ref(), &key).await? else { return Ok(Deleted::default()) };
+        let mut is_alone = true;
+        for beside in layout.own_objects(record)?.iter().filter(|beside| **beside != key) {
+            is_alone &= size_of(place.as_ref(), beside).await?.is_none();
         }
+        if !is_alone || size_bytes != file.size_bytes {
+            let name = &copy.config.name;
+            let text = format!("Cannot delete the copy at {name}: {key} is there, but not as this backup's archive");
+            let error = Error::new(ErrorClass::Corrupt, text);
+            return Err(error.hint("Its manifest is damaged, or it is another backup's now: verify that destination"));
+        }
+        place.delete(&key).await?;
+        Ok(Deleted { freed_bytes: size_bytes, unused_bytes: Some(0) })
     }
 
     /// Tells whether a backup is its plan's newest good one, and whether it is its only one.
@@ -186,6 +203,15 @@ impl Inner {
         let others: Vec<_> = all.iter().map(|row| &row.record).filter(|other| other.id != record.id).collect();
         let later_good = others.iter().any(|other| other.problems == 0 && other.started > record.started);
         Ok((record.problems == 0 && !later_good, others.is_empty()))
+    }
+}
+
+/// Returns the size of an object; `None` where it is not there.
+async fn size_of(place: &dyn Destination, key: &Key) -> Result<Option<u64>> {
+    match place.head(key).await {
+        Ok(info) => Ok(Some(info.size_bytes)),
+        Err(error) if error.class == ErrorClass::Missing => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

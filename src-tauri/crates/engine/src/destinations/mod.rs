@@ -118,7 +118,12 @@ impl Inner {
             record.verified = record.verified.max(cached.and_then(|cached| cached.record.verified));
             known.push(KnownBackup { record, destination: id.clone() });
         }
-        known.extend(now.into_values().filter(|cached| !before.contains(&cached.record.id)));
+        for cached in now.into_values() {
+            // Off the list, what a deletion left half done could never be finished.
+            if !before.contains(&cached.record.id) || self.is_half_deleted(&cached, place.as_ref()).await? {
+                known.push(cached);
+            }
+        }
         self.store.replace_backups(id, &known)?;
         Ok(known.len() as u64)
     }
