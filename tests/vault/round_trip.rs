@@ -257,3 +257,27 @@ async fn plans_do_not_mix() {
     assert_eq!(push(writer.as_mut(), &files).await.unwrap(), 1);
     assert_eq!(writer.commit(other).await.unwrap().parent, None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_further_name_may_be_named_as_first_and_takes_what_lies_there_now() {
+    let vault = open(&new_vault().await).await;
+    let manifest = manifest("nightly", moment(1));
+    let mut writer = vault.begin(&RunContext::silent(), start(&manifest)).await.unwrap();
+    let (old, new) = (noise(3, 50_000), noise(4, 60_000));
+    let linked = |name: &str, links| {
+        let (_, (mut entry, _)) = file(name, b"");
+        (entry.links, entry.inode) = (links, 99);
+        entry
+    };
+    writer.add(linked("a", 1), Content::Stream(&mut old.as_slice())).await.unwrap();
+    writer.add(linked("b", 2), Content::SameAs(&path("a"))).await.unwrap();
+    writer.add(linked("c", 2), Content::SameAs(&path("b"))).await.unwrap();
+    // Met again as another file, which has no other names.
+    writer.add(linked("b", 1), Content::Stream(&mut new.as_slice())).await.unwrap();
+    writer.add(linked("d", 2), Content::SameAs(&path("b"))).await.unwrap();
+    let record = writer.commit(manifest).await.unwrap();
+    let back = read(&vault, &record.id).await.unwrap();
+    for (name, content) in [("a", &old), ("b", &new), ("c", &old), ("d", &new)] {
+        assert!(back[&path(name)].1 == *content, "{name}");
+    }
+}

@@ -330,6 +330,9 @@ impl EntrySink for Writer {
             } += 1;
             if entry.links > 1 {
                 self.linked.insert(entry.path.clone(), (slots, entry.size_bytes));
+            } else {
+                // Added before as another file.
+                self.linked.remove(&entry.path);
             }
         }
         self.collected.add(entry, slots);
