@@ -71,6 +71,24 @@ async fn missing_writes_only_what_is_missing_and_then_there_is_nothing_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn folders_alone_are_counted_named_and_restored() {
+    let (world, backup) = backed_up().await;
+    let emptied = world.path("data/made-since/within");
+    std::fs::create_dir_all(&emptied).unwrap();
+    let preview = world.engine.plan_restore(request(&backup, None, None, "replace")).await.unwrap();
+    assert_eq!((preview.delete.count, preview.delete.folders), (0, 2), "{preview:?}");
+    assert!(preview.sentence.contains("deletes 2 folders"), "{}", preview.sentence);
+    let page = world.engine.restore_preview_page(&preview.id, "delete", "", 0, 10).await.unwrap();
+    assert_eq!(page.total, preview.delete.count + preview.delete.folders, "the number above the list is the list's");
+    std::fs::write(emptied.join("a.txt"), b"one").unwrap();
+    let preview = world.engine.plan_restore(request(&backup, None, None, "replace")).await.unwrap();
+    assert!(preview.sentence.contains("deletes 1 file (3 B) and 2 folders"), "{}", preview.sentence);
+    let run = world.engine.start_restore(&preview.id, Some("This computer".into())).await.unwrap();
+    assert_eq!(world.end(&run).await.row.state, "done");
+    assert!(!world.path("data/made-since").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_preview_is_refused() {
     let (world, backup) = backed_up().await;
     let target = world.path("to");

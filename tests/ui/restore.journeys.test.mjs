@@ -39,7 +39,7 @@ journey('replace shows what is deleted, and starts only with the name typed', '/
   assert.equal(await page.getByRole('tab', { name: /^Delete/ }).getAttribute('aria-selected'), 'true', 'the most dangerous list first');
   await press(page, 'Restore to web-1');
   const dialog = page.getByRole('dialog');
-  await dialog.getByText('18 files and databases on web-1 will be deleted.').waitFor();
+  await dialog.getByText('18 files and databases, and 2 folders on web-1 will be deleted.').waitFor();
   const go = dialog.getByRole('button', { name: 'Restore to web-1' });
   assert.equal(await go.isEnabled(), false);
   await dialog.getByRole('textbox').fill('web-2');
@@ -48,6 +48,20 @@ journey('replace shows what is deleted, and starts only with the name typed', '/
   await go.click();
   await page.getByRole('button', { name: /^Cancel restoring/i }).waitFor();
   assert.match(page.url(), /run=/, 'a reload finds the run again');
+});
+
+journey('folders alone are a change: they are counted above their list, and can be restored', '/backups', async (page) => {
+  await goToRestore(page);
+  await press(page, 'Continue');
+  await page.getByRole('radio', { name: /^Into another folder/ }).check();
+  await page.getByLabel('Folder on web-1').fill('/folders');
+  await page.getByRole('radio', { name: /^Replace/ }).check();
+  await press(page, 'Show what would happen');
+  await page.getByRole('tab', { name: 'Delete 2' }).waitFor();
+  await page.getByText('2 folders', { exact: true }).waitFor();
+  await page.getByLabel('Filter paths', { exact: true }).fill('new-1');
+  await page.getByText('1 path matches, of 2').waitFor();
+  assert.equal(await enabled(page, 'Restore to web-1'), true);
 });
 
 journey('a merge needs no name; cancelling ends in a plain report', '/backups', async (page) => {

@@ -67,8 +67,8 @@ fn logins(args: &RestoreArgs) -> Result<Vec<DatabaseLogin>> {
 
 /// Everything that can be restored is there as it is in the backup.
 fn nothing_to_do(preview: &RestorePreview) -> bool {
-    let counts = preview.create.count + preview.overwrite.count + preview.delete.count;
-    preview.blocked.is_some() && counts == 0 && preview.kept > 0 && preview.databases.is_empty()
+    let changes = preview.create.any() || preview.overwrite.any() || preview.delete.any();
+    preview.blocked.is_some() && !changes && preview.kept > 0 && preview.databases.is_empty()
 }
 
 fn confirm(args: &RestoreArgs, preview: &RestorePreview) -> Result<Option<String>> {
@@ -156,7 +156,7 @@ async fn print_preview(session: &Session, preview: &RestorePreview, all: bool) -
         output::text(&format!("  Note: {warning}"))?;
     }
     for (word, sum) in [("create", preview.create), ("overwrite", preview.overwrite), ("delete", preview.delete)] {
-        if sum.count == 0 {
+        if !sum.any() {
             continue;
         }
         let (rows, more) = if all {
@@ -166,7 +166,8 @@ async fn print_preview(session: &Session, preview: &RestorePreview, all: bool) -
             (page.rows, page.total.saturating_sub(LINES_SHOWN))
         };
         for row in &rows {
-            output::text(&format!("  {word:<9} {} ({})", row.target, size_text(row.bytes)))?;
+            let size = if row.is_dir { "folder".into() } else { size_text(row.bytes) };
+            output::text(&format!("  {word:<9} {} ({size})", row.target))?;
         }
         if more > 0 {
             output::text(&format!("  and {more} more to {word}; --all shows them"))?;

@@ -84,10 +84,19 @@ pub struct RestorePreview {
 /// A count with its bytes.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, Type)]
 pub struct ChangeSum {
-    /// How many files, links and objects (folders are not counted).
+    /// How many files, links and objects.
     pub count: u64,
+    /// How many folders; the list has these too.
+    pub folders: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl ChangeSum {
+    /// Tells whether there is anything in the list, be it folders alone.
+    pub fn any(&self) -> bool {
+        self.count > 0 || self.folders > 0
+    }
 }
 
 /// A page of a preview's list.

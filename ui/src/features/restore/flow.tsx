@@ -5,7 +5,7 @@ import { useAction } from '../../shared/query';
 import { navigate } from '../../shared/router';
 import { ConfirmDialog, ErrorNote, Note, PathText } from '../../shared/ui';
 import { Summary, WizardPage } from '../../shared/wizard';
-import { STEPS, backupText, changesNothing, confirmSentences, modeWords, startForm, stepProblem, toRequest, type RestoreForm } from './form';
+import { STEPS, backupText, changesNothing, changesOf, confirmSentences, modeWords, startForm, stepProblem, toRequest, type RestoreForm } from './form';
 import { InShort, PreviewStep } from './preview-step';
 import { WhatStep } from './what-step';
 import { WhereStep } from './where-step';
@@ -82,7 +82,7 @@ export function RestoreFlow({ detail, servers, paths }: Props) {
           opened={asking}
           title={`Restore to ${preview.server_name}?`}
           action={`Restore to ${preview.server_name}`}
-          danger={preview.delete.count > 0 || preview.mode === 'replace'}
+          danger={changesOf(preview.delete) > 0 || preview.mode === 'replace'}
           typedName={preview.needs_name ? preview.server_name : undefined}
           busy={start.busy}
           error={start.error}
@@ -112,7 +112,7 @@ function Question({ row, preview }: { row: BackupRow; preview: RestorePreview })
       <ul className="sentences">
         {confirmSentences(preview).map((line) => <li key={line}>{line}</li>)}
       </ul>
-      {preview.delete.count > 0 && <p>What is deleted comes back only if another backup has it.</p>}
+      {changesOf(preview.delete) > 0 && <p>What is deleted comes back only if another backup has it.</p>}
       {preview.warnings.slice(0, 3).map((warning) => <Note key={warning} tone="warn">{warning}</Note>)}
     </div>
   );

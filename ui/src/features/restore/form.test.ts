@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { RestorePreview } from '../../ipc';
-import { changesNothing, confirmProblem, confirmSentences, databaseItems, emptyLogin, firstTab, modeNote, serverNote, startForm, stepProblem, toRequest } from './form';
+import { changesNothing, changesOf, confirmProblem, confirmSentences, databaseItems, emptyLogin, firstTab, modeNote, serverNote, startForm, stepProblem, things, toRequest } from './form';
 
 const preview: RestorePreview = {
   id: 'p', backup_text: 'web nightly, 20 Nov 2026 10:12', server_name: 'web-1', server_address: 'root@10.0.0.5:22', mode: 'replace',
-  sentence: '', create: { count: 1, bytes: 10 }, overwrite: { count: 1204, bytes: 10 }, delete: { count: 3, bytes: 10 },
+  sentence: '', create: { count: 1, folders: 0, bytes: 10 }, overwrite: { count: 1204, folders: 0, bytes: 10 }, delete: { count: 3, folders: 0, bytes: 10 },
   databases: ['database shop will be dropped and loaded again'], kept: 5, not_restored: 0, transfer_bytes: 20, free_bytes: null, warnings: [], facts: [], blocked: null, needs_name: true,
 };
-const none = { count: 0, bytes: 0 };
+const none = { count: 0, folders: 0, bytes: 0 };
+const twoFolders = { count: 0, folders: 2, bytes: 0 };
 
 describe('the restore page', () => {
   it('opens on the safest choice', () => {
@@ -62,6 +63,17 @@ describe('the restore page', () => {
     const same = { ...preview, create: none, overwrite: none, delete: none, databases: [] };
     expect(changesNothing(same)).toBe(true);
     expect(confirmSentences(same)).toHaveLength(1);
+  });
+
+  it('counts folders as the lists do', () => {
+    expect(changesOf({ count: 3, folders: 2, bytes: 0 })).toBe(5);
+    expect(things({ count: 3, folders: 2, bytes: 0 }, false)).toBe('3 files and 2 folders');
+    expect(things({ count: 3, folders: 1, bytes: 0 }, true)).toBe('3 files and databases, and 1 folder');
+    expect(things(twoFolders, true)).toBe('2 folders');
+    const folders = { ...preview, create: none, overwrite: none, delete: twoFolders, databases: [] };
+    expect(changesNothing(folders)).toBe(false);
+    expect(confirmSentences(folders)).toEqual(['2 folders on web-1 will be deleted.']);
+    expect(firstTab(folders)).toBe('delete');
   });
 
   it('opens the most dangerous list first', () => {

@@ -1,5 +1,5 @@
-import type { BackupItem, BackupRow, DatabaseLogin, RestorePreview, RestoreRequest } from '../../ipc';
-import { formatExact } from '../../shared/format';
+import type { BackupItem, BackupRow, ChangeSum, DatabaseLogin, RestorePreview, RestoreRequest } from '../../ipc';
+import { formatExact, plural } from '../../shared/format';
 import { serverPathProblem, tidyPath } from '../../shared/paths/paths';
 
 // The rules of the restore page, without a screen.
@@ -132,9 +132,14 @@ export function confirmProblem(preview: RestorePreview, typed: string): string |
   return null;
 }
 
+/** How many lines a list of the preview has: folders too. */
+export function changesOf(sum: ChangeSum): number {
+  return sum.count + sum.folders;
+}
+
 /** Tells whether the restore would change anything at all. */
 export function changesNothing(preview: RestorePreview): boolean {
-  const touched = preview.create.count + preview.overwrite.count + preview.delete.count;
+  const touched = changesOf(preview.create) + changesOf(preview.overwrite) + changesOf(preview.delete);
   return touched === 0 && preview.databases.length === 0;
 }
 
@@ -143,20 +148,21 @@ export function confirmSentences(preview: RestorePreview): string[] {
   const server = preview.server_name;
   const lines: string[] = [];
   // The counts of the engine hold databases too.
-  const noun = (count: number) => things(count, preview.databases.length > 0);
-  if (preview.create.count > 0) lines.push(`${noun(preview.create.count)} will be created on ${server}.`);
-  if (preview.overwrite.count > 0) lines.push(`${noun(preview.overwrite.count)} on ${server} will be overwritten.`);
-  if (preview.delete.count > 0) lines.push(`${noun(preview.delete.count)} on ${server} will be deleted.`);
+  const noun = (sum: ChangeSum) => things(sum, preview.databases.length > 0);
+  if (changesOf(preview.create) > 0) lines.push(`${noun(preview.create)} will be created on ${server}.`);
+  if (changesOf(preview.overwrite) > 0) lines.push(`${noun(preview.overwrite)} on ${server} will be overwritten.`);
+  if (changesOf(preview.delete) > 0) lines.push(`${noun(preview.delete)} on ${server} will be deleted.`);
   for (const database of preview.databases) lines.push(`${database}.`);
   if (lines.length === 0) lines.push(`Nothing on ${server} differs from the backup, so nothing will change.`);
   return lines;
 }
 
-/** Says how many; "or databases" only where there are any. */
-export function things(count: number, withDatabases: boolean): string {
-  const number = count.toLocaleString('en-GB');
-  if (withDatabases) return count === 1 ? '1 file or database' : `${number} files and databases`;
-  return count === 1 ? '1 file' : `${number} files`;
+/** Says how many files and folders; "or databases" only where there are any. */
+export function things(sum: ChangeSum, withDatabases: boolean): string {
+  const files = withDatabases ? plural(sum.count, 'file or database', 'files and databases') : plural(sum.count, 'file');
+  if (sum.folders === 0) return files;
+  const folders = plural(sum.folders, 'folder');
+  return sum.count === 0 ? folders : `${files}${withDatabases ? ',' : ''} and ${folders}`;
 }
 
 /** The tabs of the preview, the most dangerous one that holds anything first open. */
@@ -164,8 +170,8 @@ export type ChangeTab = 'create' | 'overwrite' | 'delete' | 'databases';
 
 /** Returns the tab to open first. */
 export function firstTab(preview: RestorePreview): ChangeTab {
-  if (preview.delete.count > 0) return 'delete';
-  if (preview.overwrite.count > 0) return 'overwrite';
-  if (preview.create.count > 0) return 'create';
+  if (changesOf(preview.delete) > 0) return 'delete';
+  if (changesOf(preview.overwrite) > 0) return 'overwrite';
+  if (changesOf(preview.create) > 0) return 'create';
   return preview.databases.length > 0 ? 'databases' : 'create';
 }

@@ -7,7 +7,7 @@ import { api, type BackupRow, type ChangePage, type ChangeRow, type ChangeSum, t
 import { formatBytes, formatCount, plural } from '../../shared/format';
 import { keys } from '../../shared/query';
 import { Ago, Card, DataTable, EmptyState, FilterBox, KeyValues, Note, PathText, Size, type Column } from '../../shared/ui';
-import { backupText, firstTab, modeWords, things, type ChangeTab, type RestoreForm } from './form';
+import { backupText, changesOf, firstTab, modeWords, things, type ChangeTab, type RestoreForm } from './form';
 
 const PAGE = 500;
 
@@ -20,7 +20,7 @@ export function PreviewStep({ preview }: { preview: RestorePreview }) {
     <>
       {preview.blocked !== null && <Note tone="bad" icon={<IconBan size={18} aria-hidden />}><b>It cannot be done as asked:</b> {preview.blocked}</Note>}
       {preview.sentence && preview.blocked === null && (
-        <Note tone={preview.delete.count > 0 ? 'bad' : 'run'} icon={preview.delete.count > 0 ? undefined : <IconInfoCircle size={18} aria-hidden />}>
+        <Note tone={changesOf(preview.delete) > 0 ? 'bad' : 'run'} icon={changesOf(preview.delete) > 0 ? undefined : <IconInfoCircle size={18} aria-hidden />}>
           <b>{modeWords(preview.mode).title}.</b> {preview.sentence}
         </Note>
       )}
@@ -31,9 +31,9 @@ export function PreviewStep({ preview }: { preview: RestorePreview }) {
         <Tabs value={tab} onChange={(value) => setTab((value ?? 'create') as ChangeTab)}>
           <div className="restore-tabs">
             <Tabs.List aria-label="What would happen">
-              <Tab value="create" title="Create" count={preview.create.count} />
-              <Tab value="overwrite" title="Overwrite" count={preview.overwrite.count} />
-              <Tab value="delete" title="Delete" count={preview.delete.count} />
+              <Tab value="create" title="Create" count={changesOf(preview.create)} />
+              <Tab value="overwrite" title="Overwrite" count={changesOf(preview.overwrite)} />
+              <Tab value="delete" title="Delete" count={changesOf(preview.delete)} />
               {preview.databases.length > 0 && <Tab value="databases" title="Databases" count={preview.databases.length} />}
             </Tabs.List>
             {tab !== 'databases' && <FilterBox value={typed} onChange={setTyped} label="Filter paths" width={150} />}
@@ -97,13 +97,18 @@ function Changes({ preview, change, sum, text }: ChangesProps) {
         empty={<EmptyState title={NOTHING[change]} />}
         {...(text.trim() !== '' ? { noMatch: <EmptyState title={`No path has "${text.trim()}" in it`} /> } : {})}
       />
-      {sum.count > 0 && (
+      {changesOf(sum) > 0 && (
         <div className="restore-foot">
-          {text.trim() !== '' ? `${plural(total, 'path')} match, of ${formatCount(sum.count)}` : `${things(sum.count, preview.databases.length > 0)} · ${formatBytes(sum.bytes)} in all`}
+          {text.trim() !== '' ? `${plural(total, 'path')} ${total === 1 ? 'matches' : 'match'}, of ${formatCount(changesOf(sum))}` : allOf(sum, preview.databases.length > 0)}
         </div>
       )}
     </>
   );
+}
+
+function allOf(sum: ChangeSum, withDatabases: boolean): string {
+  const all = things(sum, withDatabases);
+  return sum.count > 0 ? `${all} · ${formatBytes(sum.bytes)} in all` : all;
 }
 
 function columns(server: string, change: ChangesProps['change']): Column<ChangeRow>[] {

@@ -403,8 +403,10 @@ export type ChangeRow = {
 
 /**  A count with its bytes. */
 export type ChangeSum = {
-	/**  How many files, links and objects (folders are not counted). */
+	/**  How many files, links and objects. */
 	count: number,
+	/**  How many folders; the list has these too. */
+	folders: number,
 	/**  Their bytes. */
 	bytes: number,
 };

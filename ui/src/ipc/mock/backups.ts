@@ -43,13 +43,22 @@ export const NOTES: T.ProblemRow[] = [
 
 const previews = new Map<string, T.RestoreRequest>();
 
-function changes(w: World, change: string): T.ChangeRow[] {
-  const counts: Record<string, number> = { create: 3, overwrite: 1204, delete: 18 };
+const FOLDERS_DELETED = 2;
+
+/** How many files a made-up restore changes: into /folders, none. */
+function filesOf(request: T.RestoreRequest | undefined, change: string): number {
+  const counts: Record<string, number> = { create: 3, overwrite: 1204, delete: request?.mode === 'replace' ? 18 : 0 };
+  return request?.target === '/folders' ? 0 : (counts[change] ?? 0);
+}
+
+function changes(w: World, request: T.RestoreRequest | undefined, change: string): T.ChangeRow[] {
   const next = random(change.length);
-  return Array.from({ length: counts[change] ?? 0 }, (_, i) => ({
+  const files = Array.from({ length: filesOf(request, change) }, (_, i) => ({
     target: `/srv/www/shop/uploads/2026/${String(1 + (i % 12)).padStart(2, '0')}/IMG_${String(i).padStart(4, '0')}.jpg`,
     is_dir: false, bytes: Math.round(next() * 4 * MIB), modified: change === 'create' ? null : w.now - i * 3_600_000,
   }));
+  const folders = change === 'delete' && request?.mode === 'replace' ? FOLDERS_DELETED : 0;
+  return [...files, ...Array.from({ length: folders }, (_, i) => ({ target: `/srv/www/shop/uploads/new-${i}`, is_dir: true, bytes: 0, modified: w.now }))];
 }
 
 /** Commands about backups and restoring. */
@@ -101,17 +110,23 @@ export const backups = {
     previews.set(id, request);
     const replace = request.mode === 'replace';
     const blocked = request.target === '/full' ? 'There is not enough room: 22.6 GiB are needed, 1.2 GiB are free' : null;
+    const sum = (change: string, bytes: number): T.ChangeSum => {
+      const rows = changes(w, request, change);
+      const count = rows.filter((each) => !each.is_dir).length;
+      return { count, folders: rows.length - count, bytes: count > 0 ? bytes : 0 };
+    };
+    const onlyFolders = request.target === '/folders';
     return {
       id, backup_text: `${row.plan_name}, 20 Nov 2026 10:12`, server_name: server?.name ?? '', server_address: server?.address ?? '', mode: request.mode,
-      sentence: `3 files are made and 1,204 overwritten on ${server?.name ?? ''}${replace ? '; 18 that are not in the backup are deleted' : ''}.`,
-      create: { count: 3, bytes: 4 * MIB }, overwrite: { count: 1204, bytes: 1.2 * GIB }, delete: replace ? { count: 18, bytes: 31 * MIB } : { count: 0, bytes: 0 },
-      databases: row.kinds.includes('mysql') ? ['shop: dropped and loaded (6.9 GiB)'] : [], kept: 35_800, not_restored: 0, transfer_bytes: 1.3 * GIB, free_bytes: 88 * GIB,
+      sentence: onlyFolders ? `2 folders that are not in the backup are deleted on ${server?.name ?? ''}.` : `3 files are made and 1,204 overwritten on ${server?.name ?? ''}${replace ? '; 18 files and 2 folders that are not in the backup are deleted' : ''}.`,
+      create: sum('create', 4 * MIB), overwrite: sum('overwrite', 1.2 * GIB), delete: sum('delete', 31 * MIB),
+      databases: row.kinds.includes('mysql') && !onlyFolders ? ['shop: dropped and loaded (6.9 GiB)'] : [], kept: 35_800, not_restored: 0, transfer_bytes: 1.3 * GIB, free_bytes: 88 * GIB,
       warnings: replace ? ['18 files that are not in the backup will be deleted', 'nginx on the server is newer than in the backup'] : ['1,204 files on the server are newer than in the backup'],
       facts: ['MariaDB 10.11.6 in the backup, 10.11.9 on the server'], blocked, needs_name: replace,
     };
   },
-  restore_preview_page: (w: World, { change, text, offset, limit }: { change: string; text: string; offset: number; limit: number }): T.ChangePage => {
-    const rows = changes(w, change).filter((row) => row.target.toLowerCase().includes(text.toLowerCase()));
+  restore_preview_page: (w: World, { preview, change, text, offset, limit }: { preview: string; change: string; text: string; offset: number; limit: number }): T.ChangePage => {
+    const rows = changes(w, previewRequest(preview), change).filter((row) => row.target.toLowerCase().includes(text.toLowerCase()));
     return { rows: rows.slice(offset, offset + limit), total: rows.length };
   },
 };

@@ -81,7 +81,7 @@ impl Inner {
         shown.transfer_bytes = shown.create.bytes.saturating_add(shown.overwrite.bytes);
         shown.blocked = blocked(&shown, &parts);
         // The manifest keeps only the first problems; what is not listed cannot be spared.
-        if shown.delete.count > 0 && problems.len() >= KEPT_PROBLEMS {
+        if shown.delete.any() && problems.len() >= KEPT_PROBLEMS {
             shown.blocked = Some(
                 "this backup has more problems than it lists, so what it could not read would be deleted; choose merge"
                     .into(),
@@ -95,7 +95,12 @@ impl Inner {
 fn sum(parts: &[RestorePart], kind: ChangeKind) -> ChangeSum {
     let mut sum = ChangeSum::default();
     for change in parts.iter().flat_map(|part| &part.plan.changes) {
-        if change.kind == kind && !change.is_dir {
+        if change.kind != kind {
+            continue;
+        }
+        if change.is_dir {
+            sum.folders += 1;
+        } else {
             sum.count += 1;
             sum.bytes = sum.bytes.saturating_add(change.size_bytes);
         }
@@ -157,16 +162,15 @@ fn sentence(shown: &RestorePreview, wish: &Wish) -> String {
         Some(to) => format!("{to} on {}", shown.server_name),
         None => format!("{} at the original places", shown.server_name),
     };
-    let files = |sum: ChangeSum| format!("{} ({})", count_text(sum.count, "file", "files"), size_text(sum.bytes));
     let mut acts = Vec::new();
-    if shown.create.count > 0 {
-        acts.push(format!("creates {}", files(shown.create)));
+    if shown.create.any() {
+        acts.push(format!("creates {}", sum_text(shown.create)));
     }
-    if shown.overwrite.count > 0 {
-        acts.push(format!("overwrites {}", files(shown.overwrite)));
+    if shown.overwrite.any() {
+        acts.push(format!("overwrites {}", sum_text(shown.overwrite)));
     }
-    if shown.delete.count > 0 {
-        acts.push(format!("deletes {}", files(shown.delete)));
+    if shown.delete.any() {
+        acts.push(format!("deletes {}", sum_text(shown.delete)));
     }
     let acts = match acts.as_slice() {
         [] => "changes no file".to_owned(),
@@ -186,4 +190,15 @@ fn sentence(shown: &RestorePreview, wish: &Wish) -> String {
         ));
     }
     text
+}
+
+/// Says how many: "3 files (1.2 MiB) and 2 folders".
+fn sum_text(sum: ChangeSum) -> String {
+    let files = format!("{} ({})", count_text(sum.count, "file", "files"), size_text(sum.bytes));
+    let folders = count_text(sum.folders, "folder", "folders");
+    match (sum.count, sum.folders) {
+        (_, 0) => files,
+        (0, _) => folders,
+        _ => format!("{files} and {folders}"),
+    }
 }
