@@ -19,3 +19,8 @@ export const dialog = (page) => page.getByRole('dialog').waitFor();
 
 /** Waits until the focus is on what begins with this name. */
 export const focused = (page, name) => page.waitForFunction((wanted) => document.activeElement?.matches('button, [role="grid"], h1, input') && (document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent ?? '').startsWith(wanted), name);
+
+/** Waits until what the page has learnt by now is drawn. */
+export const drawn = (page) => page.evaluate(async () => {
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+});

@@ -1,6 +1,6 @@
 // What a user does to restore: what, where to, the preview of what would happen, and the run.
 import assert from 'node:assert/strict';
-import { enabled, press } from './controls.mjs';
+import { drawn, enabled, press } from './controls.mjs';
 import { goToPreview, goToRestore, restoreWhere } from './restore.steps.mjs';
 import { journey, withBrowser } from './window.mjs';
 
@@ -15,6 +15,20 @@ journey('no room blocks a restore and says why', '/backups', async (page) => {
   await press(page, 'Show what would happen');
   await page.getByText('It cannot be done as asked:').waitFor();
   assert.equal(await enabled(page, 'Restore to web-1'), false);
+});
+
+journey('what cannot be read anew meanwhile leaves the steps as they are', '/backups', async (page) => {
+  await restoreWhere(page);
+  await page.getByRole('radio', { name: /^Into another folder/ }).check();
+  await page.getByLabel('Folder on web-1').fill('/srv/back');
+  await page.evaluate(() => {
+    window.mock.failing = ['backup', 'servers'];
+    window.mock.changed('servers');
+    window.mock.changed('backups');
+  });
+  await page.waitForFunction(() => window.mock.failed >= 2);
+  await drawn(page);
+  assert.equal(await page.getByLabel('Folder on web-1').inputValue(), '/srv/back');
 });
 
 journey('another server is warned of beside its name, before the choices', '/backups', async (page) => {

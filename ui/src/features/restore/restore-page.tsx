@@ -17,14 +17,12 @@ export function RestorePage() {
   const servers = useServers();
   const crumbs = [{ title: 'Backups', to: '/backups' }];
   if (run !== null) return <RestoreRun backup={id} run={run} name={backup.data?.row.plan_name ?? 'the backup'} />;
+  // What is known goes on being shown: a read that fails meanwhile must not throw away what was filled in.
+  if (backup.data && servers.data) return <RestoreFlow key={id} detail={backup.data} servers={servers.data} paths={query.getAll('path')} />;
   const error = backup.error ?? servers.error;
-  if (error) {
-    return (
-      <Page title="Restore" crumbs={crumbs}>
-        <ErrorNote error={error} retry={() => void Promise.all([backup.refetch(), servers.refetch()])} />
-      </Page>
-    );
-  }
-  if (!backup.data || !servers.data) return <Page title="Restore" crumbs={crumbs}><Skeleton height={240} /></Page>;
-  return <RestoreFlow key={id} detail={backup.data} servers={servers.data} paths={query.getAll('path')} />;
+  return (
+    <Page title="Restore" crumbs={crumbs}>
+      {error ? <ErrorNote error={error} retry={() => void Promise.all([backup.refetch(), servers.refetch()])} /> : <Skeleton height={240} />}
+    </Page>
+  );
 }

@@ -17,11 +17,16 @@ const HANDLERS: Record<string, Handler> = { ...system, ...servers, ...stores, ..
 // Tests and connections take a while, so that their screens can be seen at work.
 const SLOW: Record<string, number> = { probe_host_key: 300, test_server: 700, discover_server: 900, make_bucket: 700, open_existing: 900, plan_restore: 700 };
 
+/** What a test may do to the made-up engine from outside, as `window.mock`: commands that fail from now on, a change told of. */
+type Outside = { failing: string[]; failed: number; changed: (what: string) => void };
+
 /** A made-up Backstay, for drawing screens and for tests. Query of the page: `scene`, `theme`, `still` (nothing moves), `slow` (a command that takes a second). */
 export function mockTransport(query: URLSearchParams): Transport {
   const world = makeWorld(query.get('scene') ?? '', Date.now());
   const listeners: ((event: Event) => void)[] = [];
   world.emit = (event) => listeners.forEach((listener) => listener(event));
+  const outside: Outside = { failing: [], failed: 0, changed: (what) => world.emit({ type: 'changed', what }) };
+  Object.assign(window, { mock: outside });
   const theme = query.get('theme');
   const slow = query.get('slow');
   if (theme) world.settings = { ...world.settings, theme };
@@ -31,6 +36,10 @@ export function mockTransport(query: URLSearchParams): Transport {
       await new Promise((resolve) => setTimeout(resolve, command === slow ? 1000 : (SLOW[command] ?? 5)));
       if (world.scene === 'broken' && !['app_info', 'settings', 'secrets_status'].includes(command)) {
         throw ipcError('internal', `Cannot read the local database: it is locked by another program (${command})`, 'Close other copies of Backstay and try again.', 'SQLITE_BUSY: database is locked');
+      }
+      if (outside.failing.includes(command)) {
+        outside.failed += 1;
+        throw ipcError('internal', `Cannot read the local database: it is locked by another program (${command})`, 'Close other copies of Backstay and try again.');
       }
       const handler = HANDLERS[command];
       if (!handler) throw ipcError('internal', `There is no command ${command}`);
