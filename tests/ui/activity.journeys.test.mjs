@@ -17,7 +17,10 @@ journey('a running backup moves, and is cancelled', '/activity', async (page) =>
   await page.waitForFunction(() => Number(document.querySelector('.progress-card [role="progressbar"]')?.getAttribute('aria-valuenow')) > 0);
   const first = Number(await bar.getAttribute('aria-valuenow'));
   await page.waitForFunction((was) => Number(document.querySelector('.progress-card [role="progressbar"]')?.getAttribute('aria-valuenow')) > was, first);
-  await card.getByRole('button', { name: 'Cancel backing up game saves' }).click();
+  const cancel = card.getByRole('button', { name: 'Cancel backing up game saves' });
+  await cancel.click();
+  await card.getByText('Stopping…').waitFor();
+  assert.equal(await cancel.isEnabled(), false, 'until it has ended');
   await card.waitFor({ state: 'detached' });
   await page.getByRole('row', { name: /game saves.*Cancelled/ }).first().waitFor();
 }, { atOnce: true });

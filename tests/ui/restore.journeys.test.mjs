@@ -83,7 +83,17 @@ journey('a merge needs no name; cancelling ends in a plain report', '/backups', 
   await goToPreview(page, /^Merge Brings/);
   await press(page, 'Restore to web-1');
   await page.getByRole('dialog').getByRole('button', { name: 'Restore to web-1' }).click();
-  await page.getByRole('button', { name: /^Cancel restoring/i }).click();
+  const cancel = page.getByRole('button', { name: /^Cancel restoring/i });
+  assert.equal(await cancel.evaluate((button) => getComputedStyle(button).color), await page.evaluate(() => {
+    const probe = document.body.appendChild(Object.assign(document.createElement('i'), { style: 'color: var(--bad)' }));
+    return getComputedStyle(probe).color;
+  }), 'what cannot be taken back is red');
+  await cancel.click();
+  await page.getByRole('dialog', { name: 'Stop restoring to web-1?' }).getByRole('button', { name: 'Keep restoring' }).click();
+  await cancel.click();
+  await press(page.getByRole('dialog'), 'Stop the restore');
+  await page.getByText('Stopping…').waitFor();
+  assert.equal(await cancel.isEnabled(), false);
   await page.getByText('Cancelled. What had been written to web-1').waitFor();
   await page.getByRole('button', { name: 'Restore again…' }).waitFor();
 });

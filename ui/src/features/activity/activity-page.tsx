@@ -6,7 +6,7 @@ import { dayGroup, formatBytes, formatClock, formatDuration, formatExact, plural
 import { useActiveRuns, runEnded } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
 import { Card, DataTable, EmptyState, Page, ProgressCard, StateBadge, kindWord, useNow, type Column } from '../../shared/ui';
-import { useCancelRun, useResumeDownload, useRunHistory } from './queries';
+import { useResumeDownload, useRunHistory } from './queries';
 import { outcome, took } from './words';
 import './activity.css';
 
@@ -30,7 +30,6 @@ export function ActivityPage() {
   const now = useNow();
   const active = useActiveRuns();
   const history = useRunHistory(kind || null);
-  const cancel = useCancelRun();
   const live = active.data?.rows ?? [];
   const before = history.data?.filter((run) => runEnded(run.state));
   const stopped = (history.data ?? []).filter((run) => run.resumable).slice(0, 3);
@@ -40,7 +39,7 @@ export function ActivityPage() {
     <Page title="Activity" text={text} fill>
       {live.length > 0 && (
         <div className="live">
-          {live.map((run) => <ProgressCard key={run.id} run={run} linked onCancel={() => cancel.run(run.id)} />)}
+          {live.map((run) => <ProgressCard key={run.id} run={run} linked />)}
         </div>
       )}
       {stopped.length > 0 && <Stopped runs={stopped} />}

@@ -38,11 +38,6 @@ export function useRunProblems(id: string, text: string, { live = false, enabled
   });
 }
 
-/** Cancels a run. */
-export function useCancelRun() {
-  return useAction(api.cancelRun, { changes: ['runs'] });
-}
-
 /** The backup a run made, to know which destinations lack it. */
 export function useBackupOf(id: string | null) {
   return useQuery<BackupDetail, IpcError>({ queryKey: keys.backup(id ?? ''), queryFn: () => api.backup(id ?? ''), enabled: id !== null, retry: false });

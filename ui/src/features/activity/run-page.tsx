@@ -6,7 +6,7 @@ import { runEnded, useAction, useRun } from '../../shared/query';
 import { Link, navigate, useParam, usePlace } from '../../shared/router';
 import { Card, CopyText, EmptyState, ErrorNote, Note, Page, ProgressCard, StateBadge, kindWord } from '../../shared/ui';
 import { MissingCopies } from './missing-copies';
-import { useCancelRun, useResumeDownload, useRunProblems } from './queries';
+import { useResumeDownload, useRunProblems } from './queries';
 import { RunProblems } from './run-problems';
 import { outcome, problemsTab, runNumbers, took } from './words';
 import './activity.css';
@@ -24,12 +24,11 @@ export function RunPage() {
 
 function RunView({ detail }: { detail: RunDetail }) {
   const { row } = detail;
-  const cancel = useCancelRun();
   const ended = runEnded(row.state);
   const text = [row.server_name ?? '', formatExact(row.started ?? row.created), ended && row.ended ? formatDuration(took(row, row.ended) ?? 0) : ''].filter(Boolean).join(' · ');
   return (
     <Page title={<span className="row">{kindWord(row.kind)}: {row.title} {ended && <StateBadge state={row.state} text={outcome(row)} />}</span>} text={text} crumbs={CRUMBS} actions={<RunActions detail={detail} />} fill>
-      {!ended && <ProgressCard run={row} onCancel={() => cancel.run(row.id)} cancelling={cancel.busy} />}
+      {!ended && <ProgressCard run={row} />}
       {row.error && <ErrorNote error={row.error} />}
       {row.resumable && <Note tone="run" icon={<IconDownload size={18} aria-hidden />}>What came whole is kept. An archive fetched as it lies there goes on where it was, a tar after the last file that was packed whole; a .zip is packed anew. The hash is checked at the end.</Note>}
       {row.state === 'interrupted' && !row.error && !row.resumable && <Note tone="warn">Backstay was ended while this ran. Nothing half-made is left behind; run it again.</Note>}

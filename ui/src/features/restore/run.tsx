@@ -1,8 +1,8 @@
 import { Button } from '@mantine/core';
 import { IconAlertTriangle, IconCheck } from '@tabler/icons-react';
-import { api, type RunDetail, type RunRow } from '../../ipc';
+import { type RunDetail, type RunRow } from '../../ipc';
 import { formatBytes, formatCount, formatDuration, formatExact, plural } from '../../shared/format';
-import { runEnded, useAction, useRun } from '../../shared/query';
+import { runEnded, useRun } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
 import { Card, ErrorNote, Note, Page, ProgressCard, StateBadge, StepHeader } from '../../shared/ui';
 import { STEPS } from './form';
@@ -12,7 +12,6 @@ type Props = { backup: string; run: string; name: string };
 /** A restore under way, then its report. */
 export function RestoreRun({ backup, run: id, name }: Props) {
   const run = useRun(id);
-  const cancel = useAction(() => api.cancelRun(id), { changes: ['runs'] });
   const row = run.data?.row;
   const server = row?.server_name ?? '';
   const ended = row !== undefined && runEnded(row.state);
@@ -25,7 +24,7 @@ export function RestoreRun({ backup, run: id, name }: Props) {
     >
       {run.error && <ErrorNote error={run.error} retry={() => void run.refetch()} />}
       {run.isPending && <p className="mute" role="status">Reading how the restore stands…</p>}
-      {row && !ended && <ProgressCard run={row} onCancel={() => cancel.run()} cancelling={cancel.busy} />}
+      {row && !ended && <ProgressCard run={row} />}
       {run.data && ended && <Report detail={run.data} backup={backup} />}
     </Page>
   );

@@ -14,6 +14,7 @@ const PHASES: Record<string, string[]> = {
 
 const TICK_MS = 250;
 const TICKS = 80;
+const STOP_MS = 600;
 
 function put(w: World, run: T.RunRow): void {
   w.runs = w.runs.some((r) => r.id === run.id) ? w.runs.map((r) => (r.id === run.id ? run : r)) : [run, ...w.runs];
@@ -121,8 +122,11 @@ export const runs = {
     return { rows: rows.slice(offset, offset + limit), total: rows.length };
   },
   cancel_run: (w: World, { id }: { id: string }) => {
-    const run = w.runs.find((r) => r.id === id);
-    if (run) put(w, { ...run, state: 'cancelled', ended: Date.now(), progress: null });
+    // A clean end takes a while.
+    setTimeout(() => {
+      const run = w.runs.find((r) => r.id === id);
+      if (run) put(w, { ...run, state: 'cancelled', ended: Date.now(), progress: null });
+    }, STOP_MS);
     return null;
   },
 };

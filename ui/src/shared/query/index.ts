@@ -1,4 +1,5 @@
 export { useAction } from './action';
+export { useCancelRun } from './cancel';
 export { applyChange, applyEvent, runEnded, withProgress, withRun, type Change } from './effects';
 export { keys } from './keys';
 export { useActiveRuns, useRunsElsewhere, useSync } from './runs';

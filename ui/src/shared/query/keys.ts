@@ -30,6 +30,8 @@ export const keys = {
   runPages: (filter: Partial<RunFilter>) => ['runs', 'pages', filter] as const,
   activeRuns: ['runs', 'active'] as const,
   run: (id: string) => ['runs', 'one', id] as const,
+  // What this window asked to stop; the engine tells only once it has ended.
+  cancelAsked: (id: string) => ['cancel-asked', id] as const,
   runProblems: (id: string, text: string) => ['runs', 'problems', id, text] as const,
   audit: ['audit'] as const,
 };

@@ -11,6 +11,8 @@ type ConfirmProps = {
   children: ReactNode;
   /** The button: "Remove web-1", never "OK". */
   action: string;
+  /** The button that changes nothing, where "Cancel" could be taken for what is asked about. */
+  keep?: string;
   danger?: boolean;
   /** A name the user must type before the button works. */
   typedName?: string | undefined;
@@ -30,7 +32,7 @@ export function ConfirmDialog(props: ConfirmProps) {
   );
 }
 
-function ConfirmBody({ children, action, danger = false, typedName, busy = false, error, onConfirm, onClose }: ConfirmProps) {
+function ConfirmBody({ children, action, keep = 'Cancel', danger = false, typedName, busy = false, error, onConfirm, onClose }: ConfirmProps) {
   const [typed, setTyped] = useState('');
   const ready = typedName === undefined || typed === typedName;
   return (
@@ -52,7 +54,7 @@ function ConfirmBody({ children, action, danger = false, typedName, busy = false
       )}
       {error && <ErrorNote error={error} />}
       <DialogFoot>
-        <Button onClick={onClose}>Cancel</Button>
+        <Button onClick={onClose}>{keep}</Button>
         <Button type="submit" variant="filled" color={danger ? 'var(--bad)' : undefined} autoContrast={!danger} className={danger ? 'danger-button' : undefined} disabled={!ready} loading={busy}>
           {action}
         </Button>

@@ -1,9 +1,10 @@
-import { Button } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { RunRow } from '../../ipc';
 import { formatAgo, formatDuration, formatRate, plural } from '../format';
+import { useCancelRun } from '../query/cancel';
 import { Link } from '../router';
 import { Bar } from './bar';
+import { CancelRun } from './cancel-run';
 import { ProgressPlaces } from './progress-places';
 import { bytesText, elsewhereText, filesText, isSilent, percent, phaseWord, runTitle, standing } from './progress-rules';
 import { useNow } from './use-now';
@@ -12,28 +13,27 @@ import './progress.css';
 
 type CardProps = {
   run: RunRow;
-  /** Shown while the run can be cancelled. */
-  onCancel?: (() => void) | undefined;
-  cancelling?: boolean;
   /** More buttons, before Cancel. */
   actions?: ReactNode;
   /** The title leads to the run's page. */
   linked?: boolean;
 };
 
-/** THE progress component, full form: title, phase, bar, counts, rate, time left, last activity, destinations, problems. */
-export function ProgressCard({ run, onCancel, cancelling = false, actions, linked = false }: CardProps) {
+/** THE progress component, full form: title, phase, bar, counts, rate, time left, last activity, destinations, problems, and how to stop it. */
+export function ProgressCard({ run, actions, linked = false }: CardProps) {
   const { progress } = run;
   const title = runTitle(run);
   const stands = standing(run);
+  const cancel = useCancelRun(run.id);
+  const word = stands === 'running' && progress ? phaseWord(progress.phase) : undefined;
   return (
     <section className="progress-card card" aria-label={title}>
       <div className="row">
         <h2>{linked ? <Link to={`/activity/${run.id}`}>{title}</Link> : title}</h2>
-        <StateBadge state={stands === 'waiting' ? 'waiting' : run.state} text={stands === 'running' && progress ? phaseWord(progress.phase) : undefined} />
+        <StateBadge state={stands === 'waiting' ? 'waiting' : run.state} text={cancel.asked ? 'Stopping…' : word} />
         <span className="grow" />
         {actions}
-        {onCancel && <Button className="cancel-button" loading={cancelling} aria-label={`Cancel ${title.toLowerCase()}`} onClick={onCancel}>Cancel</Button>}
+        <CancelRun run={run} asked={cancel.asked} onCancel={cancel.ask} />
       </div>
       {stands !== 'elsewhere' && <Bar part={stands === 'waiting' ? 0 : percent(progress)} label={title} />}
       <ProgressFacts run={run} />
