@@ -43,4 +43,9 @@ impl Engine {
     pub fn own_runs(&self) -> usize {
         self.opened.as_ref().map_or(0, Backstay::own_runs)
     }
+
+    /// Tells whether one of them is a restore.
+    pub fn own_restore(&self) -> bool {
+        self.opened.as_ref().is_ok_and(Backstay::own_restore)
+    }
 }

@@ -172,7 +172,7 @@ async fn quit<R: Runtime>(app: &AppHandle<R>) {
     }
     let (answer, asked) = tokio::sync::oneshot::channel();
     app.dialog()
-        .message("Runs are going on. Quitting stops them; what was backed up before stays whole, and the next run goes on from there.")
+        .message(quit_question(app.state::<Engine>().own_restore()))
         .title("Quit Backstay?")
         .kind(MessageDialogKind::Warning)
         .buttons(MessageDialogButtons::OkCancelCustom("Stop them and quit".into(), "Keep running".into()))
@@ -183,6 +183,14 @@ async fn quit<R: Runtime>(app: &AppHandle<R>) {
         cancel_all(app).await;
         end(app);
     }
+}
+
+const QUITTING: &str = "Runs are going on. Quitting stops them; what was backed up before stays whole, and the next backup goes on from there.";
+const QUITTING_RESTORE: &str = " A restore is among them: what it has written by then stays, so its target is partly restored until you restore again.";
+
+/// What quitting means for the runs that go on.
+fn quit_question(restoring: bool) -> String {
+    [QUITTING, if restoring { QUITTING_RESTORE } else { "" }].concat()
 }
 
 /// Tells whether an exit asked for by the system may go on; if not, the user is asked.
@@ -212,4 +220,15 @@ async fn cancel_all<R: Runtime>(app: &AppHandle<R>) {
 fn end<R: Runtime>(app: &AppHandle<R>) {
     app.state::<Quitting>().decided.store(true, Ordering::SeqCst);
     app.exit(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quit_question;
+
+    #[test]
+    fn a_restore_that_is_stopped_is_not_called_whole() {
+        assert!(!quit_question(false).contains("restore"));
+        assert!(quit_question(true).contains("partly restored"));
+    }
 }

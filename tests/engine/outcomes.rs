@@ -1,7 +1,7 @@
 //! Every way a run can end.
 
 use crate::support::{Act, World, drain, scripted};
-use backstay_contract::Event;
+use backstay_contract::{Event, RunRow};
 use backstay_core::run::{Run, RunCounts, RunKind, RunState};
 use backstay_core::{ErrorClass, RunId};
 use std::sync::atomic::Ordering;
@@ -226,9 +226,9 @@ async fn progress_is_honest_and_not_too_chatty() {
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_of_a_dead_process_are_interrupted_and_those_of_a_living_one_are_not() {
     let world = World::new().await;
-    let row = |id: &RunId| Run {
+    let row = |id: &RunId, kind| Run {
         id: id.clone(),
-        kind: RunKind::Backup,
+        kind,
         state: RunState::Running,
         title: "web".into(),
         plan: None,
@@ -243,13 +243,18 @@ async fn runs_of_a_dead_process_are_interrupted_and_those_of_a_living_one_are_no
         error: None,
         result: None,
     };
-    let (dead, alive) = (RunId::random(), RunId::random());
-    world.parts.store.insert_run(&row(&dead)).unwrap();
-    world.parts.store.insert_run(&row(&alive)).unwrap();
+    let (dead, alive, half) = (RunId::random(), RunId::random(), RunId::random());
+    world.parts.store.insert_run(&row(&dead, RunKind::Backup)).unwrap();
+    world.parts.store.insert_run(&row(&alive, RunKind::Backup)).unwrap();
+    world.parts.store.insert_run(&row(&half, RunKind::Restore)).unwrap();
     let lock = std::fs::File::create(world.path("home/runs").join(format!("{alive}.lock"))).unwrap();
     lock.lock().unwrap();
     let again = backstay_engine::Backstay::open(world.path("home"), world.parts.clone()).await.unwrap();
-    assert_eq!(again.run(dead.as_str()).await.unwrap().row.state, "interrupted");
+    let hint = |row: RunRow| row.error.and_then(|error| error.hint).unwrap_or_default();
+    let (backup, restore) = (again.run(dead.as_str()).await.unwrap().row, again.run(half.as_str()).await.unwrap().row);
+    assert_eq!((backup.state.as_str(), restore.state.as_str()), ("interrupted", "interrupted"));
+    assert!(hint(backup).contains("What was there before is whole"));
+    assert!(hint(restore).contains("The target is partly restored"));
     assert_eq!(again.run(alive.as_str()).await.unwrap().row.state, "running");
     // A wish to cancel reaches the process that owns the run.
     again.cancel_run(alive.as_str()).await.unwrap();
@@ -291,6 +296,7 @@ async fn who_quits_counts_and_cancels_only_his_own_runs() {
     }
     world.until("both collect", || world.parts.scripted.collecting.load(Ordering::SeqCst) == 2).await;
     assert_eq!((world.engine.own_runs(), other.own_runs()), (1, 1));
+    assert!(!world.engine.own_restore());
     for (run, elsewhere) in runs.iter().zip([false, true]) {
         let row = world.engine.run(run).await.unwrap().row;
         assert_eq!((row.elsewhere, row.progress.is_some()), (elsewhere, !elsewhere));

@@ -199,3 +199,20 @@ async fn replace_is_refused_where_not_all_that_could_not_be_read_is_listed() {
     let preview = world.engine.plan_restore(request).await.unwrap();
     assert!(preview.blocked.is_some_and(|why| why.contains("more problems than it lists")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_quits_is_told_of_a_restore_that_goes_on() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one")]).await;
+    let backup = world.back_up(&plan).await.row.backup.unwrap();
+    world.parts.scripted.will("one", Act::Hang);
+    let preview = world.engine.plan_restore(request(&backup, None, None, "merge")).await.unwrap();
+    assert!(!world.engine.own_restore());
+    let run = world.engine.start_restore(&preview.id, None).await.unwrap();
+    assert!(world.engine.own_restore());
+    world.engine.cancel_run(&run).await.unwrap();
+    let run = world.end(&run).await;
+    assert_eq!(run.row.state, "cancelled");
+    assert!(run.next.unwrap().contains("The target is partly restored"));
+}

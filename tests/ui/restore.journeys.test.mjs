@@ -107,3 +107,17 @@ journey('a restore that has ended says when, and all its steps are done', '/acti
   assert.equal(await page.getByText(/the restore goes on/).count(), 0);
   assert.equal(await page.getByRole('list', { name: 'Steps' }).getByText('(done)').count(), 4);
 });
+
+journey('a restore that was cut short is not said to have written nothing', '/activity/r89', async (page) => {
+  await page.getByText('was cut short').waitFor();
+  assert.equal(await page.getByText('The target is partly restored').count(), 1, 'said once');
+  assert.equal(await page.locator('main .note .tabler-icon-check').count(), 0, 'nothing is ticked');
+  await page.getByRole('tab', { name: 'Log' }).click();
+  await page.getByRole('link', { name: 'Open the plan' }).waitFor();
+  await press(page, 'Restore again…');
+  await page.getByRole('heading', { level: 1, name: /^Restore / }).waitFor();
+  await page.evaluate(() => (location.hash += '?run=r89'));
+  await page.getByText(/^Ended \d+ \w+ \d{4} \d\d:\d\d$/).waitFor();
+  assert.equal(await page.getByText(/items restored|written$/).count(), 0);
+  assert.equal(await page.getByText('The target is partly restored').count(), 1, 'said once');
+});

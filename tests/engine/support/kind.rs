@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What the scripted kind does when it is collected.
+/// What the scripted kind does when it is collected; brought back, it hangs if it is to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Adds this many small entries.
@@ -138,13 +138,17 @@ impl Kind for ScriptedKind {
     }
     async fn restore(
         &self,
-        _: &RunContext,
+        ctx: &RunContext,
         _: &SharedHost,
-        _: &ItemInput,
+        input: &ItemInput,
         _: &mut dyn EntrySource,
         _: &RestorePlan,
         _: &RestoreOptions,
     ) -> Result<RestoreReport> {
+        if self.act.lock().unwrap().get(&input.item.name) == Some(&Act::Hang) {
+            ctx.cancel.cancelled().await;
+        }
+        ctx.check()?;
         // It writes nothing and says so: the engine must not call that done.
         Ok(RestoreReport::default())
     }

@@ -25,17 +25,18 @@ export function RunPage() {
 function RunView({ detail }: { detail: RunDetail }) {
   const { row } = detail;
   const ended = runEnded(row.state);
+  const next = detail.next === row.error?.hint ? null : detail.next;
   const text = [row.server_name ?? '', formatExact(row.started ?? row.created), ended && row.ended ? formatDuration(took(row, row.ended) ?? 0) : ''].filter(Boolean).join(' · ');
   return (
     <Page title={<span className="row">{kindWord(row.kind)}: {row.title} {ended && <StateBadge state={row.state} text={outcome(row)} />}</span>} text={text} crumbs={CRUMBS} actions={<RunActions detail={detail} />} fill>
       {!ended && <ProgressCard run={row} />}
       {row.error && <ErrorNote error={row.error} />}
       {row.resumable && <Note tone="run" icon={<IconDownload size={18} aria-hidden />}>What came whole is kept. An archive fetched as it lies there goes on where it was, a tar after the last file that was packed whole; a .zip is packed anew. The hash is checked at the end.</Note>}
-      {row.state === 'interrupted' && !row.error && !row.resumable && <Note tone="warn">Backstay was ended while this ran. Nothing half-made is left behind; run it again.</Note>}
-      {ended && (row.result || detail.next) && (
-        <Note tone={row.state === 'done' ? 'good' : 'run'} icon={<IconCheck size={18} aria-hidden />}>
+      {row.state === 'interrupted' && !row.error && !row.resumable && row.kind !== 'restore' && <Note tone="warn">Backstay was ended while this ran. Nothing half-made is left behind; run it again.</Note>}
+      {ended && (row.result || next) && (
+        <Note tone={row.state === 'done' ? 'good' : 'run'}>
           {row.result && <div>{row.result}</div>}
-          {detail.next && <div>{detail.next}</div>}
+          {next && <div>{next}</div>}
         </Note>
       )}
       {ended && <MissingCopies run={row} />}
@@ -124,7 +125,7 @@ function Log({ detail }: { detail: RunDetail }) {
       <ol className="log mono">
         {detail.log.map((line, i) => <li key={i}><span className="mute">{time(line.at)}</span><span>{line.text}</span></li>)}
       </ol>
-      {detail.row.plan && <p className="card-pad mute">Plan: <Link to={`/plans/${detail.row.plan}`}>{detail.row.title}</Link></p>}
+      {detail.row.plan && <p className="card-pad mute"><Link to={`/plans/${detail.row.plan}`}>Open the plan</Link></p>}
     </div>
   );
 }

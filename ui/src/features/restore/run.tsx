@@ -38,6 +38,10 @@ function endedText(row: RunRow): string {
 function Report({ detail, backup }: { detail: RunDetail; backup: string }) {
   const { row } = detail;
   const server = row.server_name ?? 'the server';
+  // What had been written by then is counted only at the end.
+  const through = row.state === 'done' || row.state === 'done_with_problems';
+  // That it was interrupted is said above.
+  const error = row.state === 'interrupted' ? null : row.error;
   const took = row.started !== null && row.ended !== null ? formatDuration(row.ended - row.started) : null;
   return (
     <>
@@ -45,19 +49,19 @@ function Report({ detail, backup }: { detail: RunDetail; backup: string }) {
         <div className="stack" style={{ gap: 16 }}>
           <Outcome detail={detail} server={server} />
           <div className="report-counts">
-            <Count value={formatCount(row.files)} word={row.files === 1 ? 'item restored' : 'items restored'} />
-            <Count value={formatBytes(row.bytes)} word="written" />
+            {through && <Count value={formatCount(row.files)} word={row.files === 1 ? 'item restored' : 'items restored'} />}
+            {through && <Count value={formatBytes(row.bytes)} word="written" />}
             {detail.files_deleted > 0 && <Count value={formatCount(detail.files_deleted)} word={detail.files_deleted === 1 ? 'file deleted' : 'files deleted'} />}
             {took !== null && <Count value={took} word="taken" />}
           </div>
           {row.result && <p>{row.result}</p>}
-          {row.error && <ErrorNote error={row.error} />}
+          {error && <ErrorNote error={error} />}
           {row.problems > 0 && (
             <Note tone="warn" action={<Button onClick={() => navigate(`/activity/${row.id}?tab=problems`)}>Show them</Button>}>
               {plural(row.problems, 'problem')}: not everything is as in the backup.
             </Note>
           )}
-          {detail.next && <div><b>What next</b><p>{detail.next}</p></div>}
+          {detail.next && detail.next !== error?.hint && <div><b>What next</b><p>{detail.next}</p></div>}
         </div>
       </Card>
       <div className="row">

@@ -112,6 +112,9 @@ function makeBackups(now: number, plans: T.PlanRow[], count: number): T.BackupRo
   return rows;
 }
 
+/** What the engine says of a restore that was stopped. */
+export const HALF_RESTORED = 'The target is partly restored: preview the restore again to see what is left to do';
+
 const NO_RUN: Omit<T.RunRow, 'id' | 'kind' | 'state' | 'title' | 'created'> = {
   plan: null, server: null, server_name: null, backup: null, started: null, ended: null, problems: 0, error: null, files: 0, bytes: 0,
   bytes_read: 0, bytes_added: 0, result: null, progress: null, elsewhere: false, resumable: false,
@@ -138,6 +141,10 @@ function makeRuns(now: number, plans: T.PlanRow[], backups: T.BackupRow[]): T.Ru
   ended('r96', 'download', 'interrupted', 'web nightly 12 Nov', 26 * HOUR, 3 * MIN, { server: 's1', server_name: 'web-1', backup: b?.id ?? null, bytes: 31.2 * GIB, bytes_read: 11.4 * GIB, resumable: true });
   ended('r97', 'sync', 'done', 'b2 offsite', 50 * HOUR, 22 * MIN, { bytes: 4.1 * GIB, result: '3 backups copied to b2 offsite from nas; web-1 was not read again' });
   ended('r98', 'backup', 'done', 'game saves', 4 * DAY, 55_000, { plan: 'p3', server: 's3', server_name: 'game-1', files: 3100, bytes: 4.4 * GIB, bytes_read: 90 * MIB, bytes_added: 31 * MIB });
+  ended('r89', 'restore', 'interrupted', 'web nightly to web-1', 5 * DAY, 2 * MIN, {
+    plan: 'p1', server: 's1', server_name: 'web-1', backup: b?.id ?? null,
+    error: { code: 'cancelled', message: '"web nightly to web-1" was cut short: Backstay ended while it ran', hint: HALF_RESTORED, detail: null },
+  });
   ended('r95', 'backup', 'interrupted', 'game saves', 3 * DAY, 50_000, { plan: 'p3', server: 's3', server_name: 'game-1' });
   for (const backup of backups.slice(0, 120)) {
     rows.push(runRow({

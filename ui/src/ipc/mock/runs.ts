@@ -1,7 +1,7 @@
 import { ipcError } from '../transport';
 import type * as T from '../generated/bindings';
 import { NOTES, PROBLEMS, previewRequest } from './backups';
-import { GIB, MIB, runRow, type World } from './data';
+import { GIB, HALF_RESTORED, MIB, runRow, type World } from './data';
 
 const PHASES: Record<string, string[]> = {
   backup: ['connecting', 'preflight', 'listing', 'reading', 'reading', 'reading', 'reading', 'dumping', 'saving'],
@@ -15,6 +15,9 @@ const PHASES: Record<string, string[]> = {
 const TICK_MS = 250;
 const TICKS = 80;
 const STOP_MS = 600;
+
+/** A run counts what it did only at its end. */
+const NO_COUNTS = { files_read: 0, files_new: 0, files_changed: 0, files_deleted: 0 };
 
 function put(w: World, run: T.RunRow): void {
   w.runs = w.runs.some((r) => r.id === run.id) ? w.runs.map((r) => (r.id === run.id ? run : r)) : [run, ...w.runs];
@@ -110,9 +113,9 @@ export const runs = {
     if (!row) throw ipcError('missing', 'Cannot show the run: it is not known here');
     const at = row.started ?? row.created;
     return {
-      row, files_read: 1516, files_new: 312, files_changed: 1204, files_deleted: 0,
+      row, ...(row.state === 'cancelled' || row.state === 'interrupted' ? NO_COUNTS : { files_read: 1516, files_new: 312, files_changed: 1204, files_deleted: 0 }),
       log: ['Connected to 10.0.0.5:22 as root', 'find lists 38,559 entries in 4.1 s', '1,516 files changed since the backup before', 'tar streams 1.4 GiB', 'mariadb-dump 10.11.6: shop, blog', 'Snapshot saved and read back'].map((text, i) => ({ at: at + i * 9000, text })),
-      next: row.state === 'restore' ? 'Check that the site answers.' : row.kind === 'restore' ? 'Look at what was restored, then reload the services that use it.' : null,
+      next: row.kind !== 'restore' ? null : ['cancelled', 'interrupted'].includes(row.state) ? HALF_RESTORED : 'Look at what was restored, then reload the services that use it.',
     };
   },
   run_problems: (w: World, { id, text, offset, limit }: { id: string; text: string; offset: number; limit: number }): T.ProblemPage => {

@@ -1,5 +1,6 @@
 //! How a run ends: its last row, who hears of it, and the runs whose process is gone.
 
+use super::rows::next_step;
 use super::{Finish, LiveRun};
 use crate::backstay::{Inner, locked};
 use crate::words::{run_kind_word, run_state_word, size_text};
@@ -119,13 +120,12 @@ impl Inner {
             }
             run.state = RunState::Interrupted;
             run.ended = Some(self.clock.now());
-            run.error = Some(StoredError::from(
-                &Error::new(
-                    ErrorClass::Cancelled,
-                    format!("\"{}\" was cut short: Backstay ended while it ran", run.title),
-                )
-                .hint("What was there before is whole; start it again"),
-            ));
+            let mut error = Error::new(
+                ErrorClass::Cancelled,
+                format!("\"{}\" was cut short: Backstay ended while it ran", run.title),
+            );
+            error.hint = next_step(&run, false);
+            run.error = Some(StoredError::from(&error));
             self.store.update_run(&run)?;
             self.locks.forget(&run.id);
             self.audit(&format!("{}.end", run_kind_word(run.kind)), &run.title, run_state_word(run.state))?;

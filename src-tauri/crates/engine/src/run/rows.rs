@@ -1,6 +1,6 @@
 //! The runs as those who show them see them.
 
-use crate::backstay::{Backstay, Inner};
+use crate::backstay::{Backstay, Inner, locked};
 use crate::words::{millis, parse_run_kind, problem_row, run_kind_word, run_state_word, stored_error};
 use backstay_contract::{LogLine, ProblemPage, RunDetail, RunFilter, RunPage, RunRow};
 use backstay_core::run::{ProblemKind, Run, RunKind, RunState};
@@ -87,6 +87,11 @@ impl Backstay {
         self.inner.registry.ids().len()
     }
 
+    /// Tells whether this process works on a restore: stopped half way, it leaves its target half old and half new.
+    pub fn own_restore(&self) -> bool {
+        locked(&self.inner.registry.live).values().any(|live| locked(&live.row).kind == RunKind::Restore)
+    }
+
     /// Cancels the runs of this process, and no other's.
     pub async fn cancel_own_runs(&self) {
         for id in self.inner.registry.ids() {
@@ -128,7 +133,7 @@ impl Inner {
 }
 
 /// Says what to do next, for the report.
-fn next_step(run: &Run, resumable: bool) -> Option<String> {
+pub(super) fn next_step(run: &Run, resumable: bool) -> Option<String> {
     let class = run.error.as_ref().map(|error| error.class);
     let text = match (run.kind, run.state) {
         (_, RunState::Waiting | RunState::Running) => return None,
