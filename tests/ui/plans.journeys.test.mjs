@@ -1,7 +1,7 @@
 // What a user does with plans: what is backed up, where to, as a vault or as archives, with which key.
 import assert from 'node:assert/strict';
 import { enabled, press } from './controls.mjs';
-import { openVault } from './destinations.steps.mjs';
+import { openVault, testFolder } from './destinations.steps.mjs';
 import { planWhere } from './plans.steps.mjs';
 import { journey, withBrowser } from './window.mjs';
 
@@ -45,6 +45,29 @@ journey('a plan writes to several destinations in order, and says what becomes o
   assert.equal(await enabled(page, 'Continue'), false);
   await page.getByRole('radio', { name: /^As archives/ }).check();
   await page.getByText('nas and storage box hold two different vaults').waitFor({ state: 'detached' });
+});
+
+journey('a destination added on the way leads back to the plan as it was left', '/plans/new?server=s1', async (page) => {
+  await page.getByRole('checkbox', { name: /PostgreSQL/ }).check();
+  await planWhere(page);
+  await page.getByRole('checkbox', { name: 'archive store' }).check();
+  await page.getByRole('radio', { name: /^As archives/ }).check();
+  await press(page, 'Add another destination');
+  await page.getByRole('heading', { level: 1, name: 'Add a destination' }).waitFor();
+  await testFolder(page, '/mnt/second');
+  await press(page, 'Continue');
+  await page.getByRole('radio', { name: /^Archives only/ }).check();
+  await page.getByLabel('Name', { exact: true }).fill('second disk');
+  await press(page, 'Add the destination');
+  await press(page, 'Go on with the plan');
+  await page.getByText('The plan is as you left it.').waitFor();
+  for (const name of ['nas', 'archive store', 'second disk']) assert.equal(await page.getByRole('checkbox', { name }).isChecked(), true, name);
+  assert.equal(await page.getByRole('radio', { name: /^As archives/ }).isChecked(), true);
+  await press(page, 'Back');
+  assert.equal(await page.getByRole('checkbox', { name: /PostgreSQL/ }).isChecked(), true);
+  await press(page, 'Continue');
+  await press(page, 'Start anew');
+  await page.getByText('What should be backed up?').waitFor();
 });
 
 journey('a place on the server itself is warned of', '/plans/new?server=s4', async (page) => {

@@ -6,6 +6,7 @@ import { plural } from '../../shared/format';
 import { KitConfirm, KitSheet } from '../../shared/kit';
 import { navigate } from '../../shared/router';
 import { Card, Note, Tick } from '../../shared/ui';
+import { wayBack } from '../../shared/wizard';
 import type { Use } from './form';
 
 /** The kit, at the left of the last step; without a vault there is none. */
@@ -32,6 +33,7 @@ export function AddedStep({ added, use }: { added: DestinationAdded; use: Use })
 export function AddedSide({ added, use }: { added: DestinationAdded; use: Use }) {
   const [confirmed, setConfirmed] = useState(added.kit === null || (added.destination.state !== 'kit_not_confirmed' && !added.created));
   const { name, id } = added.destination;
+  const plan = wayBack();
   if (confirmed || !added.kit) {
     return (
       <div className="card-pad stack">
@@ -41,8 +43,9 @@ export function AddedSide({ added, use }: { added: DestinationAdded; use: Use })
             <p className="mute">Keep the kit where neither a thief nor a fire finds both it and the backups.</p>
           </>
         )}
-        {use === 'copy' && <Button variant="filled" onClick={() => navigate('/plans')}>Choose a plan to write here too</Button>}
-        <Button variant={use === 'copy' ? 'default' : 'filled'} onClick={() => navigate(`/plans/new?destination=${encodeURIComponent(id)}`)}>Make a plan that writes here</Button>
+        {plan !== null && <Button variant="filled" onClick={() => navigate(`${plan}?destination=${encodeURIComponent(id)}`)}>Go on with the plan</Button>}
+        {plan === null && use === 'copy' && <Button variant="filled" onClick={() => navigate('/plans')}>Choose a plan to write here too</Button>}
+        {plan === null && <Button variant={use === 'copy' ? 'default' : 'filled'} onClick={() => navigate(`/plans/new?destination=${encodeURIComponent(id)}`)}>Make a plan that writes here</Button>}
         <Button onClick={() => navigate(`/destinations/${id}`)}>Show {name}</Button>
       </div>
     );

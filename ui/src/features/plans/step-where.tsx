@@ -1,22 +1,21 @@
 import { ActionIcon, Button, Checkbox, TextInput } from '@mantine/core';
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import type { DestinationRow, IpcError, PlanDraft } from '../../ipc';
-import { navigate } from '../../shared/router';
 import { Card, Chip, EmptyState, ErrorNote, Note, PathText, Size, StateBadge } from '../../shared/ui';
 import { destinationEffect, moved, toggled } from './layout';
 
 type OrderProps = { draft: PlanDraft; destinations: DestinationRow[]; onChange: (draft: PlanDraft) => void };
-type WhereProps = OrderProps & { serverName: string };
+type WhereProps = OrderProps & { serverName: string; onAdd: () => void };
 
 /** Ticks the destinations, and puts several in order. */
-export function WhereStep({ draft, destinations, serverName, onChange }: WhereProps) {
+export function WhereStep({ draft, destinations, serverName, onChange, onAdd }: WhereProps) {
   if (destinations.length === 0) {
     return (
       <Card>
         <EmptyState
           title="No destination yet"
-          text="A plan needs a place to write to. Add one; the plan can be made right after."
-          action={<Button variant="filled" onClick={() => navigate('/destinations/new')}>Add a destination</Button>}
+          text="A plan needs a place to write to. Add one; what is filled in here is kept."
+          action={<Button variant="filled" onClick={onAdd}>Add a destination</Button>}
         />
       </Card>
     );
@@ -47,7 +46,7 @@ export function WhereStep({ draft, destinations, serverName, onChange }: WherePr
       ))}
       {draft.destinations.length > 1 && <Order draft={draft} destinations={destinations} onChange={onChange} />}
       <div className="row">
-        <Button onClick={() => navigate('/destinations/new')}>Add another destination</Button>
+        <Button onClick={onAdd}>Add another destination</Button>
       </div>
     </>
   );

@@ -1,12 +1,13 @@
-import { Skeleton } from '@mantine/core';
+import { Button, Skeleton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { api, type DestinationRow, type IpcError, type LayoutDraft, type PlanDraft, type PlanRow, type PlanSaved, type PlanView, type ServerRow } from '../../ipc';
 import { keys, useAction, useDestinations, usePlans, useServers } from '../../shared/query';
 import { navigate, useParam, useQueryValue } from '../../shared/router';
-import { ErrorNote, Page, showNote } from '../../shared/ui';
-import { Summary, WizardPage } from '../../shared/wizard';
+import { ErrorNote, Note, Page, showNote } from '../../shared/ui';
+import { Summary, WizardPage, forgetWayBack, keepWayBack } from '../../shared/wizard';
 import { EMPTY, STEPS, stepProblem, suggestName, toDraft } from './form';
+import { forgetPlan, keepPlan, keptPlan, withAdded, type KeptPlan } from './handover';
 import { KIND_WORDS, itemText } from './items';
 import { PlanKitPage } from './kit-page';
 import { keepsKey, layoutText } from './layout';
@@ -22,6 +23,12 @@ export function PlanWizardPage() {
   const id = useParam('id');
   const server = useQueryValue('server');
   const destination = useQueryValue('destination');
+  const [kept, setKept] = useState(() => keptPlan(id, server));
+  // Taken up or not, it does not come up a second time.
+  useEffect(() => {
+    forgetPlan();
+    forgetWayBack();
+  }, []);
   const servers = useServers();
   const destinations = useDestinations();
   const plans = usePlans();
@@ -46,16 +53,17 @@ export function PlanWizardPage() {
     server: servers.data.find((row) => row.id === server)?.id ?? (servers.data.length === 1 ? (servers.data[0]?.id ?? '') : ''),
     destinations: [destinations.data.find((row) => row.id === destination)?.id ?? only].filter((one) => one !== undefined),
   };
-  return <Wizard key={id} start={start} servers={servers.data} destinations={destinations.data} plans={plans.data} />;
+  const taken = kept && withAdded(kept, destinations.data.find((row) => row.id === destination), destinations.data);
+  return <Wizard key={`${id} ${taken ? 'kept' : ''}`} start={start} kept={taken} onAnew={() => setKept(null)} servers={servers.data} destinations={destinations.data} plans={plans.data} />;
 }
 
-type Props = { start: PlanDraft; servers: ServerRow[]; destinations: DestinationRow[]; plans: PlanRow[] };
+type Props = { start: PlanDraft; kept: KeptPlan | null; onAnew: () => void; servers: ServerRow[]; destinations: DestinationRow[]; plans: PlanRow[] };
 
-function Wizard({ start, servers, destinations, plans }: Props) {
-  const [step, setStep] = useState(0);
-  const [draft, setDraft] = useState(start);
-  const [named, setNamed] = useState(start.name !== '');
-  const [repeated, setRepeated] = useState('');
+function Wizard({ start, kept, onAnew, servers, destinations, plans }: Props) {
+  const [step, setStep] = useState(kept ? 1 : 0);
+  const [draft, setDraft] = useState(kept?.draft ?? start);
+  const [named, setNamed] = useState(kept?.named ?? start.name !== '');
+  const [repeated, setRepeated] = useState(kept?.repeated ?? '');
   const [saved, setSaved] = useState<PlanSaved>();
   const editing = start.id !== null;
   const serverName = servers.find((row) => row.id === draft.server)?.name ?? '';
@@ -84,6 +92,11 @@ function Wizard({ start, servers, destinations, plans }: Props) {
     if (to === 2 && !named) setDraft((old) => ({ ...old, name: suggestName(serverName, old.items, taken) }));
     setStep(to);
   };
+  const addDestination = () => {
+    keepPlan({ draft, named, repeated });
+    keepWayBack(start.id === null ? '/plans/new' : `/plans/${start.id}/edit`);
+    navigate('/destinations/new');
+  };
   const last = step === STEPS.length - 1;
   const around = { repeated, stored: keepsKey(start.id === null ? null : start.layout, draft.layout), destinations };
   const nameProblem = step === 1 && draft.layout.kind === 'archive' && fileName.error ? fileName.error.message : null;
@@ -109,7 +122,8 @@ function Wizard({ start, servers, destinations, plans }: Props) {
       {step === 0 && <WhatStep draft={draft} servers={servers} suggest={!editing} onChange={setDraft} />}
       {step === 1 && (
         <>
-          <WhereStep draft={draft} destinations={destinations} serverName={serverName} onChange={setDraft} />
+          {kept && <Note tone="run" action={<Button onClick={onAnew}>Start anew</Button>}>The plan is as you left it.</Note>}
+          <WhereStep draft={draft} destinations={destinations} serverName={serverName} onChange={setDraft} onAdd={addDestination} />
           {destinations.length > 0 && <LayoutCards draft={asNamed} around={around} onLayout={setLayout} onRepeated={setRepeated} />}
         </>
       )}
