@@ -17,6 +17,20 @@ journey('a number of the settings is saved when left, within its limits', '/sett
   await page.waitForFunction(() => [...document.querySelectorAll('input')].some((input) => input.value === '365 days'));
 }, { atOnce: true });
 
+journey('a speed is saved when its number and its unit are left, not between them', '/settings?part=bandwidth', async (page) => {
+  const all = page.locator('.limit-row').first();
+  await page.locator('label').filter({ hasText: /^Limit$/ }).first().click();
+  await all.getByText('2.0 MiB/s').waitFor();
+  const speed = page.getByRole('textbox', { name: 'Speed at other times', exact: true });
+  await speed.fill('500');
+  await page.getByRole('combobox', { name: 'Unit of speed at other times' }).click();
+  await page.getByRole('option', { name: 'KiB/s' }).click();
+  assert.match(await all.innerText(), /2\.0 MiB\/s/, 'nothing is saved on the way to the unit');
+  await page.getByRole('heading', { level: 1 }).click();
+  await all.getByText('500 KiB/s').waitFor();
+  assert.equal(await speed.inputValue(), '500');
+});
+
 journey('a place for secrets is made', '/settings?part=secrets', async (page) => {
   await page.locator('input[type="password"]').nth(0).fill('a good passphrase');
   await page.locator('input[type="password"]').nth(1).fill('another');

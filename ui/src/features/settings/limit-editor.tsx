@@ -31,7 +31,7 @@ export function LimitEditor({ name, view, onChange }: Props) {
               aria-labelledby={base} value={view.bytes_per_second === null ? NO_LIMIT : 'limit'} data={[{ value: NO_LIMIT, label: 'No limit' }, { value: 'limit', label: 'Limit' }]}
               onChange={(to) => onChange({ ...view, bytes_per_second: to === NO_LIMIT ? null : DEFAULT_SPEED })}
             />
-            {view.bytes_per_second !== null && <SpeedInput key={view.bytes_per_second} label="Speed at other times" bytes={view.bytes_per_second} onSave={(bytes_per_second) => onChange({ ...view, bytes_per_second })} />}
+            {view.bytes_per_second !== null && <SpeedInput label="Speed at other times" bytes={view.bytes_per_second} onSave={(bytes_per_second) => onChange({ ...view, bytes_per_second })} />}
           </div>
         </div>
         <div className="card-pad stack">
@@ -41,7 +41,7 @@ export function LimitEditor({ name, view, onChange }: Props) {
               aria-labelledby={paint} value={brush} onChange={(to) => setBrush(to as Brush)}
               data={[{ value: 'limit', label: 'Limit' }, { value: 'free', label: 'No limit' }, { value: 'held', label: 'Held' }, { value: 'otherwise', label: 'As at other times' }]}
             />
-            {brush === 'limit' && <SpeedInput key={speed} label="Speed to paint with" bytes={speed} onSave={setSpeed} />}
+            {brush === 'limit' && <SpeedInput label="Speed to paint with" bytes={speed} onSave={setSpeed} />}
           </div>
           <WeekGrid label={`Hours of the week, ${name}`} grid={toGrid(view)} otherwise={otherwise} brush={cell} onPaint={(grid) => onChange({ ...view, rules: toRules(grid) })} />
           <Legend otherwise={otherwise} />
@@ -120,7 +120,7 @@ function RuleForm({ onAdd }: { onAdd: (rule: BandwidthRuleView) => void }) {
           <div className="field-label" id={what}>Speed</div>
           <div className="row">
             <SegmentedControl aria-labelledby={what} value={kind} onChange={(value) => setKind(value as typeof kind)} data={[{ value: 'limit', label: 'Limit' }, { value: 'free', label: 'No limit' }, { value: 'held', label: 'Held' }]} />
-            {kind === 'limit' && <SpeedInput key={speed} label="Speed of the rule" bytes={speed} onSave={setSpeed} />}
+            {kind === 'limit' && <SpeedInput label="Speed of the rule" bytes={speed} onSave={setSpeed} />}
           </div>
         </div>
       </div>

@@ -4,35 +4,41 @@ import { UNITS, fromBytes, toBytes, type Unit } from '../../shared/bandwidth';
 
 type Props = { label: string; bytes: number; onSave: (bytes: number) => void };
 
-/** A speed with its unit. Saved when it is left or Enter is pressed, not with each digit. */
+/** A speed with its unit. Saved when both are left or Enter is pressed: a number with the unit that was to be changed is no speed anybody meant. */
 export function SpeedInput({ label, bytes, onSave }: Props) {
   const start = fromBytes(bytes);
   const [unit, setUnit] = useState<Unit>(start.unit);
   const [value, setValue] = useState<number | string>(start.value);
-  const save = (number: number | string, as: Unit) => {
-    const next = toBytes(Number(number), as);
-    if (next === null) setValue(start.value);
+  const [stored, setStored] = useState(bytes);
+  const show = () => {
+    setUnit(start.unit);
+    setValue(start.value);
+  };
+  if (stored !== bytes) {
+    setStored(bytes);
+    show();
+  }
+  const save = () => {
+    const next = toBytes(Number(value), unit);
+    if (next === null) show();
     else if (next !== bytes) onSave(next);
   };
   return (
-    <div className="row speed" role="group" aria-label={label}>
+    <div
+      className="row speed" role="group" aria-label={label}
+      onBlur={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) save();
+      }}
+    >
       <NumberInput
         w={96} aria-label={label} min={0} decimalScale={2} hideControls allowNegative={false} value={value} onChange={setValue}
-        onBlur={() => save(value, unit)}
         onKeyDown={(event) => {
           if (event.key !== 'Enter') return;
           event.preventDefault();
-          save(value, unit);
+          save();
         }}
       />
-      <Select
-        w={92} aria-label={`Unit of ${label.toLowerCase()}`} data={Object.keys(UNITS)} value={unit}
-        onChange={(to) => {
-          const next = (to ?? 'MiB/s') as Unit;
-          setUnit(next);
-          save(value, next);
-        }}
-      />
+      <Select w={92} aria-label={`Unit of ${label.toLowerCase()}`} data={Object.keys(UNITS)} value={unit} onChange={(to) => setUnit((to ?? unit) as Unit)} />
     </div>
   );
 }
