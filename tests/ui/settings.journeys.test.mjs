@@ -17,6 +17,18 @@ journey('a number of the settings is saved when left, within its limits', '/sett
   await page.waitForFunction(() => [...document.querySelectorAll('input')].some((input) => input.value === '365 days'));
 }, { atOnce: true });
 
+journey('an emptied number is put back, and 0 is not meant by it', '/settings', async (page) => {
+  const field = page.getByRole('textbox', { name: 'Stop a silent run after' });
+  await field.fill('');
+  await field.blur();
+  await page.waitForFunction(() => [...document.querySelectorAll('input')].some((input) => input.value === '10 min'));
+  await field.fill('0');
+  await field.blur();
+  await field.fill('');
+  await field.blur();
+  await page.waitForFunction(() => [...document.querySelectorAll('input')].some((input) => input.value === '0 min'));
+}, { atOnce: true });
+
 journey('a speed is saved when its number and its unit are left, not between them', '/settings?part=bandwidth', async (page) => {
   const all = page.locator('.limit-row').first();
   await page.locator('label').filter({ hasText: /^Limit$/ }).first().click();

@@ -1,5 +1,5 @@
 import { NumberInput, SegmentedControl, Skeleton } from '@mantine/core';
-import { useId, type ReactNode } from 'react';
+import { useId, useState, type ReactNode } from 'react';
 import { Card, ErrorNote } from '../../shared/ui';
 import { useSettings } from './queries';
 import { clampNumber } from './rules';
@@ -39,24 +39,32 @@ export function General() {
 
 type NumberProps = { labelledBy: string; value: number; least: number; most: number; suffix: string; onSave: (value: number) => void };
 
-/** Saved when it is left or Enter is pressed, not with each digit. */
+/** Saved when it is left or Enter is pressed, not with each digit. Emptied, it takes back what was set. */
 function NumberField({ labelledBy, value, least, most, suffix, onSave }: NumberProps) {
-  const save = (text: string) => {
-    const next = clampNumber(text.replace(/[^\d-]/g, ''), least, most);
+  const [typed, setTyped] = useState<number | string>(value);
+  const [stored, setStored] = useState(value);
+  if (stored !== value) {
+    setStored(value);
+    setTyped(value);
+  }
+  const save = () => {
+    const next = clampNumber(String(typed), least, most) ?? value;
+    setTyped(next);
     if (next !== value) onSave(next);
   };
   return (
     <NumberInput
-      key={value}
       w={110}
       aria-labelledby={labelledBy}
-      defaultValue={value}
+      value={typed}
+      onChange={setTyped}
       min={least}
       max={most}
+      clampBehavior="none"
       suffix={suffix}
       allowDecimal={false}
-      onBlur={(event) => save(event.currentTarget.value)}
-      onKeyDown={(event) => event.key === 'Enter' && save(event.currentTarget.value)}
+      onBlur={save}
+      onKeyDown={(event) => event.key === 'Enter' && save()}
     />
   );
 }

@@ -24,10 +24,10 @@ export function checkPassphrase(passphrase: string, again: string): { passphrase
   return null;
 }
 
-/** Brings a typed number into its limits; what is no number becomes the lowest. */
-export function clampNumber(value: number | string, least: number, most: number): number {
-  const n = Math.round(Number(value));
-  return Number.isFinite(n) ? Math.min(most, Math.max(least, n)) : least;
+/** Brings a typed number into its limits; nothing where none was typed. */
+export function clampNumber(text: string, least: number, most: number): number | null {
+  const n = Math.round(Number(text));
+  return text.trim() !== '' && Number.isFinite(n) ? Math.min(most, Math.max(least, n)) : null;
 }
 
 /** All limits with one changed; the empty id is the one for all destinations together. */
