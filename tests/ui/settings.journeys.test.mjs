@@ -43,6 +43,15 @@ journey('a speed is saved when its number and its unit are left, not between the
   assert.equal(await speed.inputValue(), '500');
 });
 
+journey('a limit that could not be saved is not shown as set', '/settings?part=bandwidth', async (page) => {
+  const all = page.locator('.limit-row').first();
+  const before = await all.innerText();
+  await page.evaluate(() => (window.mock.failing = ['save_limits']));
+  await page.locator('label').filter({ hasText: /^Limit$/ }).first().click();
+  await page.getByText(/save_limits/).first().waitFor();
+  await page.waitForFunction((was) => document.querySelector('.limit-row').innerText === was, before);
+});
+
 journey('a place for secrets is made', '/settings?part=secrets', async (page) => {
   await page.locator('input[type="password"]').nth(0).fill('a good passphrase');
   await page.locator('input[type="password"]').nth(1).fill('another');

@@ -6,7 +6,11 @@ import { keys, useAction } from '../../shared/query';
 export function useLimits() {
   const client = useQueryClient();
   const query = useQuery<Limits, IpcError>({ queryKey: keys.limits, queryFn: api.limits });
-  const save = useAction(api.saveLimits, { changes: ['destinations'], onDone: (saved) => client.setQueryData(keys.limits, saved) });
+  const save = useAction(api.saveLimits, {
+    changes: ['destinations'],
+    onDone: (saved) => client.setQueryData(keys.limits, saved),
+    onFailed: () => void client.invalidateQueries({ queryKey: keys.limits }),
+  });
   const change = (next: Limits) => {
     // Seen at once; if it cannot be stored, what is stored comes back.
     client.setQueryData(keys.limits, next);

@@ -8,6 +8,8 @@ type ActionOptions<A, R> = {
   changes?: Change[];
   /** Called when it worked. */
   onDone?: (result: R, argument: A) => void;
+  /** Called when it did not work, to take back what was shown as done. */
+  onFailed?: () => void;
   /** The caller shows `error` itself, beside what caused it; otherwise it becomes a message that stays. */
   inline?: boolean;
 };
@@ -22,6 +24,7 @@ export function useAction<A = void, R = unknown>(work: (argument: A) => Promise<
       options.onDone?.(result, argument);
     },
     onError: (error) => {
+      options.onFailed?.();
       if (!options.inline) showError(error);
     },
   });

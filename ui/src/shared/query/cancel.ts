@@ -8,17 +8,10 @@ export function useCancelRun(id: string): { ask: () => void; asked: boolean } {
   const client = useQueryClient();
   const queryKey = keys.cancelAsked(id);
   const { data: asked } = useQuery({ queryKey, initialData: false, enabled: false });
-  const cancel = useAction(
-    async () => {
-      client.setQueryData(queryKey, true);
-      try {
-        return await api.cancelRun(id);
-      } catch (error) {
-        client.setQueryData(queryKey, false);
-        throw error;
-      }
-    },
-    { changes: ['runs'] },
-  );
-  return { ask: () => cancel.run(), asked };
+  const cancel = useAction(() => api.cancelRun(id), { changes: ['runs'], onFailed: () => client.setQueryData(queryKey, false) });
+  const ask = () => {
+    client.setQueryData(queryKey, true);
+    cancel.run();
+  };
+  return { ask, asked };
 }
