@@ -43,6 +43,25 @@ journey('what is not loaded yet is not picked, and that is said', '/backups', as
   await bar.getByText(/^The first/).waitFor({ state: 'detached' });
 });
 
+journey('what a filter hides or a deletion takes is picked no longer', '/backups?server=s1', async (page) => {
+  await page.getByText(/^[\d,]+ backups match$/).waitFor();
+  const ticks = page.locator('.dt-body-row input');
+  await ticks.nth(0).check();
+  await ticks.nth(1).check();
+  const bar = page.getByRole('toolbar', { name: 'Actions for the picked rows' });
+  await bar.getByText('2 picked', { exact: true }).waitFor();
+  await page.locator('.dt-body-row').first().getByRole('button', { name: /^Actions for/ }).click();
+  await page.getByRole('menuitem', { name: 'Delete…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Delete the backup' });
+  await dialog.getByRole('button', { name: /^Delete/ }).waitFor();
+  const sure = dialog.getByRole('checkbox');
+  if (await sure.count() > 0) await sure.check();
+  await dialog.getByRole('button', { name: /^Delete/ }).click();
+  await bar.getByText('1 picked', { exact: true }).waitFor();
+  await page.getByLabel('Filter backups', { exact: true }).last().fill('mail');
+  await bar.waitFor({ state: 'detached' });
+});
+
 journey('a key held down is meant once', '/backups', async (page) => {
   await page.setViewportSize({ width: 1280, height: 800 });
   await page.locator('.dt-body-row').first().click();

@@ -39,7 +39,7 @@ export function RunProblems({ run }: { run: RunRow }) {
       <div className="run-tools">
         <FilterBox value={text} onChange={setText} label="Filter problems" />
         <span className="mute grow">{problems.data ? (search ? `${formatCount(problems.data.total)} match` : listedText(run, problems.data.total)) : ''}</span>
-        {excludable && picked.size === 0 && all.length > 1 && (
+        {excludable && paths.length === 0 && all.length > 1 && (
           <Checkbox size="xs" label="Pick all that can be left out" checked={false} onChange={() => setPicked(new Set(all.map(problemKey)))} />
         )}
       </div>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { layLines, moveActive, sortRows, togglePick } from './data-table-rules';
+import { layLines, moveActive, shownPicks, sortRows, togglePick } from './data-table-rules';
 
 type Row = { name: string; size: number | null };
 const columns = [
@@ -46,5 +46,15 @@ describe('togglePick', () => {
     expect([...togglePick(before, 'b')]).toEqual(['a', 'b']);
     expect([...togglePick(before, 'a')]).toEqual([]);
     expect([...before]).toEqual(['a']);
+  });
+});
+
+describe('shownPicks', () => {
+  it('holds only what is in the list', () => {
+    expect([...shownPicks(new Set(['a', 'gone']), ['a', 'b'])]).toEqual(['a']);
+  });
+  it('stays the same set where nothing went', () => {
+    const picked = new Set(['a']);
+    expect(shownPicks(picked, ['a', 'b'])).toBe(picked);
   });
 });

@@ -54,3 +54,9 @@ export function togglePick(picked: ReadonlySet<string> | undefined, key: string)
   if (!next.delete(key)) next.add(key);
   return next;
 }
+
+/** The picked keys that are in the list: what a filter hides or a deletion took is not acted upon unseen. */
+export function shownPicks(picked: ReadonlySet<string>, keys: readonly string[]): ReadonlySet<string> {
+  const shown = keys.filter((key) => picked.has(key));
+  return shown.length === picked.size ? picked : new Set(shown);
+}

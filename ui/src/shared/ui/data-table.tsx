@@ -6,7 +6,7 @@ import { memo, useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, 
 import { flushSync } from 'react-dom';
 import type { IpcError } from '../../ipc';
 import { plural } from '../format';
-import { layLines, moveActive, sortRows, togglePick, type Line, type Sort } from './data-table-rules';
+import { layLines, moveActive, shownPicks, sortRows, togglePick, type Line, type Sort } from './data-table-rules';
 import { ErrorNote } from './errors';
 import './data-table.css';
 
@@ -73,7 +73,8 @@ const VIRTUAL_FROM_FILLED = 60;
 const FIRST_SIZE = { width: 800, height: 640 };
 
 /** THE table: sticky header, sorting, groups, keyboard, row menu, multi-select, virtual rows, and all four empty states. */
-export function DataTable<T>(props: DataTableProps<T>) {
+export function DataTable<T>(given: DataTableProps<T>) {
+  const props = useMemo(() => (given.picked ? { ...given, picked: shownPicks(given.picked, (given.rows ?? []).map(given.rowKey)) } : given), [given]);
   const { rows, columns, rowKey, fill = false, onMore } = props;
   const [localSort, setLocalSort] = useState<Sort | undefined>(props.defaultSort);
   const [activeKey, setActiveKey] = useState<string | null>(null);
