@@ -82,6 +82,32 @@ journey('backups are filtered by text and server, and the filters are cleared', 
   await page.getByText('10,000 backups', { exact: true }).waitFor();
 });
 
+journey('whoever comes back from a backup finds the list as it was', '/backups', async (page) => {
+  const text = page.getByLabel('Filter backups', { exact: true }).last();
+  const asLeft = async () => {
+    await page.getByText(/^[\d,]+ backups match$/).waitFor();
+    assert.equal(await text.inputValue(), 'mail');
+    assert.equal(await page.getByRole('columnheader', { name: 'Size' }).getAttribute('aria-sort'), 'descending');
+    assert.equal(await page.getByRole('combobox', { name: 'State' }).inputValue(), 'Good');
+  };
+  await text.pressSequentially('mail');
+  await page.getByRole('combobox', { name: 'State' }).click();
+  await page.getByRole('option', { name: 'Good' }).click();
+  await press(page, 'Size');
+  await asLeft();
+  for (const back of [() => page.goBack(), () => page.getByRole('navigation', { name: 'Breadcrumb' }).getByRole('link', { name: 'Backups' }).click()]) {
+    await page.locator('.dt-body-row').first().getByRole('button', { name: /^Actions for/ }).click();
+    await page.getByRole('menuitem', { name: 'Open its page' }).click();
+    await page.getByRole('tab', { name: 'Log' }).waitFor();
+    await back();
+    await asLeft();
+  }
+  // The way in from elsewhere shows all.
+  await page.getByRole('link', { name: /^Backups/ }).first().click();
+  await page.getByText('10,000 backups', { exact: true }).waitFor();
+  assert.equal(await text.inputValue(), '');
+});
+
 journey('sorting by size puts the biggest first and drops the day groups', '/backups', async (page) => {
   await page.getByText('Today', { exact: true }).waitFor();
   await press(page, 'Size');

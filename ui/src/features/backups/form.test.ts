@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BackupRow } from '../../ipc';
-import { deleteDanger, downloadProblem, filterFrom, formatsFor, goesOn, isFiltered, NEWEST_FIRST, nextSort, NO_FILTER, stateOf, toDownload, toFilter, whenText } from './form';
+import { deleteDanger, downloadProblem, filterFrom, formatsFor, goesOn, isFiltered, listPlace, NEWEST_FIRST, nextSort, NO_FILTER, sortFrom, stateOf, toDownload, toFilter, whenText } from './form';
 
 const row = { state: 'good', problems: 0, verified: null } as unknown as BackupRow;
 
@@ -17,6 +17,17 @@ describe('the backup list', () => {
     expect(filter.server).toBe('s1');
     expect(isFiltered(filter)).toBe(true);
     expect(isFiltered(NO_FILTER)).toBe(false);
+  });
+
+  it('keeps its filter, order and open backup in its address', () => {
+    const query = (place: string) => new URLSearchParams(place.split('?')[1] ?? '');
+    const filter = { ...NO_FILTER, text: 'a & b', state: 'good' };
+    const place = listPlace(filter, { column: 'size', ascending: true }, 'b1');
+    expect(filterFrom(query(place))).toEqual(filter);
+    expect(sortFrom(query(place))).toEqual({ column: 'size', ascending: true });
+    expect(query(place).get('open')).toBe('b1');
+    expect(listPlace(NO_FILTER, NEWEST_FIRST, null)).toBe('/backups');
+    expect(sortFrom(query('/backups?sort=weather'))).toEqual(NEWEST_FIRST);
   });
 
   it('sorts names from A, sizes from the biggest, and turns round on a second click', () => {

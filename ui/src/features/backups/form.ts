@@ -17,7 +17,8 @@ export interface ListFilter {
 export const NO_FILTER: ListFilter = { text: '', server: '', plan: '', kind: '', destination: '', state: '' };
 
 /** The columns the list can be sorted by. */
-export type SortColumn = 'started' | 'plan' | 'server' | 'size' | 'added';
+const SORT_COLUMNS = ['started', 'plan', 'server', 'size', 'added'] as const;
+export type SortColumn = (typeof SORT_COLUMNS)[number];
 
 /** How the list is sorted. */
 export interface Sort {
@@ -50,6 +51,36 @@ export function filterFrom(query: URLSearchParams): ListFilter {
   const filter = { ...NO_FILTER };
   for (const name of Object.keys(NO_FILTER) as (keyof ListFilter)[]) filter[name] = query.get(name) ?? '';
   return filter;
+}
+
+/** Reads the order from the query of the page's address. */
+export function sortFrom(query: URLSearchParams): Sort {
+  const column = SORT_COLUMNS.find((one) => one === query.get('sort'));
+  return column ? { column, ascending: query.get('order') === 'up' } : NEWEST_FIRST;
+}
+
+/** The address of the list as it stands, so that whoever comes back finds it so. */
+export function listPlace(filter: ListFilter, sort: Sort, open: string | null): string {
+  const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ''));
+  if (sort.column !== NEWEST_FIRST.column || sort.ascending !== NEWEST_FIRST.ascending) {
+    query.set('sort', sort.column);
+    query.set('order', sort.ascending ? 'up' : 'down');
+  }
+  if (open !== null) query.set('open', open);
+  const text = query.toString();
+  return text === '' ? '/backups' : `/backups?${text}`;
+}
+
+let left = '/backups';
+
+/** Keeps how the list was left. */
+export function leaveList(place: string): void {
+  left = place;
+}
+
+/** Returns where the list was left, for the way back from a backup. */
+export function listLeft(): string {
+  return left;
 }
 
 /** Tells whether anything is filtered. */

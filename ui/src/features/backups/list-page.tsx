@@ -1,7 +1,7 @@
 import { Button, Select } from '@mantine/core';
 import { IconArchive, IconArrowBackUp, IconDownload, IconExternalLink, IconShieldCheck, IconTrash } from '@tabler/icons-react';
-import { useDebouncedValue, useMediaQuery } from '@mantine/hooks';
-import { useCallback, useState } from 'react';
+import { useDebouncedCallback, useMediaQuery } from '@mantine/hooks';
+import { useCallback, useEffect, useState } from 'react';
 import type { BackupRow } from '../../ipc';
 import { dayGroup, formatCount, formatExact, plural } from '../../shared/format';
 import { useDestinations, usePlans, useServers } from '../../shared/query';
@@ -9,34 +9,34 @@ import { navigate, usePlace } from '../../shared/router';
 import { Card, DataTable, EmptyState, FilterBox, Page, Size, StateBadge, useNow, useAfterPaint, type Column } from '../../shared/ui';
 import { DeleteDialog } from './delete-dialog';
 import { DownloadDialog } from './download-dialog';
-import { NEWEST_FIRST, NO_FILTER, filterFrom, isFiltered, nextSort, stateOf, whenText, type ListFilter, type Sort, type SortColumn } from './form';
+import { NO_FILTER, filterFrom, isFiltered, leaveList, listPlace, nextSort, sortFrom, stateOf, whenText, type ListFilter, type Sort, type SortColumn } from './form';
 import { BackupPanel } from './panel';
 import { useBackups, useVerify } from './queries';
 import './backups.css';
-
-/** All backups. A link with other filters in it opens the list anew. */
-export function BackupsPage() {
-  const { query } = usePlace();
-  const filter = filterFrom(query);
-  return <BackupsList key={JSON.stringify(filter)} start={filter} open={query.get('open')} />;
-}
 
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** Below this the details would leave no room for the list: a row then opens its own page. */
 const TWO_COLUMNS = '(min-width: 1100px)';
 
-function BackupsList({ start, open }: { start: ListFilter; open: string | null }) {
-  const [filter, setFilter] = useState(start);
-  const [sort, setSort] = useState<Sort>(NEWEST_FIRST);
-  const [text] = useDebouncedValue(filter.text, 150);
+/** All backups. The filter, the order and the open backup are in the address: a link opens the list so, and so does coming back. */
+export function BackupsPage() {
+  const { query } = usePlace();
+  const filter = filterFrom(query);
+  const sort = sortFrom(query);
+  const open = query.get('open');
+  const go = (to: { filter?: ListFilter; sort?: Sort; open?: string | null }) =>
+    navigate(listPlace(to.filter ?? filter, to.sort ?? sort, to.open === undefined ? open : to.open), { replace: true });
+  const { typed, type } = useTyped(filter.text, (text) => go({ filter: { ...filter, text } }));
+  const place = listPlace(filter, sort, null);
+  useEffect(() => leaveList(place), [place]);
   const [downloading, setDownloading] = useState<readonly BackupRow[] | null>(null);
   const [deleting, setDeleting] = useState<BackupRow | null>(null);
   const [picked, setPicked] = useState<ReadonlySet<string>>(NOTHING);
   const wide = useMediaQuery(TWO_COLUMNS, true);
   const verify = useVerify();
   const now = useNow();
-  const list = useBackups({ ...filter, text }, sort);
+  const list = useBackups(filter, sort);
   const rows = list.data?.pages.flatMap((page) => page.rows);
   const total = list.data?.pages[0]?.total ?? 0;
 
@@ -46,17 +46,20 @@ function BackupsList({ start, open }: { start: ListFilter; open: string | null }
   }, [isFetchingNextPage, fetchNextPage]);
   const show = (row: BackupRow) => {
     if (!wide) navigate(`/backups/${row.id}`);
-    else navigate(placeOf(start, row.id === open ? null : row.id), { replace: true });
+    else go({ open: row.id === open ? null : row.id });
   };
-  const clear = () => setFilter(NO_FILTER);
+  const clear = () => {
+    type('');
+    go({ filter: NO_FILTER });
+  };
   return (
     <Page
       title="Backups"
       // A count of the old filter is never shown as if it were the new one's.
-      text={list.isPlaceholderData || text !== filter.text ? 'Looking…' : headline(rows && total, filter)}
+      text={list.isPlaceholderData || typed !== filter.text ? 'Looking…' : headline(rows && total, filter)}
       fill
-      actions={<Filters filter={filter} onChange={(part) => setFilter((old) => ({ ...old, ...part }))} />}
-      panel={open && <Details key={open} id={open} shown={wide} onClose={() => navigate(placeOf(start, null), { replace: true })} />}
+      actions={<Filters filter={filter} text={typed} onText={type} onChange={(part) => go({ filter: { ...filter, ...part } })} />}
+      panel={open && <Details key={open} id={open} shown={wide} onClose={() => go({ open: null })} />}
     >
       <Card className="list-card">
         <DataTable<BackupRow>
@@ -68,7 +71,7 @@ function BackupsList({ start, open }: { start: ListFilter; open: string | null }
           error={list.error}
           onRetry={() => void list.refetch()}
           sort={{ key: sort.column, ascending: sort.ascending }}
-          onSort={(wanted) => setSort(nextSort(sort, wanted.key as SortColumn))}
+          onSort={(wanted) => go({ sort: nextSort(sort, wanted.key as SortColumn) })}
           selected={open}
           onOpen={show}
           menu={(row) => [
@@ -91,7 +94,7 @@ function BackupsList({ start, open }: { start: ListFilter; open: string | null }
             : {})}
         />
       </Card>
-      {deleting && <DeleteDialog backup={deleting} onClose={() => setDeleting(null)} onGone={() => { if (open === deleting.id) navigate(placeOf(start, null), { replace: true }); }} />}
+      {deleting && <DeleteDialog backup={deleting} onClose={() => setDeleting(null)} onGone={() => { if (open === deleting.id) go({ open: null }); }} />}
       {downloading && (
         <DownloadDialog backups={downloading} paths={[]} onClose={() => setDownloading(null)} onStarted={() => setPicked(NOTHING)} />
       )}
@@ -108,11 +111,24 @@ function Details({ id, shown, onClose }: { id: string; shown: boolean; onClose: 
   );
 }
 
-function placeOf(filter: ListFilter, open: string | null): string {
-  const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ''));
-  if (open !== null) query.set('open', open);
-  const text = query.toString();
-  return text === '' ? '/backups' : `/backups?${text}`;
+/** What is typed into the filter, at once in its box and a moment later in the address. Another text in the address takes its place. */
+function useTyped(text: string, onRest: (text: string) => void) {
+  const [typed, setTyped] = useState(text);
+  const [seen, setSeen] = useState(text);
+  const rest = useDebouncedCallback((next: string) => {
+    // Known before it is read back, so that what was typed meanwhile stays.
+    setSeen(next);
+    onRest(next);
+  }, 150);
+  if (seen !== text) {
+    setSeen(text);
+    setTyped(text);
+  }
+  const type = (next: string) => {
+    setTyped(next);
+    rest(next);
+  };
+  return { typed, type };
 }
 
 function headline(total: number | undefined, filter: ListFilter): string {
@@ -131,7 +147,9 @@ const STATES = [
   { value: 'problems', label: 'Problems' },
 ];
 
-function Filters({ filter, onChange }: { filter: ListFilter; onChange: (part: Partial<ListFilter>) => void }) {
+type FiltersProps = { filter: ListFilter; text: string; onText: (text: string) => void; onChange: (part: Partial<ListFilter>) => void };
+
+function Filters({ filter, text, onText, onChange }: FiltersProps) {
   const servers = useServers();
   const plans = usePlans();
   const destinations = useDestinations();
@@ -151,7 +169,7 @@ function Filters({ filter, onChange }: { filter: ListFilter; onChange: (part: Pa
   );
   return (
     <div className="row filters" role="search" aria-label="Filter backups">
-      <FilterBox value={filter.text} onChange={(text) => onChange({ text })} label="Filter backups" width={160} />
+      <FilterBox value={text} onChange={onText} label="Filter backups" width={160} />
       {pick('server', 'Server', 'All servers', named(servers.data))}
       {pick('plan', 'Plan', 'All plans', named(plans.data))}
       {pick('kind', 'Kind', 'All kinds', KINDS)}
