@@ -127,3 +127,27 @@ journey('a page that is still being read has the focus when it is there', '/acti
   await page.keyboard.press('Enter');
   await focused(page, 'Restore: web nightly');
 });
+
+journey('each step of a wizard has the focus on its title, which says which step it is, or on its first field', '/plans/new?server=s1', async (page) => {
+  await page.getByRole('tree').first().waitFor();
+  await page.getByRole('button', { name: 'Continue' }).focus();
+  await page.keyboard.press('Enter');
+  await focused(page, 'Make a plan (step 2 of 3: Where to)');
+  await page.getByRole('checkbox', { name: 'nas' }).check();
+  await page.getByRole('button', { name: 'Continue' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.activeElement === document.querySelector('.wizard-step input'));
+  await page.getByRole('button', { name: 'Back' }).focus();
+  await page.keyboard.press('Enter');
+  await focused(page, 'Make a plan (step 2 of 3: Where to)');
+});
+
+journey('the steps of a server keep the focus too', '/servers/s1/edit', async (page) => {
+  await page.getByRole('button', { name: 'Continue' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.activeElement?.closest('main .step-content, main h1') !== null);
+  await page.getByRole('button', { name: 'Back' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.activeElement?.closest('main .step-content, main h1') !== null);
+  await heading(page, 'Edit web-1 (step 1 of 4: Where)').waitFor();
+});

@@ -4,7 +4,7 @@ import { type RunDetail, type RunRow } from '../../ipc';
 import { formatBytes, formatCount, formatDuration, formatExact, plural } from '../../shared/format';
 import { runEnded, useRun } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Card, ErrorNote, Note, Page, ProgressCard, StateBadge, StepHeader } from '../../shared/ui';
+import { Card, ErrorNote, Note, Page, ProgressCard, StateBadge } from '../../shared/ui';
 import { STEPS } from './form';
 
 type Props = { backup: string; run: string; name: string };
@@ -20,7 +20,7 @@ export function RestoreRun({ backup, run: id, name }: Props) {
       title={server ? `Restore ${name} to ${server}` : `Restore ${name}`}
       text={ended ? endedText(row) : 'You may close this page or the window: the restore goes on, and Activity shows it'}
       crumbs={[{ title: 'Backups', to: '/backups' }]}
-      actions={<StepHeader steps={[...STEPS]} current={row?.state === 'done' ? STEPS.length : STEPS.length - 1} />}
+      steps={{ steps: STEPS, current: row?.state === 'done' ? STEPS.length : STEPS.length - 1 }}
     >
       {run.error && <ErrorNote error={run.error} retry={() => void run.refetch()} />}
       {run.isPending && <p className="mute" role="status">Reading how the restore stands…</p>}

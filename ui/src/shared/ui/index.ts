@@ -3,7 +3,7 @@ export { DataTable, type Column, type MenuEntry, type Sort } from './data-table'
 export { Dialog, DialogFoot } from './dialog';
 export { CopyText, ErrorNote, Note, Toasts } from './errors';
 export { FilterBox } from './filter-box';
-export { Card, DetailPanel, EmptyState, KeyValues, Page, PageHeader, StepHeader, type Crumb } from './layout';
+export { Card, DetailPanel, EmptyState, KeyValues, Page, PageHeader, type Crumb } from './layout';
 export { Bar } from './bar';
 export { ProgressCard, ProgressMini, ProgressRow } from './progress';
 export { bytesText, filesText, kindWord, percent, phaseWord, runTitle } from './progress-rules';

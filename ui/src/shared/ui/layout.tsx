@@ -8,15 +8,23 @@ import './layout.css';
 /** A way back, shown above the title. */
 export type Crumb = { title: string; to: string };
 
-type HeaderProps = { title: ReactNode; text?: ReactNode; crumbs?: Crumb[]; actions?: ReactNode };
+type HeaderProps = { title: ReactNode; text?: ReactNode; crumbs?: Crumb[]; actions?: ReactNode; steps?: StepProps };
 
 /** The line on top of every page: where, one sentence, the main action at the right. */
-export function PageHeader({ title, text, crumbs, actions }: HeaderProps) {
+export function PageHeader({ title, text, crumbs, actions, steps }: HeaderProps) {
   const heading = useRef<HTMLHeadingElement>(null);
+  const step = steps?.current;
+  const first = useRef(step);
   useEffect(() => {
     // A new page: screen readers and the Tab key begin at its title, unless a field of it or a dialog has the focus already.
     if (!document.activeElement?.closest('main, [role="dialog"]')) heading.current?.focus({ preventScroll: true });
   }, []);
+  useEffect(() => {
+    // Another step is as another page: its button went, or leads on to the next one already.
+    if (first.current === step) return;
+    first.current = step;
+    if (!document.activeElement?.closest('.step-content, [role="dialog"]')) heading.current?.focus({ preventScroll: true });
+  }, [step]);
   return (
     <header className="page-header">
       <div className="grow">
@@ -30,10 +38,10 @@ export function PageHeader({ title, text, crumbs, actions }: HeaderProps) {
             ))}
           </nav>
         )}
-        <h1 tabIndex={-1} ref={heading}>{title}</h1>
+        <h1 tabIndex={-1} ref={heading}>{title}{steps && <span className="visually-hidden">{stepText(steps)}</span>}</h1>
         {text !== undefined && <p className="mute">{text}</p>}
       </div>
-      {actions !== undefined && <div className="page-actions">{actions}</div>}
+      {steps ? <div className="page-actions"><StepHeader {...steps} /></div> : actions !== undefined && <div className="page-actions">{actions}</div>}
     </header>
   );
 }
@@ -145,10 +153,15 @@ export function EmptyState({ icon: Symbol, title, text, action }: EmptyProps) {
   );
 }
 
-type StepProps = { steps: string[]; current: number; onGo?: (step: number) => void };
+type StepProps = { steps: readonly string[]; current: number; onGo?: (step: number) => void };
+
+/** The step as a part of the page's title, for who hears it. */
+function stepText({ steps, current }: StepProps): string {
+  return current < steps.length ? ` (step ${current + 1} of ${steps.length}: ${steps[current] ?? ''})` : '';
+}
 
 /** The steps of a wizard. Steps already done can be gone back to. */
-export function StepHeader({ steps, current, onGo }: StepProps) {
+function StepHeader({ steps, current, onGo }: StepProps) {
   return (
     <ol className="steps" aria-label="Steps">
       {steps.map((title, i) => {

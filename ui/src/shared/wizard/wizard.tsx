@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useId, type ReactNode } from 'react';
-import { PageHeader, StepHeader, type Crumb } from '../ui';
+import { PageHeader, type Crumb } from '../ui';
 import './wizard.css';
 
 /** The button that leads on. */
@@ -44,10 +44,10 @@ export function WizardPage({ title, text, crumbs, steps, current, onGo, side, ba
         title={title}
         {...(text !== undefined ? { text } : {})}
         {...(crumbs ? { crumbs } : {})}
-        {...(steps.length > 0 ? { actions: <StepHeader steps={[...steps]} current={current} {...(onGo ? { onGo } : {})} /> } : {})}
+        {...(steps.length > 0 ? { steps: { steps, current, ...(onGo ? { onGo } : {}) } } : {})}
       />
       <div className="page-body page-fill">
-        <div className="wizard-step">{children}</div>
+        <div className="wizard-step step-content">{children}</div>
         <aside className="panel wizard-side" aria-label={side.title}>
           <div className="card-title">
             <h2>{side.title}</h2>

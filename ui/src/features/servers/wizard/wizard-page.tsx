@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { ServerDraft, ServerRow } from '../../../ipc';
 import { Link, navigate, useParam } from '../../../shared/router';
 import { cleaned, emptyDraft } from '../../../shared/ssh';
-import { Card, ErrorNote, Page, StepHeader } from '../../../shared/ui';
+import { Card, ErrorNote, Page } from '../../../shared/ui';
 import { useServer, useServers } from '../queries';
 import { FingerprintStep } from './fingerprint-step';
 import { FoundStep } from './found-step';
@@ -46,11 +46,13 @@ function Wizard({ title, start, stored }: { title: string; start: ServerDraft; s
   const goTo = (to: number) => setStep(draft.local && to === 2 ? 1 : to);
   const shared = { draft, onChange: setDraft, onNext: next, onBack: back, stored: stored !== null };
   return (
-    <Page title={title} text={TEXTS[step]} crumbs={CRUMBS} actions={<StepHeader steps={STEPS} current={step} onGo={goTo} />}>
-      {step === 0 && <WhereStep {...shared} servers={servers.data ?? []} />}
-      {step === 1 && <LoginStep {...shared} was={stored ? start : null} />}
-      {step === 2 && <FingerprintStep {...shared} />}
-      {step === 3 && <FoundStep draft={cleaned(draft)} stored={stored !== null} onBack={back} />}
+    <Page title={title} text={TEXTS[step]} crumbs={CRUMBS} steps={{ steps: STEPS, current: step, onGo: goTo }}>
+      <div className="step-content server-steps">
+        {step === 0 && <WhereStep {...shared} servers={servers.data ?? []} />}
+        {step === 1 && <LoginStep {...shared} was={stored ? start : null} />}
+        {step === 2 && <FingerprintStep {...shared} />}
+        {step === 3 && <FoundStep draft={cleaned(draft)} stored={stored !== null} onBack={back} />}
+      </div>
       <p className="mute small">Passwords and passphrases go to your keyring, never into a file that can be read. {step > 0 && <Link to={leave}>Leave without saving</Link>}</p>
     </Page>
   );
