@@ -80,3 +80,16 @@ journey('what has only begun is not ticked, and nothing is said of it on its own
   // At once: by itself it would leave after six seconds.
   await said.waitFor({ state: 'detached', timeout: 2_000 });
 });
+
+journey('each run says on which day it was, and so does its log', '/activity', async (page) => {
+  await page.getByRole('combobox', { name: 'Kind of run' }).click();
+  await page.getByRole('option', { name: 'Checks' }).click();
+  const check = page.getByRole('row', { name: /Check.*mail nightly/ }).first();
+  await check.getByText('yesterday 04:00', { exact: true }).waitFor();
+  assert.match(await check.getByText('yesterday 04:00').getAttribute('title'), /^\d+ \w{3} \d{4} 04:00$/);
+  await check.click();
+  await page.getByRole('tab', { name: 'Log' }).click();
+  const log = page.getByRole('region', { name: 'Log' });
+  await log.getByText(/^\d+ \w{3} \d{4}, times in UTC/).waitFor();
+  assert.match(await log.locator('time').first().getAttribute('title'), /^\d+ \w{3} \d{4} 04:00:\d\d$/);
+});

@@ -2,7 +2,7 @@ import { Button, Select } from '@mantine/core';
 import { IconActivity } from '@tabler/icons-react';
 import { useState } from 'react';
 import type { RunRow } from '../../ipc';
-import { dayGroup, formatBytes, formatClock, formatDuration, formatExact, plural } from '../../shared/format';
+import { dayGroup, formatBytes, formatDuration, formatExact, plural, whenText } from '../../shared/format';
 import { useActiveRuns, runEnded } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
 import { Card, DataTable, EmptyState, Page, ProgressCard, StateBadge, kindWord, useNow, type Column } from '../../shared/ui';
@@ -15,8 +15,11 @@ const KINDS = [
   { value: 'download', label: 'Downloads' }, { value: 'verify', label: 'Checks' }, { value: 'sync', label: 'Syncs' }, { value: 'prune', label: 'Clean-ups' },
 ];
 
-const COLUMNS: Column<RunRow>[] = [
-  { key: 'when', title: 'When', width: '84px', cell: (run) => <span className="mute" title={formatExact(run.created)}>{formatClock(run.started ?? run.created)}</span> },
+/** When a run began; one that never did, when it was asked for. */
+const begun = (run: RunRow) => run.started ?? run.created;
+
+const columns = (now: number): Column<RunRow>[] => [
+  { key: 'when', title: 'When', width: '126px', cell: (run) => <time className="mute" dateTime={new Date(begun(run)).toISOString()} title={formatExact(begun(run))}>{whenText(begun(run), now)}</time> },
   { key: 'kind', title: 'Kind', width: '96px', cell: (run) => kindWord(run.kind) },
   { key: 'title', title: 'What', width: 'minmax(0, 2fr)', cell: (run) => <b title={run.title}>{run.title}</b> },
   { key: 'server', title: 'Server', width: 'minmax(0, 1fr)', hideBelow: 720, cell: (run) => <span className="mute">{run.server_name ?? ''}</span> },
@@ -52,12 +55,12 @@ export function ActivityPage() {
           fill
           label="Runs before"
           rows={before}
-          columns={COLUMNS}
+          columns={columns(now)}
           rowKey={(run) => run.id}
-          rowName={(run) => `${kindWord(run.kind)} ${run.title}, ${formatExact(run.created)}`}
+          rowName={(run) => `${kindWord(run.kind)} ${run.title}, ${formatExact(begun(run))}`}
           error={history.error}
           onRetry={() => void history.refetch()}
-          groupOf={(run) => dayGroup(run.created, now)}
+          groupOf={(run) => dayGroup(begun(run), now)}
           onOpen={(run) => navigate(`/activity/${run.id}`)}
           onMore={history.hasNextPage && !history.isFetchingNextPage ? () => void history.fetchNextPage() : undefined}
           loadingMore={history.isFetchingNextPage}

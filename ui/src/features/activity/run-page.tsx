@@ -4,7 +4,7 @@ import { api, type RunDetail } from '../../ipc';
 import { formatDuration, formatExact, plural } from '../../shared/format';
 import { runEnded, useAction, useRun } from '../../shared/query';
 import { Link, navigate, useParam, usePlace } from '../../shared/router';
-import { Card, CopyText, EmptyState, ErrorNote, Note, Page, ProgressCard, StateBadge, kindWord } from '../../shared/ui';
+import { Card, CopyText, EmptyState, ErrorNote, LogLines, Note, Page, ProgressCard, StateBadge, kindWord } from '../../shared/ui';
 import { MissingCopies } from './missing-copies';
 import { useResumeDownload, useRunProblems } from './queries';
 import { RunProblems } from './run-problems';
@@ -117,14 +117,11 @@ function Log({ detail }: { detail: RunDetail }) {
     if (runEnded(detail.row.state)) return <EmptyState title="Nothing is in the log" />;
     return <EmptyState title="Nothing in the log yet" text="It is read every few seconds while the run goes on." />;
   }
-  const time = (at: number) => new Date(at).toLocaleTimeString('en-GB');
   const whole = detail.log.map((line) => `${new Date(line.at).toISOString()} ${line.text}`).join('\n');
   return (
     <div className="fill-scroll" tabIndex={0} role="region" aria-label="Log">
       <div className="run-tools"><span className="mute grow">{plural(detail.log.length, 'line')}</span><CopyText value={whole} label="Copy the log" /></div>
-      <ol className="log mono">
-        {detail.log.map((line, i) => <li key={i}><span className="mute">{time(line.at)}</span><span>{line.text}</span></li>)}
-      </ol>
+      <LogLines lines={detail.log} />
       {detail.row.plan && <p className="card-pad mute"><Link to={`/plans/${detail.row.plan}`}>Open the plan</Link></p>}
     </div>
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BackupRow } from '../../ipc';
-import { deleteDanger, downloadProblem, filterFrom, formatsFor, goesOn, isFiltered, listPlace, NEWEST_FIRST, nextSort, NO_FILTER, sortFrom, stateOf, toDownload, toFilter, whenText } from './form';
+import { deleteDanger, downloadProblem, filterFrom, formatsFor, goesOn, isFiltered, listPlace, NEWEST_FIRST, nextSort, NO_FILTER, sortFrom, stateOf, toDownload, toFilter } from './form';
 
 const row = { state: 'good', problems: 0, verified: null } as unknown as BackupRow;
 
@@ -80,16 +80,5 @@ describe('deleting', () => {
     expect(deleteDanger({ only: true, newest: true }, of)?.tick).toBe('Delete the only backup');
     expect(deleteDanger({ only: false, newest: true }, of)?.text).toContain('older state');
     expect(deleteDanger({ only: false, newest: false }, of)).toBeNull();
-  });
-});
-
-describe('when a backup was made', () => {
-  const now = new Date(2026, 10, 20, 12, 0).getTime();
-  it('is said as short as it stays clear', () => {
-    expect(whenText(new Date(2026, 10, 20, 10, 0).getTime(), now)).toBe('2 h ago');
-    expect(whenText(new Date(2026, 10, 19, 2, 0).getTime(), now)).toBe('yesterday 02:00');
-    expect(whenText(new Date(2026, 10, 17, 2, 0).getTime(), now)).toBe('Tue 02:00');
-    expect(whenText(new Date(2026, 9, 1, 2, 5).getTime(), now)).toBe('1 Oct 02:05');
-    expect(whenText(new Date(2025, 9, 1, 2, 5).getTime(), now)).toBe('1 Oct 2025');
   });
 });

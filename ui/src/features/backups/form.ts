@@ -1,5 +1,4 @@
 import type { BackupFilter, BackupRow, DeletePreview, DiffView, DownloadRequest } from '../../ipc';
-import { formatAgo, formatClock, formatDate } from '../../shared/format';
 import { localFolderProblem } from '../../shared/paths/paths';
 
 // The rules of the backup list and its dialogs, without a screen.
@@ -176,18 +175,4 @@ export function diffText(diff: DiffView): string {
 /** Orders lines of a comparison as the engine promises: what changed size most first. */
 export function sizeChange(line: { old_bytes: number; new_bytes: number }): number {
   return line.new_bytes - line.old_bytes;
-}
-
-const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-
-/** Says when a backup was made, as short as it stays clear: "2 h ago", "yesterday 02:00", "Tue 02:00", "1 Oct 02:00", "1 Oct 2025". */
-export function whenText(at: number, now: number): string {
-  const start = (time: number) => new Date(time).setHours(0, 0, 0, 0);
-  const days = Math.round((start(now) - start(at)) / 86_400_000);
-  if (days <= 0) return formatAgo(at, now);
-  if (days === 1) return `yesterday ${formatClock(at)}`;
-  if (days < 7) return `${WEEKDAYS[new Date(at).getDay()] ?? ''} ${formatClock(at)}`;
-  const date = formatDate(at);
-  const year = ` ${new Date(now).getFullYear()}`;
-  return date.endsWith(year) ? `${date.slice(0, -year.length)} ${formatClock(at)}` : date;
 }

@@ -3,13 +3,13 @@ import { IconArchive, IconArrowBackUp, IconDownload, IconExternalLink, IconShiel
 import { useDebouncedCallback, useMediaQuery } from '@mantine/hooks';
 import { useCallback, useEffect, useState } from 'react';
 import type { BackupRow } from '../../ipc';
-import { dayGroup, formatCount, formatExact, plural } from '../../shared/format';
+import { dayGroup, formatCount, formatExact, plural, whenText } from '../../shared/format';
 import { useDestinations, usePlans, useServers } from '../../shared/query';
 import { navigate, usePlace } from '../../shared/router';
 import { Card, DataTable, EmptyState, FilterBox, Page, Size, StateBadge, useNow, useAfterPaint, type Column } from '../../shared/ui';
 import { DeleteDialog } from './delete-dialog';
 import { DownloadDialog } from './download-dialog';
-import { NO_FILTER, filterFrom, isFiltered, leaveList, listPlace, nextSort, sortFrom, stateOf, whenText, type ListFilter, type Sort, type SortColumn } from './form';
+import { NO_FILTER, filterFrom, isFiltered, leaveList, listPlace, nextSort, sortFrom, stateOf, type ListFilter, type Sort, type SortColumn } from './form';
 import { BackupPanel } from './panel';
 import { useBackups, useVerify } from './queries';
 import './backups.css';

@@ -1,11 +1,11 @@
 import { Button, Tabs } from '@mantine/core';
 import { useState } from 'react';
 import type { BackupDetail } from '../../ipc';
-import { formatBytes, formatCount, formatExact, plural } from '../../shared/format';
+import { formatBytes, formatCount, plural } from '../../shared/format';
 import { BackupTree } from '../../shared/paths';
 import { useRun } from '../../shared/query';
 import { Link, navigate } from '../../shared/router';
-import { Ago, ErrorNote, KeyValues, PathText } from '../../shared/ui';
+import { Ago, ErrorNote, KeyValues, LogLines, PathText } from '../../shared/ui';
 import { CopiesTab } from './copies-tab';
 import { DiffTab } from './diff-tab';
 import { DownloadDialog } from './download-dialog';
@@ -99,14 +99,7 @@ function LogTab({ detail }: { detail: BackupDetail }) {
       {run.error && <div className="card-pad"><ErrorNote error={run.error} retry={() => void run.refetch()} /></div>}
       {run.data && (
         <>
-          <ul className="backup-log" aria-label="Log">
-            {run.data.log.map((line, i) => (
-              <li key={`${line.at}-${i}`}>
-                <time dateTime={new Date(line.at).toISOString()} title={formatExact(line.at)}>{new Date(line.at).toLocaleTimeString('en-GB')}</time>
-                <span>{line.text}</span>
-              </li>
-            ))}
-          </ul>
+          <LogLines lines={run.data.log} />
           <p className="card-pad" style={{ paddingTop: 0 }}><Link to={`/activity/${run.data.row.id}`}>Show the run</Link></p>
         </>
       )}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dayGroup, formatAgo, formatBytes, formatDuration, groupByDay, listText, plural } from './format';
+import { dayGroup, formatAgo, formatBytes, formatDuration, formatSecond, groupByDay, listText, newDays, plural, whenText, zoneText } from './format';
 
 describe('listText', () => {
   it('reads as a sentence', () => {
@@ -71,5 +71,29 @@ describe('plural', () => {
     expect(plural(1, 'file')).toBe('1 file');
     expect(plural(12_300, 'file')).toBe('12,300 files');
     expect(plural(0, 'entry', 'entries')).toBe('0 entries');
+  });
+});
+
+describe('when a backup was made', () => {
+  const now = new Date(2026, 10, 20, 12, 0).getTime();
+  it('is said as short as it stays clear', () => {
+    expect(whenText(new Date(2026, 10, 20, 10, 0).getTime(), now)).toBe('2 h ago');
+    expect(whenText(new Date(2026, 10, 19, 2, 0).getTime(), now)).toBe('yesterday 02:00');
+    expect(whenText(new Date(2026, 10, 17, 2, 0).getTime(), now)).toBe('Tue 02:00');
+    expect(whenText(new Date(2026, 9, 1, 2, 5).getTime(), now)).toBe('1 Oct 02:05');
+    expect(whenText(new Date(2025, 9, 1, 2, 5).getTime(), now)).toBe('1 Oct 2025');
+  });
+});
+
+describe('the days of a log', () => {
+  it('are named where they begin', () => {
+    const at = [new Date(2026, 10, 19, 23, 59, 58), new Date(2026, 10, 19, 23, 59, 59), new Date(2026, 10, 20, 0, 0, 1)].map((each) => each.getTime());
+    expect(newDays(at)).toEqual(['19 Nov 2026', null, '20 Nov 2026']);
+  });
+  it('tell the time to the second, and the zone', () => {
+    expect(formatSecond(new Date(2026, 10, 9, 3, 4, 5).getTime())).toBe('03:04:05');
+    expect(zoneText(0)).toBe('UTC');
+    expect(zoneText(60)).toBe('UTC+1');
+    expect(zoneText(-210)).toBe('UTC−3:30');
   });
 });

@@ -110,3 +110,36 @@ export function groupByDay<T>(rows: T[], at: (row: T) => number, now: number): {
   }
   return groups;
 }
+
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+
+/** Says when something was, as short as it stays clear: "2 h ago", "yesterday 02:00", "Tue 02:00", "1 Oct 02:00", "1 Oct 2025". */
+export function whenText(at: number, now: number): string {
+  const start = (time: number) => new Date(time).setHours(0, 0, 0, 0);
+  const days = Math.round((start(now) - start(at)) / 86_400_000);
+  if (days <= 0) return formatAgo(at, now);
+  if (days === 1) return `yesterday ${formatClock(at)}`;
+  if (days < 7) return `${WEEKDAYS[new Date(at).getDay()] ?? ''} ${formatClock(at)}`;
+  const date = formatDate(at);
+  const year = ` ${new Date(now).getFullYear()}`;
+  return date.endsWith(year) ? `${date.slice(0, -year.length)} ${formatClock(at)}` : date;
+}
+
+/** Returns "10:12:05". */
+export function formatSecond(at: number): string {
+  return `${formatClock(at)}:${String(new Date(at).getSeconds()).padStart(2, '0')}`;
+}
+
+/** Names the zone that is so many minutes before UTC: "UTC", "UTC+1", "UTC−3:30". */
+export function zoneText(minutes: number): string {
+  if (minutes === 0) return 'UTC';
+  const all = Math.abs(minutes);
+  const rest = all % 60 === 0 ? '' : `:${String(all % 60).padStart(2, '0')}`;
+  return `UTC${minutes > 0 ? '+' : '−'}${Math.floor(all / 60)}${rest}`;
+}
+
+/** The date of each time that is on another day than the one before it, else nothing. */
+export function newDays(times: readonly number[]): (string | null)[] {
+  const days = times.map(formatDate);
+  return days.map((day, i) => (day === days[i - 1] ? null : day));
+}

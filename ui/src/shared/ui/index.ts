@@ -2,6 +2,7 @@ export { ConfirmDialog } from './confirm';
 export { DataTable, type Column, type MenuEntry, type Sort } from './data-table';
 export { Dialog, DialogFoot } from './dialog';
 export { CopyText, ErrorNote, Note, Toasts } from './errors';
+export { LogLines } from './log-lines';
 export { FilterBox } from './filter-box';
 export { Card, DetailPanel, EmptyState, KeyValues, Page, PageHeader, type Crumb } from './layout';
 export { Bar } from './bar';
