@@ -78,6 +78,17 @@ journey('the audit log is checked and its kit shown in a dialog that holds the f
   await dialog.waitFor({ state: 'detached' });
 }, { atOnce: true });
 
+journey('the audit log speaks in words, with whole numbers and times', '/settings?part=audit', async (page) => {
+  const row = page.getByRole('row', { name: /Host key accepted/ }).first();
+  await row.waitFor();
+  await page.getByRole('row', { name: /Backup ended.*done with problems/ }).first().waitFor();
+  await row.getByText(/^\d+ \w{3} \d{4} \d\d:\d\d$/).waitFor();
+  assert.equal(await page.getByText(/host.key\.accept|done_with/).count(), 0);
+  for (const cell of [page.getByRole('gridcell', { name: '123,240' }), row.getByRole('gridcell').nth(1)]) {
+    assert.equal(await cell.evaluate((drawn) => drawn.scrollWidth <= drawn.clientWidth), true, 'it is not cut off');
+  }
+});
+
 journey('hours are painted by mouse and by keyboard, and become rules', '/settings?part=bandwidth', async (page) => {
   await page.getByRole('radio', { name: /^nas/ }).check();
   const cell = (name) => page.getByRole('gridcell', { name });

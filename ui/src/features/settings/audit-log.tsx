@@ -1,18 +1,19 @@
 import { Button } from '@mantine/core';
 import { IconShieldCheck, IconShieldX } from '@tabler/icons-react';
 import { api, dialogs, type AuditRow } from '../../ipc';
-import { formatCount, plural } from '../../shared/format';
+import { formatCount, formatExact, plural } from '../../shared/format';
 import { useAction } from '../../shared/query';
-import { Ago, Card, DataTable, EmptyState, Note, showNote, type Column } from '../../shared/ui';
+import { Card, DataTable, EmptyState, Note, showNote, type Column } from '../../shared/ui';
+import { actionText, outcomeText } from './audit-words';
 import { useAppInfo, useAudit } from './queries';
 
 const COLUMNS: Column<AuditRow>[] = [
-  { key: 'seq', title: 'No.', width: '52px', right: true, hideBelow: 500, cell: (row) => <span className="mute">{formatCount(row.seq)}</span> },
-  { key: 'at', title: 'When', width: '96px', cell: (row) => <Ago at={row.at} /> },
-  { key: 'who', title: 'Who', width: '90px', hideBelow: 560, cell: (row) => row.who },
-  { key: 'action', title: 'What', width: 'minmax(118px, 1fr)', cell: (row) => row.action.replaceAll('_', ' ') },
-  { key: 'subject', title: 'On what', width: 'minmax(0, 1.4fr)', cell: (row) => <b title={row.subject}>{row.subject}</b> },
-  { key: 'outcome', title: 'Outcome', width: 'minmax(0, 1.2fr)', cell: (row) => <span className="mute" title={row.outcome}>{row.outcome}</span> },
+  { key: 'seq', title: 'No.', width: '76px', right: true, hideBelow: 560, cell: (row) => <span className="mute">{formatCount(row.seq)}</span> },
+  { key: 'at', title: 'When', width: '150px', cell: (row) => <time dateTime={new Date(row.at).toISOString()}>{formatExact(row.at)}</time> },
+  { key: 'who', title: 'Who', width: '80px', hideBelow: 680, cell: (row) => row.who },
+  { key: 'action', title: 'What', width: 'minmax(140px, 1fr)', cell: (row) => <span title={row.action}>{actionText(row.action)}</span> },
+  { key: 'subject', title: 'On what', width: 'minmax(0, 1.3fr)', cell: (row) => <b title={row.subject}>{row.subject}</b> },
+  { key: 'outcome', title: 'Outcome', width: 'minmax(0, 0.9fr)', cell: (row) => <span className="mute" title={row.outcome}>{outcomeText(row.outcome)}</span> },
 ];
 
 /** Who did what, on what, with what outcome. Each entry seals the ones before it, so that a change shows. */
@@ -51,7 +52,7 @@ export function AuditLog() {
           rows={audit.data?.rows}
           columns={COLUMNS}
           rowKey={(row) => String(row.seq)}
-          rowName={(row) => `${row.action} ${row.subject}`}
+          rowName={(row) => `${actionText(row.action)} ${row.subject}`}
           error={audit.error}
           onRetry={() => void audit.refetch()}
           onMore={audit.hasNextPage && !audit.isFetchingNextPage ? () => void audit.fetchNextPage() : undefined}

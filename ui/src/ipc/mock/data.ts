@@ -168,13 +168,13 @@ function makeRuns(now: number, plans: T.PlanRow[], backups: T.BackupRow[]): T.Ru
 
 function makeAudit(now: number): T.AuditRow[] {
   const acts: [string, string, string][] = [
-    ['backup', 'web nightly', 'done'], ['backup', 'shop nightly', 'done with 2 problems'], ['restore', 'web nightly to web-1:/srv/old', 'done'],
-    ['backup', 'game-2 saves', 'failed: connection refused'], ['plan changed', 'shop nightly', 'done'], ['recovery kit shown', 'nas', 'done'],
-    ['server added', 'vpn-gw', 'done'], ['destination added', 'usb disk', 'done'],
+    ['backup.end', 'web nightly', 'done'], ['backup.end', 'shop nightly', 'done_with_problems'], ['restore.confirm', 'web nightly, 20 Nov 2026 10:12 to web-1 (merge)', 'ok'],
+    ['backup.start', 'game-2 saves', 'offline'], ['plan.change', 'shop nightly', 'ok'], ['kit.show', 'nas', 'ok'],
+    ['host_key.accept', 'vpn-gw: 10.0.0.9:22 SHA256:3rKkHcPqpFyWm1QxSd0LTbJQ2n8u0pXvXyYf1i8wE4c', 'ok'], ['destination.add', 'usb disk', 'ok'],
   ];
   return Array.from({ length: 240 }, (_, i) => {
     const [action, subject, outcome] = acts[i % acts.length] ?? ['', '', ''];
-    return { seq: 240 - i, at: now - i * 3 * HOUR, who: 'anna', action, subject, outcome, hash: (0x9e3779b9 * (240 - i) >>> 0).toString(16).padStart(8, '0').repeat(8) };
+    return { seq: 123_240 - i, at: now - i * 3 * HOUR, who: 'anna', action, subject, outcome, hash: (0x9e3779b9 * (240 - i) >>> 0).toString(16).padStart(8, '0').repeat(8) };
   });
 }
 
