@@ -122,3 +122,26 @@ journey('an error of the whole database is shown with a way to try again', '/ser
   await page.getByText(/Cannot read the local database/).first().waitFor();
   await button(page, 'Try again').first().waitFor();
 }, { scene: 'broken', atOnce: true });
+
+journey('a server that is down gets its new name all the same, but no other address', '/servers/s1/edit', async (page) => {
+  await page.evaluate(() => (window.mock.failing = ['probe_host_key']));
+  const name = page.getByRole('textbox', { name: 'Name' });
+  const toFingerprint = async () => {
+    await button(page, 'Continue').click();
+    await page.getByRole('textbox', { name: 'User' }).waitFor();
+    await button(page, 'Continue').click();
+    await page.getByText(/probe_host_key/).waitFor();
+  };
+  await name.fill('web-old');
+  await page.getByRole('textbox', { name: 'Port' }).fill('2222');
+  await toFingerprint();
+  await page.getByText('What was changed can be saved once the server can be reached.').waitFor();
+  assert.equal(await button(page, 'Save the name').count(), 0);
+  await press(page, 'Back');
+  await press(page, 'Back');
+  await page.getByRole('textbox', { name: 'Port' }).fill('22');
+  await toFingerprint();
+  await page.getByText('The new name can be saved all the same.').waitFor();
+  await press(page, 'Save the name');
+  await page.getByRole('complementary', { name: 'web-old' }).waitFor();
+});

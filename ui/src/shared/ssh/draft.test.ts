@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { HostKeyView } from '../../ipc';
 import {
   acceptKey, acceptKnown, allKnown, checkLogin, checkWhere, cleaned, emptyDraft, emptyJump, fingerprintGroups, isFingerprint, keyFileOf, keyToJudge, parseAddress,
-  suggestName, withAddress,
+  renamed, suggestName, withAddress,
 } from './draft';
 
 const key = (state: string, fingerprint = 'SHA256:aaaa'): HostKeyView => ({ host: 'h:22', algorithm: 'ssh-ed25519', fingerprint, state, expected: null });
@@ -123,5 +123,19 @@ describe('host keys', () => {
     expect(keyFileOf('ssh-ed25519')).toBe('/etc/ssh/ssh_host_ed25519_key.pub');
     expect(keyFileOf('ecdsa-sha2-nistp256')).toBe('/etc/ssh/ssh_host_ecdsa_key.pub');
     expect(keyFileOf('rsa-sha2-512')).toBe('/etc/ssh/ssh_host_rsa_key.pub');
+  });
+});
+
+describe('renamed', () => {
+  const stored = { ...emptyDraft(), id: 's1', name: 'web-1', host: 'web', fingerprint: 'SHA256:aaaa' };
+  it('is the stored server under another name', () => {
+    expect(renamed({ ...stored, name: ' web-old ' }, stored)).toEqual({ ...stored, name: 'web-old' });
+    expect(renamed({ ...stored, name: 'web-old', fingerprint: null }, stored)?.fingerprint).toBe('SHA256:aaaa');
+  });
+  it('is nothing where more is to be changed, or no name', () => {
+    expect(renamed(stored, stored)).toBeNull();
+    expect(renamed({ ...stored, name: ' ' }, stored)).toBeNull();
+    expect(renamed({ ...stored, name: 'web-old', port: 2222 }, stored)).toBeNull();
+    expect(renamed({ ...stored, name: 'web-old', password_too: true, password: 'new' }, stored)).toBeNull();
   });
 });

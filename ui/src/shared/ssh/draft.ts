@@ -121,6 +121,13 @@ export function cleaned(draft: ServerDraft): ServerDraft {
   };
 }
 
+/** The stored server under its new name, if nothing else is to be changed; to save that, nobody need be reached. */
+export function renamed(draft: ServerDraft, stored: ServerDraft): ServerDraft | null {
+  const name = draft.name.trim();
+  const rest = (of: ServerDraft) => JSON.stringify({ ...cleaned(of), name: '', fingerprint: null });
+  return name !== '' && name !== stored.name && rest(draft) === rest(stored) ? { ...stored, name } : null;
+}
+
 /** The first key that the user must look at: unknown, or changed. `null`: all are known. */
 export function keyToJudge(report: HostKeyReport): { key: HostKeyView; index: number } | null {
   const index = report.keys.findIndex((key) => key.state === 'unknown' || key.state === 'changed');

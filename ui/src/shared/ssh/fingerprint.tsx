@@ -12,12 +12,14 @@ type Props = {
   onChange: (draft: ServerDraft) => void;
   /** The stored destination whose own way it is: what is stored for it logs in to its jump hosts. */
   destination?: string | null;
+  /** What is said where the keys could not be asked for. */
+  unreached?: ReactNode;
   /** What follows once every key on the way is accepted. */
   children?: ReactNode;
 };
 
 /** Asks for the host keys on the way, one after the other, and has the user accept each that is not known. */
-export function HostKeyCheck({ draft, onChange, destination = null, children }: Props) {
+export function HostKeyCheck({ draft, onChange, destination = null, unreached, children }: Props) {
   const [report, setReport] = useState<HostKeyReport | null>(null);
   const probe = useAction((of: ServerDraft) => api.probeHostKey(cleaned(of), destination), {
     inline: true,
@@ -46,6 +48,7 @@ export function HostKeyCheck({ draft, onChange, destination = null, children }: 
     <div className="stack">
       {probe.busy && !judge && <Card padded><Tick state="now">Asking {draft.host} for its key</Tick></Card>}
       {probe.error && <ErrorNote error={probe.error} retry={() => run(draft)} />}
+      {probe.error && unreached}
       {report && report.keys.length > 1 && <Way keys={report.keys} />}
       {judge?.key.state === 'unknown' && <UnknownKey host={judge.key} busy={probe.busy} onAccept={accept} />}
       {judge?.key.state === 'changed' && <ChangedKey host={judge.key} name={draft.name.trim() || draft.host} busy={probe.busy} onAccept={accept} />}

@@ -50,7 +50,7 @@ function Wizard({ title, start, stored }: { title: string; start: ServerDraft; s
       <div className="step-content server-steps">
         {step === 0 && <WhereStep {...shared} servers={servers.data ?? []} />}
         {step === 1 && <LoginStep {...shared} was={stored ? start : null} />}
-        {step === 2 && <FingerprintStep {...shared} />}
+        {step === 2 && <FingerprintStep {...shared} was={stored ? start : null} />}
         {step === 3 && <FoundStep draft={cleaned(draft)} stored={stored !== null} onBack={back} />}
       </div>
       <p className="mute small">Passwords and passphrases go to your keyring, never into a file that can be read. {step > 0 && <Link to={leave}>Leave without saving</Link>}</p>
