@@ -242,10 +242,11 @@ async fn postgres_comes_back_the_same_in_both_formats() {
         assert_eq!(recorder.by_subject(), Default::default());
         assert_eq!(faults(&item, &backup).await, []);
 
-        // Gone with its owner: both are made anew.
+        // Gone, and made anew; the roles are there.
         server.sql("postgres", "drop database shop").unwrap();
         let (_, report, recorder) = restore(&host, &item, &backup, RestoreMode::Missing, None).await;
-        assert_eq!((report.unwrap().files, recorder.by_subject()), (2, Default::default()));
+        let report = report.unwrap();
+        assert_eq!((report.files, report.kept, recorder.by_subject()), (1, 2, Default::default()));
         assert_eq!(server.fingerprint("shop").unwrap(), before, "{format}");
         let owner =
             server.sql("postgres", "select pg_get_userbyid(datdba) from pg_database where datname = 'shop'").unwrap();

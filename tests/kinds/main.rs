@@ -17,6 +17,7 @@ mod mysql_history;
 mod mysql_large;
 mod random;
 mod replace;
+mod roles;
 mod silence;
 mod sqlite;
 mod sqlite_places;

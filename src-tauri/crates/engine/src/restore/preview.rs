@@ -109,19 +109,31 @@ fn sum(parts: &[RestorePart], kind: ChangeKind) -> ChangeSum {
 }
 
 fn databases(parts: &[RestorePart]) -> Vec<String> {
-    let others = parts.iter().filter(|part| part.input.item.kind != "files");
-    others
-        .flat_map(|part| &part.plan.changes)
-        .filter_map(|change| {
+    let mut out = Vec::new();
+    for part in parts.iter().filter(|part| part.input.item.kind != "files") {
+        for change in &part.plan.changes {
             let what = match change.kind {
                 ChangeKind::Create => "will be made",
-                ChangeKind::Overwrite => "will be dropped and loaded again",
+                ChangeKind::Overwrite => overwritten(part, &change.target),
                 ChangeKind::Delete => "will be deleted",
-                ChangeKind::Keep => return None,
+                ChangeKind::Keep => continue,
             };
-            Some(format!("{} {what}", change.target))
-        })
-        .collect()
+            out.push(format!("{} {what}", change.target));
+        }
+    }
+    out
+}
+
+/// Only whole databases are replaced; a merge, and roles, leave what the backup does not have.
+fn overwritten(part: &RestorePart, target: &str) -> &'static str {
+    let in_a_server = part.input.item.kind != "sqlite";
+    if in_a_server && !target.starts_with("database ") {
+        "will be set as in the backup"
+    } else if in_a_server && part.options.mode != RestoreMode::Replace {
+        "will get its tables anew, others stay"
+    } else {
+        "will be replaced"
+    }
 }
 
 /// Asks for the room where the most will be written; a folder that is not there yet has that of the one above it.
@@ -200,5 +212,49 @@ fn sum_text(sum: ChangeSum) -> String {
         (_, 0) => files,
         (0, _) => folders,
         _ => format!("{files} and {folders}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use backstay_core::kind::{Change, Item, ItemInput, RestoreOptions, RestorePlan};
+    use backstay_core::layout::Selection;
+
+    #[test]
+    fn what_happens_to_databases_is_said_by_mode_and_kind() {
+        let say = |item: &str, mode, kind, target: &str| {
+            let change = Change {
+                kind,
+                item: item.into(),
+                target: target.into(),
+                path: None,
+                is_dir: false,
+                size_bytes: 1,
+                target_mtime: None,
+            };
+            let item = Item { name: item.into(), kind: item.into(), settings: serde_json::json!({}) };
+            let part = RestorePart {
+                input: ItemInput { item, password: None },
+                plan: RestorePlan { changes: vec![change], ..RestorePlan::default() },
+                options: RestoreOptions { mode, to: None, strip: RawPath::root(), only: Vec::new() },
+                selection: Selection::default(),
+            };
+            databases(&[part]).concat()
+        };
+        let (merge, replace) = (RestoreMode::Merge, RestoreMode::Replace);
+        let (create, overwrite) = (ChangeKind::Create, ChangeKind::Overwrite);
+        for (said, expected) in [
+            (say("postgres", merge, create, "database shop"), "database shop will be made"),
+            (say("postgres", merge, overwrite, "database shop"), "database shop will get its tables anew, others stay"),
+            (say("mysql", replace, overwrite, "database shop"), "database shop will be replaced"),
+            (say("sqlite", merge, overwrite, "/srv/app.db"), "/srv/app.db will be replaced"),
+            (
+                say("postgres", replace, overwrite, "roles and tablespaces"),
+                "roles and tablespaces will be set as in the backup",
+            ),
+        ] {
+            assert_eq!(said, expected);
+        }
     }
 }

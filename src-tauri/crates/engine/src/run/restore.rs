@@ -80,7 +80,8 @@ async fn on_host(job: &Job, kept: &KeptPreview, host: &SharedHost, copies: &Copi
     }
     failures.end()?;
     let planned = kept.shown.create.count + kept.shown.overwrite.count;
-    if planned > 0 && sum.files == 0 {
+    // What turned out to be there already needs no writing.
+    if planned > 0 && sum.files == 0 && sum.kept <= kept.shown.kept {
         let first = job.progress.kept_problems().first().map(|p| format!(": {}: {}", p.subject, p.reason));
         return Err(Error::new(
             ErrorClass::Refused,

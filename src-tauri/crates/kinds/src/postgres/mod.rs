@@ -2,6 +2,7 @@
 
 mod beside;
 mod client;
+mod globals;
 mod restore;
 mod toc;
 

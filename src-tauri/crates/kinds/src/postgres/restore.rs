@@ -2,16 +2,17 @@
 
 use super::beside::Beside;
 use super::client::{Client, Settings};
+use super::globals::There;
 use super::{CUSTOM, GLOBALS, GLOBALS_FILE, PLAIN, databases};
 use crate::databases::{self as common, Target};
-use crate::dump::Edges;
+use crate::dump::{Edges, Whole};
 use crate::load::Load;
 use crate::problems::Problems;
 use backstay_core::entry::{Entry, EntrySource};
 use backstay_core::host::Host;
 use backstay_core::kind::{Change, ChangeKind, ItemInput, RestoreMode, RestoreOptions, RestorePlan, RestoreReport};
 use backstay_core::run::{Phase, ProblemKind};
-use backstay_core::{Error, Result, RunContext};
+use backstay_core::{Error, ErrorClass, Result, RunContext};
 use std::collections::HashMap;
 use tokio::io::AsyncReadExt;
 
@@ -26,6 +27,15 @@ pub(super) struct Made {
     pub collate: String,
     pub ctype: String,
 }
+
+/// What the file of them is called in messages.
+const ROLES: &str = "roles and tablespaces";
+/// What we wrote ourselves needs no look.
+const ANY: Whole = Whole { head: b"", tail: b"", at_least: 0 };
+/// So many roles are named in a warning.
+const NAMED: usize = 20;
+/// Roles are few; a file beyond this is none.
+const GLOBALS_BYTES: u64 = 64 << 20;
 
 fn ending(entry: &Entry) -> &'static str {
     let plain = entry.path.name().is_some_and(|name| name.ends_with(b".sql"));
@@ -43,19 +53,20 @@ pub(super) async fn plan(
     let there: Vec<String> = databases(&client).await?.into_iter().map(|database| database.name).collect();
     let mut plan =
         RestorePlan { facts: vec![format!("PostgreSQL {} there", client.version)], ..RestorePlan::default() };
-    for entry in listing.iter().filter(|entry| options.picks(&entry.path)) {
-        // What tells how to make the databases comes along whenever it can.
-        let (kind, target) = match entry.path.name() {
-            Some(name) if name == GLOBALS_FILE.as_bytes() && options.to.is_none() => {
-                (ChangeKind::Overwrite, "roles and tablespaces")
-            }
-            Some(name) if name == ABOUT_FILE.as_bytes() => (ChangeKind::Create, "settings of the databases"),
-            _ => continue,
+    let is_globals = |entry: &&Entry| entry.path.name() == Some(GLOBALS_FILE.as_bytes());
+    let globals = listing.iter().filter(|entry| options.to.is_none() && options.picks(&entry.path)).find(is_globals);
+    if let Some(entry) = globals {
+        let (kind, target) = match options.mode {
+            RestoreMode::Replace => (ChangeKind::Overwrite, ROLES.to_owned()),
+            _ => (ChangeKind::Create, format!("{ROLES} that are missing")),
         };
+        if kind == ChangeKind::Overwrite {
+            plan.warnings.push(what_replace_means(&There::look(&client).await?));
+        }
         plan.changes.push(Change {
             kind,
             item: input.item.name.clone(),
-            target: target.into(),
+            target,
             path: Some(entry.path.clone()),
             is_dir: false,
             size_bytes: entry.size_bytes,
@@ -72,6 +83,19 @@ pub(super) async fn plan(
     Ok(plan)
 }
 
+/// Says whom it concerns that roles are set as they were; what is in the backup is read only when it is restored.
+fn what_replace_means(there: &There) -> String {
+    let roles = there.may_change();
+    let more = if roles.len() > NAMED { format!(" and {} more", roles.len() - NAMED) } else { String::new() };
+    let named = roles.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    let there_now = if named.is_empty() { String::new() } else { format!(" There are now: {named}{more}.") };
+    let stay = there.untouchable.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!(
+        "Roles get the passwords, rights and memberships they had in the backup, also those taken away since.{there_now} \
+         Not changed: {stay}"
+    )
+}
+
 pub(super) async fn restore(
     ctx: &RunContext,
     host: &dyn Host,
@@ -85,7 +109,6 @@ pub(super) async fn restore(
     let mut problems = Problems::new(ctx, &input.item.name);
     ctx.progress.phase(Phase::Restoring);
     let mut wanted = common::wanted(plan);
-    wanted.retain(|path, _| path.name() != Some(ABOUT_FILE.as_bytes()));
     ctx.progress.total(Some(wanted.len() as u64), Some(plan.changes.iter().map(|c| c.size_bytes).sum()));
     let mut report = RestoreReport { kept: plan.kept, ..RestoreReport::default() };
     let mut made = HashMap::new();
@@ -95,26 +118,31 @@ pub(super) async fn restore(
             made = ctx.or_cancel(read_about(source)).await?;
             continue;
         }
-        let Some(kind) = wanted.get(&entry.path) else {
+        let Some(kind) = wanted.get(&entry.path).copied() else {
             continue;
         };
         let is_globals = entry.path.name() == Some(GLOBALS_FILE.as_bytes());
         let target = Target::of(&entry.path, ending(&entry), options);
         let subject = match (&target, is_globals) {
-            (_, true) => "roles and tablespaces".to_owned(),
+            (_, true) => ROLES.to_owned(),
             (Some(target), _) => format!("database {}", target.name),
             (None, _) => continue,
         };
         ctx.progress.current(&subject);
-        let loading = Loading { ctx, client: &client, mode: options.mode, exists: *kind == ChangeKind::Overwrite };
+        let loading = Loading { ctx, client: &client, mode: options.mode, exists: kind == ChangeKind::Overwrite };
         let loaded = match &target {
             Some(target) if !is_globals => {
-                loading.database(&entry, target, made.get(&target.original), source, &mut problems).await
+                loading.database(&entry, target, made.get(&target.original), source, &mut problems).await.map(Some)
             }
-            _ => loading.globals(source, &mut problems).await,
+            _ => ctx.or_cancel(loading.globals(source, &mut problems)).await,
         };
         match loaded {
-            Ok(bytes) => {
+            Ok(None) => {
+                wanted.remove(&entry.path);
+                report.kept += 1;
+                ctx.progress.advance(1, 0);
+            }
+            Ok(Some(bytes)) => {
                 report.files += 1;
                 report.bytes += bytes;
                 ctx.progress.advance(1, 0);
@@ -181,27 +209,59 @@ impl Loading<'_> {
         Ok(bytes)
     }
 
-    /// Roles that are there already are no problem; anything else that fails is one, and the rest goes on.
-    async fn globals(&self, source: &mut dyn EntrySource, problems: &mut Problems<'_>) -> Result<u64> {
-        let load = Load { subject: "roles and tablespaces", tool: "psql", before: Vec::new(), whole: GLOBALS };
-        let command = self.client.load_plain("postgres", false);
-        let loading = load.run(self.ctx, self.client.host, command, source.content(), Edges::default());
-        let (bytes, said) = self.ctx.or_cancel(loading).await?;
-        for line in said.lines().filter(|line| line.contains("ERROR:")) {
-            if line.contains("already exists") || line.contains("current user cannot be") {
-                self.ctx.progress.log(line);
-            } else {
-                problems.report(ProblemKind::Database, "roles and tablespaces", line.trim());
+    /// Makes what is missing, and in `replace` sets also what is there; `None` when that is nothing. What fails is a
+    /// problem, and the rest goes on.
+    async fn globals(&self, source: &mut dyn EntrySource, problems: &mut Problems<'_>) -> Result<Option<u64>> {
+        let (ctx, host) = (self.ctx, self.client.host);
+        let damaged = |why: String| {
+            let why = format!("Cannot restore {ROLES} on {}: {why}", host.label());
+            Error::new(ErrorClass::Corrupt, why).hint("Verify the backup, and restore an older one")
+        };
+        let dump = read_small(source, GLOBALS_BYTES).await?;
+        let mut edges = Edges::default();
+        edges.push(&dump);
+        if let Some(fault) = GLOBALS.fault(edges.length, &edges.head, &edges.tail) {
+            return Err(damaged(fault));
+        }
+        let text = String::from_utf8(dump).map_err(|_| damaged("it is not UTF-8".into()))?;
+        let chosen = There::look(self.client).await?.choose(&text, self.mode).map_err(damaged)?;
+        for words in chosen.strange {
+            problems.report(
+                ProblemKind::Database,
+                ROLES,
+                format!("Not run, as pg_dumpall writes no such thing: {words}"),
+            );
+        }
+        if chosen.count == 0 {
+            ctx.progress.log(&format!("All {ROLES} of the backup are there, and stay as they are"));
+            return Ok(None);
+        }
+        for (what, names) in [("Made", chosen.made), ("Set as in the backup", chosen.changed)] {
+            if !names.is_empty() {
+                let names = names.into_iter().collect::<Vec<_>>().join(", ");
+                ctx.progress.log(&format!("{what}, of {ROLES}: {names}"));
             }
         }
-        Ok(bytes)
+        let load = Load { subject: ROLES, tool: "psql", before: Vec::new(), whole: ANY };
+        let command = self.client.load_plain("postgres", false);
+        let sql = Box::new(std::io::Cursor::new(chosen.sql.into_bytes()));
+        let (bytes, said) = load.run(ctx, host, command, sql, Edges::default()).await?;
+        for line in said.lines().filter(|line| line.contains("ERROR:")) {
+            problems.report(ProblemKind::Database, ROLES, line.trim());
+        }
+        Ok(Some(bytes))
     }
 }
 
-async fn read_about(source: &mut dyn EntrySource) -> Result<HashMap<String, Made>> {
+async fn read_small(source: &mut dyn EntrySource, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut content = source.content().take(16 << 20);
+    let mut content = source.content().take(limit);
     content.read_to_end(&mut bytes).await.map_err(|e| Error::io("Cannot read the backup", e))?;
+    Ok(bytes)
+}
+
+async fn read_about(source: &mut dyn EntrySource) -> Result<HashMap<String, Made>> {
+    let bytes = read_small(source, 16 << 20).await?;
     let about: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let text = |value: &serde_json::Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let list = about["databases"].as_array().cloned().unwrap_or_default();
