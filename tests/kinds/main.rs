@@ -15,6 +15,7 @@ mod host;
 mod memory;
 mod mysql_history;
 mod mysql_large;
+mod plain_dumps;
 mod random;
 mod replace;
 mod roles;

@@ -165,6 +165,12 @@ impl<'a> Client<'a> {
         Ok(fields.chunks(columns).map(<[String]>::to_vec).collect())
     }
 
+    /// Tells whether psql can be kept from obeying commands in what it reads.
+    pub(super) async fn can_restrict(&self) -> Result<bool> {
+        let command = self.command("psql", "postgres").arg("--help=commands");
+        Ok(run(self.host, command, b"").await?.text().contains("\\restrict"))
+    }
+
     /// The dump of one database.
     pub(super) fn dump(&self, database: &str) -> Command {
         let command = self.command("pg_dump", database).arg("--no-password");

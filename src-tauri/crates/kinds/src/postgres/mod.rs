@@ -3,6 +3,7 @@
 mod beside;
 mod client;
 mod globals;
+mod plain;
 mod restore;
 mod toc;
 

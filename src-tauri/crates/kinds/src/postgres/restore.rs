@@ -3,7 +3,7 @@
 use super::beside::Beside;
 use super::client::{Client, Settings};
 use super::globals::There;
-use super::{CUSTOM, GLOBALS, GLOBALS_FILE, PLAIN, databases};
+use super::{CUSTOM, GLOBALS, GLOBALS_FILE, PLAIN, databases, plain};
 use crate::databases::{self as common, Target};
 use crate::dump::{Edges, Whole};
 use crate::load::Load;
@@ -32,6 +32,8 @@ pub(super) struct Made {
 const ROLES: &str = "roles and tablespaces";
 /// What we wrote ourselves needs no look.
 const ANY: Whole = Whole { head: b"", tail: b"", at_least: 0 };
+const TOO_OLD: &str = "psql there obeys commands within a plain dump: restore only what comes from a server you trust, or \
+    update it first (to 13.22, 14.19, 15.14, 16.10, 17.6 or later)";
 /// So many roles are named in a warning.
 const NAMED: usize = 20;
 /// Roles are few; a file beyond this is none.
@@ -75,6 +77,9 @@ pub(super) async fn plan(
     }
     for ending in [".dump", ".sql"] {
         let part = common::plan(input, listing, options, &there, ending);
+        if ending == ".sql" && !part.changes.is_empty() && !client.can_restrict().await? {
+            plan.warnings.push(TOO_OLD.into());
+        }
         plan.changes.extend(part.changes);
         plan.kept += part.kept;
         plan.warnings.extend(part.warnings);
@@ -197,13 +202,20 @@ impl Loading<'_> {
     /// Loads the dump of `name` into the database `into`, all of it or nothing.
     async fn load(&self, entry: &Entry, name: &str, into: &str, source: &mut dyn EntrySource) -> Result<u64> {
         let subject = format!("database {name}");
-        let (command, tool, whole) = if ending(entry) == ".sql" {
-            (self.client.load_plain(into, true), "psql", PLAIN)
-        } else {
-            (self.client.load_custom(into, into == name), "pg_restore", CUSTOM)
-        };
-        let load = Load { subject: &subject, tool, before: Vec::new(), whole };
-        let loading = load.run(self.ctx, self.client.host, command, source.content(), Edges::default());
+        let mut load = Load { subject: &subject, tool: "pg_restore", before: Vec::new(), whole: CUSTOM };
+        let mut content = source.content();
+        let mut command = self.client.load_custom(into, into == name);
+        if ending(entry) == ".sql" {
+            (load.tool, load.whole) = ("psql", PLAIN);
+            command = self.client.load_plain(into, true);
+            let tried = format!("Cannot restore {subject}: the backup");
+            let unlocking = async { plain::unlocked(content).await.map_err(|e| Error::io(tried, e)) };
+            content = self.ctx.or_cancel(unlocking).await?;
+            if self.client.can_restrict().await? {
+                load.before = plain::lock();
+            }
+        }
+        let loading = load.run(self.ctx, self.client.host, command, content, Edges::default());
         let (bytes, said) = self.ctx.or_cancel(loading).await?;
         said.lines().filter(|line| !line.trim().is_empty()).for_each(|line| self.ctx.progress.log(line));
         Ok(bytes)
