@@ -12,6 +12,7 @@ mod files_links;
 mod files_links_chained;
 mod files_links_closed;
 mod host;
+mod made_anew;
 mod memory;
 mod mysql_history;
 mod mysql_large;

@@ -40,6 +40,10 @@ impl ItemInput {
 /// The folder of a backup in which Backstay keeps what are not the server's own files.
 pub const BACKSTAY_DIR: &str = ".backstay";
 
+/// The file below an item's root in which a kind keeps what it must know before the rest is brought back. It comes along
+/// whatever is picked of the item.
+pub const ABOUT_FILE: &str = "!item.json";
+
 /// Returns where an item's entries lie in a backup.
 pub fn item_root(item: &Item) -> RawPath {
     if item.kind == "files" {

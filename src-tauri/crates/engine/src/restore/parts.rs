@@ -6,7 +6,7 @@ use crate::words::invalid;
 use backstay_contract::{DatabaseLogin, FilesSettings};
 use backstay_core::config::KnownBackup;
 use backstay_core::entry::Entry;
-use backstay_core::kind::{BACKSTAY_DIR, Item, ItemInput, RestoreMode, RestoreOptions, item_root};
+use backstay_core::kind::{ABOUT_FILE, BACKSTAY_DIR, Item, ItemInput, RestoreMode, RestoreOptions, item_root};
 use backstay_core::layout::{BackupManifest, BackupReader, Selection};
 use backstay_core::secret::{Secret, SecretName};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext};
@@ -182,8 +182,13 @@ pub(crate) fn selection_of(item: &Item, only: &[RawPath]) -> Option<Selection> {
     if only.is_empty() || only.iter().any(|path| root.starts_with(path)) {
         return Some(Selection { include: vec![root], ..Selection::default() });
     }
-    let include: Vec<_> = only.iter().filter(|path| path.starts_with(&root)).cloned().collect();
-    (!include.is_empty()).then(|| Selection { include, ..Selection::default() })
+    let mut include: Vec<_> = only.iter().filter(|path| path.starts_with(&root)).cloned().collect();
+    if include.is_empty() {
+        return None;
+    }
+    // One database alone is made as one of all is: what tells how comes along.
+    include.extend(root.join(ABOUT_FILE));
+    Some(Selection { include, ..Selection::default() })
 }
 
 #[cfg(test)]
@@ -208,7 +213,8 @@ mod tests {
         assert_eq!(selection_of(&shop, &[]).unwrap().include, paths(&[".backstay/mysql"]));
         assert_eq!(selection_of(&shop, &paths(&[".backstay"])).unwrap().include, paths(&[".backstay/mysql"]));
         let one = paths(&[".backstay/mysql/shop.sql"]);
-        assert_eq!(selection_of(&shop, &one).unwrap().include, one);
+        let with_about = paths(&[".backstay/mysql/shop.sql", ".backstay/mysql/!item.json"]);
+        assert_eq!(selection_of(&shop, &one).unwrap().include, with_about);
         assert_eq!(selection_of(&files, &paths(&["srv"])).unwrap().exclude, paths(&[".backstay"]));
     }
 

@@ -1,10 +1,11 @@
 //! A database made beside the one it replaces, and put in its place once all of it is there.
 
 use super::client::{Client, literal, quoted};
-use super::restore::Made;
+use super::made::Made;
 use crate::databases as common;
 use crate::dump::is_lost;
-use backstay_core::{Error, ErrorClass, Result, RunContext};
+use backstay_core::{Error, ErrorClass, Result};
+use std::collections::HashSet;
 
 /// The comment by which a database that a restore left behind is known as ours.
 const MARK: &str = "Made by Backstay for a restore that is not over";
@@ -13,7 +14,6 @@ const TRIES: u32 = 5;
 
 /// A new database under a name of its own.
 pub(super) struct Beside<'a> {
-    ctx: &'a RunContext,
     client: &'a Client<'a>,
     name: &'a str,
     /// What it is called while it is loaded.
@@ -21,82 +21,98 @@ pub(super) struct Beside<'a> {
     /// What the old one is called until it is dropped.
     aside: String,
     replaces: bool,
+    /// What belongs to the name and is in no dump: of the one replaced, or else as the backup tells.
+    belongs: Made,
+    /// What is to be said though it worked.
+    notes: Vec<String>,
 }
-
-const OLD: &str = "select pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, spcname \
-    from pg_database d join pg_tablespace t on t.oid = d.dattablespace where datname = ";
-
-/// Gives the new database what belongs to the name and is in no dump: rights, comment, limit of connections, settings.
-/// Values of settings that are lists of names are quoted already.
-const CARRY: &str = "do $backstay$ declare old oid := (select oid from pg_database where datname = OLD); fresh text := NEW; \
-    r record; begin \
-    if (select datacl is not null from pg_database where oid = old) then \
-        execute format('revoke all on database %I from public, %I', fresh, \
-            (select pg_get_userbyid(datdba) from pg_database where datname = fresh)); \
-        for r in select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as who, a.* \
-            from pg_database, aclexplode(datacl) a where oid = old loop \
-            execute format('grant %s on database %I to %s%s', r.privilege_type, fresh, r.who, \
-                case when r.is_grantable then ' with grant option' else '' end); \
-        end loop; \
-    end if; \
-    execute format('comment on database %I is %L', fresh, shobj_description(old, 'pg_database')); \
-    execute format('alter database %I connection limit %s', fresh, (select datconnlimit from pg_database where oid = old)); \
-    for r in select setrole, split_part(c, '=', 1) as name, substr(c, strpos(c, '=') + 1) as value \
-        from pg_db_role_setting, unnest(setconfig) c where setdatabase = old loop \
-        execute format('alter %s set %I to %s', case when r.setrole = 0 then format('database %I', fresh) \
-            else format('role %I in database %I', pg_get_userbyid(r.setrole), fresh) end, r.name, \
-            case when r.name in ('search_path', 'temp_tablespaces') then r.value else quote_literal(r.value) end); \
-    end loop; end $backstay$; ";
 
 impl<'a> Beside<'a> {
     /// Makes an empty database as the backup tells, or as the one it is to replace. One that is there and that nobody
     /// said is to be replaced is an error.
     pub(super) async fn make(
-        ctx: &'a RunContext,
         client: &'a Client<'a>,
         name: &'a str,
         made: Option<&Made>,
         may_replace: bool,
     ) -> Result<Self> {
-        let temporary = common::beside(name, "new");
-        let beside = Self { ctx, client, name, temporary, aside: common::beside(name, "old"), replaces: false };
+        let (temporary, aside) = (common::beside(name, "new"), common::beside(name, "old"));
+        let (belongs, notes) = (made.cloned().unwrap_or_default(), Vec::new());
+        let mut beside = Self { client, name, temporary, aside, replaces: false, belongs, notes };
         beside.clear_leftovers().await?;
-        let old = client.query("template1", &format!("{OLD}{}", literal(name)), 5).await?.into_iter().next();
-        if old.is_some() && !may_replace {
+        let there = format!("select 1 from pg_database where datname = {}", literal(name));
+        beside.replaces = !client.query("template1", &there, 1).await?.is_empty();
+        if beside.replaces && !may_replace {
             return Err(common::appeared(client.host, name));
         }
-        let beside = Self { replaces: old.is_some(), ..beside };
-        let mut old = old.unwrap_or_default().into_iter();
-        let mut next = || old.next().unwrap_or_default();
-        let like = Made { owner: next(), encoding: next(), collate: next(), ctype: next() };
-        let tablespace = next();
-        let made = made.filter(|made| !made.encoding.is_empty()).unwrap_or(&like);
-        let mut sql = format!("create database {} template template0", quoted(&beside.temporary));
-        if !made.encoding.is_empty() {
-            let (collate, ctype) = (literal(&made.collate), literal(&made.ctype));
-            sql.push_str(&format!(" encoding {} lc_collate {collate} lc_ctype {ctype}", literal(&made.encoding)));
+        let mut how = beside.belongs.clone();
+        let mut tablespace = None;
+        if beside.replaces {
+            let old = Made::look(client).await?.get(name).map(Made::parse);
+            if old.is_none() {
+                beside.notes.push("The rights and settings it had cannot be read, and are left out".into());
+            }
+            let old = old.unwrap_or_default();
+            tablespace = old.tablespace.clone();
+            if how.encoding.is_empty() {
+                how = old.clone();
+            } else if how.provider.is_none() {
+                // An older backup does not tell.
+                (how.provider, how.locale, how.rules) = (old.provider.clone(), old.locale.clone(), old.rules.clone());
+            }
+            beside.belongs = old;
         }
-        if !tablespace.is_empty() {
+        let (end, lost) = how.how(client.major);
+        beside.notes.extend(lost);
+        let mut sql = format!("create database {} template template0{end}", quoted(&beside.temporary));
+        if let Some(tablespace) = tablespace {
             sql.push_str(&format!(" tablespace {}", quoted(&tablespace)));
         }
         client.query("template1", &sql, 1).await?;
-        match beside.mark_and_give(&made.owner).await {
+        match beside.mark_and_give(&how.owner).await {
             Ok(()) => Ok(beside),
             Err(error) => Err(beside.give_up(error).await),
         }
     }
 
-    async fn mark_and_give(&self, owner: &str) -> Result<()> {
+    async fn mark_and_give(&mut self, owner: &str) -> Result<()> {
         let name = quoted(&self.temporary);
         let sql = format!("comment on database {name} is {}", literal(MARK));
         self.client.query("template1", &sql, 1).await?;
-        if !owner.is_empty() {
-            let sql = format!("alter database {name} owner to {}", quoted(owner));
-            if let Err(error) = self.client.query("template1", &sql, 1).await {
-                self.ctx.progress.log(&common::reason(&error));
+        if owner.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("alter database {name} owner to {}", quoted(owner));
+        match self.client.query("template1", &sql, 1).await {
+            Err(error) if !error.class.ends_the_run() => {
+                let why = common::reason(&error);
+                self.notes.push(format!("It is not given to its owner {owner}, and belongs to who restored it: {why}"));
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// Gives the new database the rights and settings that belong to it. Returns what cannot be given.
+    async fn carry(&self) -> Result<Vec<String>> {
+        let owner = format!("(select datdba from pg_database where datname = {})", literal(&self.temporary));
+        let rows = self.client.query("template1", &format!("select rolname, oid = {owner} from pg_roles"), 2).await?;
+        let owner = rows.iter().find(|row| row[1] == "t").map(|row| row[0].clone()).unwrap_or_default();
+        let roles: HashSet<String> = rows.into_iter().map(|mut row| row.swap_remove(0)).collect();
+        let carry = self.belongs.carry(&self.temporary, &owner, &roles);
+        let mut lost = carry.lost;
+        if carry.sql.is_empty() || self.client.execute("template1", &carry.sql.join(";\n")).await.is_ok() {
+            return Ok(lost);
+        }
+        // One of them is refused: then each by itself.
+        for sql in &carry.sql {
+            match self.client.execute("template1", sql).await {
+                Err(error) if error.class.ends_the_run() => return Err(error),
+                Err(error) => lost.push(format!("Not carried over: {}", common::reason(&error))),
+                Ok(()) => {}
             }
         }
-        Ok(())
+        Ok(lost)
     }
 
     /// Drops what an earlier restore left; anything else under our names is not ours to drop.
@@ -120,18 +136,25 @@ impl<'a> Beside<'a> {
     }
 
     /// Renames the new one to the name it is for, and drops what had that name. Both renamings happen, or neither.
-    /// Returns what is to be said when the old one could not be dropped.
-    pub(super) async fn take_the_place(&self) -> Result<Option<String>> {
+    /// Returns what is to be said though it worked.
+    pub(super) async fn take_the_place(&self) -> Result<Vec<String>> {
+        let mut notes = self.notes.clone();
+        notes.extend(self.carry().await?);
         let (name, new, aside) = (quoted(self.name), quoted(&self.temporary), quoted(&self.aside));
-        let mut sql = format!("comment on database {new} is null; alter database {new} rename to {name}");
-        if self.replaces {
-            let carry = CARRY.replacen("OLD", &literal(self.name), 1).replacen("NEW", &literal(&self.temporary), 1);
-            let end = format!(
-                "select pg_terminate_backend(pid) from pg_stat_activity where datname = {} and pid <> pg_backend_pid(); ",
-                literal(self.name)
-            );
-            sql = format!("{carry}{end}alter database {name} rename to {aside}; alter database {new} rename to {name}");
+        // The mark goes in the same moment as the name: until then the next restore may drop it.
+        let comment = self.belongs.comment.as_deref().map_or_else(|| "null".into(), literal);
+        let mut sql = format!("comment on database {new} is {comment}; ");
+        if let Some(limit) = self.belongs.limit.filter(|limit| *limit >= 0) {
+            sql.push_str(&format!("alter database {new} connection limit {limit}; "));
         }
+        if self.replaces {
+            sql.push_str(&format!(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = {} and pid <> pg_backend_pid(); \
+                 alter database {name} rename to {aside}; ",
+                literal(self.name)
+            ));
+        }
+        sql.push_str(&format!("alter database {new} rename to {name}"));
         let mut tries = 0;
         while let Err(error) = self.client.query("template1", &sql, 1).await {
             tries += 1;
@@ -143,17 +166,14 @@ impl<'a> Beside<'a> {
                 return Err(if appeared { common::appeared(self.client.host, self.name) } else { error });
             }
         }
-        if !self.replaces {
-            return Ok(None);
-        }
-        let left = self.drop_database(&self.aside).await.err();
-        Ok(left.map(|error| {
-            format!(
+        if let Some(error) = if self.replaces { self.drop_database(&self.aside).await.err() } else { None } {
+            notes.push(format!(
                 "It is replaced, but what was there before is still there as {}: {}",
                 self.aside,
                 common::reason(&error)
-            )
-        }))
+            ));
+        }
+        Ok(notes)
     }
 
     /// Drops what was loaded so far, and says in the error that nothing else happened.

@@ -1,7 +1,7 @@
 //! Talking to PostgreSQL through the server's own tools.
 
 use crate::dump::tool_error;
-use backstay_core::host::{Command, Host, run};
+use backstay_core::host::{Command, Host, Output, run};
 use backstay_core::kind::{Item, ItemInput};
 use backstay_core::{Error, ErrorClass, Result, Secret};
 use serde::Deserialize;
@@ -152,11 +152,7 @@ impl<'a> Client<'a> {
     pub(super) async fn query(&self, database: &str, sql: &str, columns: usize) -> Result<Vec<Vec<String>>> {
         let command =
             self.command("psql", database).args(["-X", "-A", "-t", "-q", "-w", "-z", "-0", "-v", "ON_ERROR_STOP=1"]);
-        let output = run(self.host, command.args(["-c", sql]), b"").await?;
-        if !output.status.success() {
-            let tried = format!("Cannot ask the database server on {}", self.host.label());
-            return Err(tool_error(&tried, "psql", &output.status.to_string(), &output.stderr));
-        }
+        let output = self.psql(command.args(["-c", sql]), b"").await?;
         let text = output.text();
         let fields: Vec<String> = text.strip_suffix('\0').unwrap_or(&text).split('\0').map(str::to_owned).collect();
         if text.trim().is_empty() {
@@ -165,10 +161,29 @@ impl<'a> Client<'a> {
         Ok(fields.chunks(columns).map(<[String]>::to_vec).collect())
     }
 
+    /// Runs statements, all of them or none. They go in by standard input: settings hold secrets at times.
+    pub(super) async fn execute(&self, database: &str, sql: &str) -> Result<()> {
+        self.psql(self.load_plain(database, true), format!("{sql};\n").as_bytes()).await.map(drop)
+    }
+
+    async fn psql(&self, command: Command, stdin: &[u8]) -> Result<Output> {
+        let output = run(self.host, command, stdin).await?;
+        if !output.status.success() {
+            let tried = format!("Cannot ask the database server on {}", self.host.label());
+            return Err(tool_error(&tried, "psql", &output.status.to_string(), &output.stderr));
+        }
+        Ok(output)
+    }
+
     /// Tells whether psql can be kept from obeying commands in what it reads.
     pub(super) async fn can_restrict(&self) -> Result<bool> {
         let command = self.command("psql", "postgres").arg("--help=commands");
         Ok(run(self.host, command, b"").await?.text().contains("\\restrict"))
+    }
+
+    /// Tells whether the server makes objects of JSON: since 9.4.
+    pub(super) fn has_json(&self) -> bool {
+        self.major >= 10 || ["9.4", "9.5", "9.6"].iter().any(|version| self.version.starts_with(version))
     }
 
     /// The dump of one database.
@@ -213,7 +228,8 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Quotes a text for SQL.
+/// Quotes a text for SQL, so that it is the same whatever a server takes a backslash for.
 pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let text = text.replace('\'', "''");
+    if text.contains('\\') { format!(" E'{}'", text.replace('\\', "\\\\")) } else { format!("'{text}'") }
 }

@@ -3,6 +3,7 @@
 mod beside;
 mod client;
 mod globals;
+mod made;
 mod plain;
 mod restore;
 mod toc;
@@ -13,11 +14,13 @@ use async_trait::async_trait;
 use backstay_core::entry::{Entry, EntrySink, EntrySource};
 use backstay_core::host::{Host, SharedHost};
 use backstay_core::kind::{
-    CheckReport, CollectReport, Found, Item, ItemInput, Kind, Preflight, RestoreOptions, RestorePlan, RestoreReport,
+    ABOUT_FILE, CheckReport, CollectReport, Found, Item, ItemInput, Kind, Preflight, RestoreOptions, RestorePlan,
+    RestoreReport,
 };
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use client::{Client, Settings};
+use made::Made;
 
 /// PostgreSQL.
 pub(crate) struct Postgres;
@@ -213,6 +216,7 @@ async fn collect(
         let path = input.root().join(GLOBALS_FILE)?;
         count(&mut report, dumping.collect(ctx, host, process, path, &mut problems, sink).await?);
     }
+    let mut around = Made::look(&client).await?;
     let mut listed = Vec::new();
     for database in &wanted {
         ctx.check()?;
@@ -233,12 +237,18 @@ async fn collect(
         count(&mut report, length);
         if let Some(length) = length {
             ctx.progress.advance(1, 0);
-            listed.push(serde_json::json!({
+            let mut about = serde_json::json!({
                 "name": database.name, "file": path.name().map(backstay_core::path::escape), "dump_bytes": length,
                 "database_bytes": database.bytes, "tables": tables.and_then(|n| n.parse::<u64>().ok()),
                 "owner": database.owner, "encoding": database.encoding,
                 "collate": database.collate, "ctype": database.ctype,
-            }));
+            });
+            if let (Some(about), Some(serde_json::Value::Object(more))) =
+                (about.as_object_mut(), around.remove(&database.name))
+            {
+                about.extend(more);
+            }
+            listed.push(about);
         }
     }
     if listed.is_empty() {
@@ -250,7 +260,7 @@ async fn collect(
         "tool": client.dump_version, "format": if settings.is_plain() { "plain" } else { "custom" }, "databases": listed,
     });
     let text = serde_json::to_string_pretty(&about).unwrap_or_default();
-    dump::add_text(ctx, sink, input.root().join(restore::ABOUT_FILE)?, &text).await?;
+    dump::add_text(ctx, sink, input.root().join(ABOUT_FILE)?, &text).await?;
     Ok(report)
 }
 

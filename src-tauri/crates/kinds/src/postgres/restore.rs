@@ -3,6 +3,7 @@
 use super::beside::Beside;
 use super::client::{Client, Settings};
 use super::globals::There;
+use super::made::Made;
 use super::{CUSTOM, GLOBALS, GLOBALS_FILE, PLAIN, databases, plain};
 use crate::databases::{self as common, Target};
 use crate::dump::{Edges, Whole};
@@ -10,23 +11,13 @@ use crate::load::Load;
 use crate::problems::Problems;
 use backstay_core::entry::{Entry, EntrySource};
 use backstay_core::host::Host;
-use backstay_core::kind::{Change, ChangeKind, ItemInput, RestoreMode, RestoreOptions, RestorePlan, RestoreReport};
+use backstay_core::kind::{
+    ABOUT_FILE, Change, ChangeKind, ItemInput, RestoreMode, RestoreOptions, RestorePlan, RestoreReport,
+};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, Result, RunContext};
 use std::collections::HashMap;
 use tokio::io::AsyncReadExt;
-
-/// What the item knows of its databases. It comes before them in path order, since it tells how to make them.
-pub(super) const ABOUT_FILE: &str = "!item.json";
-
-/// How a database was made: owner, encoding, collation, character type.
-#[derive(Clone, Default)]
-pub(super) struct Made {
-    pub owner: String,
-    pub encoding: String,
-    pub collate: String,
-    pub ctype: String,
-}
 
 /// What the file of them is called in messages.
 const ROLES: &str = "roles and tablespaces";
@@ -183,15 +174,15 @@ impl Loading<'_> {
         }
         // Only what the plan saw there, and said is replaced, may go.
         let may_replace = self.exists && self.mode == RestoreMode::Replace;
-        let beside = Beside::make(self.ctx, self.client, name, made, may_replace).await?;
+        let beside = Beside::make(self.client, name, made, may_replace).await?;
         let whole = match self.load(entry, name, &beside.temporary, source).await {
-            Ok(bytes) => beside.take_the_place().await.map(|left| (bytes, left)),
+            Ok(bytes) => beside.take_the_place().await.map(|notes| (bytes, notes)),
             Err(error) => Err(error),
         };
         match whole {
-            Ok((bytes, left)) => {
-                if let Some(left) = left {
-                    problems.report(ProblemKind::Database, format!("database {name}"), left);
+            Ok((bytes, notes)) => {
+                for note in notes {
+                    problems.report(ProblemKind::Database, format!("database {name}"), note);
                 }
                 Ok(bytes)
             }
@@ -275,13 +266,6 @@ async fn read_small(source: &mut dyn EntrySource, limit: u64) -> Result<Vec<u8>>
 async fn read_about(source: &mut dyn EntrySource) -> Result<HashMap<String, Made>> {
     let bytes = read_small(source, 16 << 20).await?;
     let about: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let text = |value: &serde_json::Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let list = about["databases"].as_array().cloned().unwrap_or_default();
-    let made = |value: &serde_json::Value| Made {
-        owner: text(value, "owner"),
-        encoding: text(value, "encoding"),
-        collate: text(value, "collate"),
-        ctype: text(value, "ctype"),
-    };
-    Ok(list.iter().map(|value| (text(value, "name"), made(value))).collect())
+    Ok(list.iter().filter_map(|value| Some((value["name"].as_str()?.to_owned(), Made::parse(value)))).collect())
 }
