@@ -175,9 +175,11 @@ async fn a_full_disk_at_the_target_is_said_in_words() {
         return;
     }
     let (_, report, _) = restore(&host, &item, &backup, &options(RestoreMode::Merge, &root, Some(&small))).await;
+    let is_there = small.join("big").exists();
     tree::ran("umount", &[small.as_os_str()]);
     let error = report.unwrap_err();
     assert_eq!(error.class, ErrorClass::Full, "{error:?}");
+    assert!(!is_there, "the part that had room would look like a file to a restore of what is missing");
 }
 
 #[tokio::test]

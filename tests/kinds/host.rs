@@ -29,6 +29,8 @@ pub struct TestHost {
     pub cut: Option<(&'static str, u64)>,
     /// The standard input of commands ends after so many bytes. The command lives on, and the connection counts as lost.
     pub cut_input: Option<u64>,
+    /// Set when an input was cut: from then on no command starts any more.
+    pub gone: Option<Arc<AtomicBool>>,
     /// The standard output of tar passes no faster than this many bytes a second.
     pub tar_rate: Option<u64>,
     /// Is called once, when so many bytes of tar's standard output were read.
@@ -119,6 +121,9 @@ impl Host for TestHost {
     async fn start(&self, command: Command) -> Result<Process> {
         let argv: Vec<String> = command.argv.iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect();
         let program = argv[0].clone();
+        if self.gone.as_ref().is_some_and(|gone| gone.load(Ordering::Relaxed)) {
+            return Err(Error::new(ErrorClass::Offline, "Cannot reach test-1: it does not answer"));
+        }
         // A tool named by its whole path may be run by a shell.
         let runs = |name: &str| program == name || (name.starts_with('/') && argv.iter().any(|arg| arg == name));
         let cut = self.cut.filter(|(name, _)| runs(name)).map(|(_, after)| after);
@@ -155,7 +160,7 @@ impl Host for TestHost {
             Some(socket) => Box::new(socket),
             None => Box::new(child.stdin.take().unwrap()),
         };
-        let input_lost = Arc::new(AtomicBool::new(false));
+        let input_lost = self.gone.clone().unwrap_or_default();
         Ok(Process {
             stdin: match self.cut_input {
                 Some(left) => Box::new(CutInput { inner: Some(stdin), left, lost: input_lost.clone() }),

@@ -29,7 +29,7 @@ fn damaged(backup: &Backup, ending: &str) -> Backup {
 }
 
 /// Content that stops coming, just when the user cancels.
-struct Hang(CancellationToken);
+pub struct Hang(pub CancellationToken);
 
 impl AsyncRead for Hang {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {

@@ -146,7 +146,7 @@ impl Kind for Files {
         options: &RestoreOptions,
     ) -> Result<RestoreReport> {
         let settings = Settings::parse(&input.item)?;
-        ctx.or_cancel(restore::restore(ctx, host.as_ref(), &input.item.name, &settings, source, plan, options)).await
+        restore::restore(ctx, host.as_ref(), &input.item.name, &settings, source, plan, options).await
     }
 
     async fn check(&self, ctx: &RunContext, _: &ItemInput, source: &mut dyn EntrySource) -> Result<CheckReport> {

@@ -1,29 +1,25 @@
 //! Restoring: one tar stream into the server's tar, then exactly the deletions that were confirmed.
 
 mod by_host;
+mod by_tar;
 mod damaged;
 mod deletions;
+mod half;
 mod sending;
 mod unset;
 
 use super::listing;
-use super::outlet::Outlet;
 use super::settings::Settings;
-use crate::gnu::{self, Tools};
+use crate::gnu::Tools;
 use crate::problems::Problems;
 use backstay_core::entry::{Entry, EntrySource};
-use backstay_core::host::{Command, ExitStatus, Host, Process, read_tail, run};
+use backstay_core::host::{Command, Host, run};
 use backstay_core::kind::{ChangeKind, RestoreOptions, RestorePlan, RestoreReport};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext, tar};
-use sending::Sent;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use tokio::io::AsyncWriteExt;
 
-/// What GNU tar says of a stream that ends in the midst of a file.
-const ENDS_EARLY: &str = "Unexpected EOF in archive";
-
-/// Restores what `plan` says.
+/// Restores what `plan` says. A cancel ends it, once what is half written is cleared.
 pub(super) async fn restore(
     ctx: &RunContext,
     host: &dyn Host,
@@ -34,7 +30,7 @@ pub(super) async fn restore(
     options: &RestoreOptions,
 ) -> Result<RestoreReport> {
     ctx.progress.phase(Phase::Restoring);
-    let tools = Tools::probe(host).await?;
+    let tools = ctx.or_cancel(Tools::probe(host)).await?;
     let writes = plan.changes.iter().filter(|c| c.kind != ChangeKind::Delete && c.kind != ChangeKind::Keep);
     let bytes = writes.clone().map(|c| c.size_bytes).sum();
     ctx.progress.total(Some(writes.clone().filter(|c| !c.is_dir).count() as u64), Some(bytes));
@@ -50,10 +46,12 @@ pub(super) async fn restore(
         host,
         tools: &tools,
         settings,
+        plan,
         options,
         problems: Problems::new(ctx, item),
         report: RestoreReport { kept: plan.kept, ..RestoreReport::default() },
         written: Vec::new(),
+        begun: None,
         first_names: HashMap::new(),
         lacking: by_host::Lacking::default(),
         unset: BTreeMap::new(),
@@ -67,11 +65,11 @@ pub(super) async fn restore(
     let (first, later): (Vec<_>, Vec<_>) = deletions.into_iter().partition(|(path, _)| {
         listing::folders_above(std::slice::from_ref(path)).iter().any(|f| in_the_way.contains(f))
     });
-    restorer.delete(first).await?;
+    ctx.or_cancel(restorer.delete(first)).await?;
     if !paths.is_empty() {
         restorer.write(source, &paths).await?;
     }
-    restorer.finish(later).await
+    ctx.or_cancel(restorer.finish(later)).await
 }
 
 struct Restorer<'a> {
@@ -79,11 +77,14 @@ struct Restorer<'a> {
     host: &'a dyn Host,
     tools: &'a Tools,
     settings: &'a Settings,
+    plan: &'a RestorePlan,
     options: &'a RestoreOptions,
     problems: Problems<'a>,
     report: RestoreReport,
     /// What was sent, with its target.
     written: Vec<(Entry, RawPath)>,
+    /// What is being sent to tar.
+    begun: Option<(Entry, RawPath)>,
     /// Hard-linked files already sent in this stream: (device, inode) to the name in the archive.
     first_names: HashMap<(u64, u64), Vec<u8>>,
     /// What could not be restored of files that are there.
@@ -108,107 +109,7 @@ impl Restorer<'_> {
             let hint = "Install it (Alpine: apk add tar; Debian: apt install tar), or switch on SFTP.";
             return Err(Error::new(ErrorClass::Unsupported, why).hint(hint));
         }
-        self.write_through_host(source, paths).await
-    }
-
-    fn extract_command(&self) -> Command {
-        let owner = if self.tools.root { "--same-owner" } else { "--no-same-owner" };
-        let options = self.tools.tar_knows(&[
-            owner,
-            "--same-permissions",
-            "--delay-directory-restore",
-            // A folder that was moved away and linked since the plan was made is not lost for that.
-            "--keep-directory-symlink",
-            // 64 KiB, what a pipe holds: of the usual 10 KiB it would read and write six times as many.
-            "--blocking-factor=128",
-            "--xattrs",
-            "--xattrs-include=*",
-            "--quoting-style=escape",
-            "--warning=no-timestamp",
-        ]);
-        Command::new("tar").args(["--extract", "--file=-", "--directory=/"]).args(options).packable()
-    }
-
-    async fn write_through_tar(&mut self, source: &mut dyn EntrySource, paths: &HashSet<RawPath>) -> Result<()> {
-        loop {
-            let mut process = self.host.start(self.extract_command()).await?;
-            let mut outlet = Outlet::new(&mut process.stdin, self.host.label());
-            let sent = self.send_all(source, paths, &mut outlet).await;
-            let is_cut = matches!(sent, Ok(Sent::Cut));
-            let mut sent = sent.map(drop);
-            if sent.is_ok() && !is_cut {
-                sent = outlet.put(&tar::END).await;
-            }
-            if sent.is_ok() {
-                sent = outlet.flush().await;
-            }
-            self.end(process, sent, is_cut).await?;
-            if !is_cut {
-                break;
-            }
-        }
-        if self.cut.is_empty() {
-            return Ok(());
-        }
-        // Each tar gave the folders their times when it ended, and the next one wrote into them.
-        let folders =
-            self.written.iter().filter(|(entry, _)| entry.is_dir()).map(|(_, target)| target.clone()).collect();
-        self.touch(&folders).await
-    }
-
-    /// Ends the stream, waits for tar and turns its complaints into problems. That a stream ends in the midst of a file is
-    /// none where it was cut there.
-    async fn end(&mut self, process: Process, sent: Result<()>, is_cut: bool) -> Result<()> {
-        let Process { mut stdin, mut stdout, mut stderr, mut control } = process;
-        let broken = match sent {
-            // Our own fault or the user's will: tar must not take what it has for a whole archive.
-            Err(error) if error.class != ErrorClass::Offline => {
-                control.kill().await;
-                return Err(error);
-            }
-            other => other.err(),
-        };
-        let _ = stdin.shutdown().await;
-        drop(stdin);
-        let words = async { tokio::join!(read_tail(&mut stderr, 16 << 20), read_tail(&mut stdout, 1024)) };
-        let (text, _) = self.ctx.while_it_runs(words).await;
-        let status = self.ctx.while_it_runs(control.wait()).await?;
-        let known: HashSet<RawPath> = self.written.iter().map(|(_, target)| target).chain(&self.cut).cloned().collect();
-        let of_the_cut =
-            |line: &str| is_cut && (line.contains(ENDS_EARLY) || line.contains("Error is not recoverable"));
-        let (mut unexplained, spoiled) = (Vec::new(), self.problems.spoiling());
-        let said = text.lines().filter(|line| !line.is_empty() && !line.contains("Exiting with failure status"));
-        for line in said.filter(|line| !of_the_cut(line)) {
-            let complaint = gnu::tar_complaint(line, |path| known.contains(path));
-            match complaint.path {
-                Some(path) => self.problems.path(ProblemKind::Unwritable, &path, complaint.reason),
-                None => match unset::read(line, |path| known.contains(path)) {
-                    Some((file, reason)) => _ = self.unset.entry(reason).or_default().insert(file),
-                    None => unexplained.push(complaint.reason),
-                },
-            }
-        }
-        let place = self.host.label();
-        // A short write to a file has no other cause either.
-        if ["No space left on device", "Disk quota exceeded", ": Wrote only "].iter().any(|words| text.contains(words))
-        {
-            let why = format!("Cannot write all files to {place}: no room is left there");
-            return Err(Error::new(ErrorClass::Full, why).hint("Make room there, then restore again").detail(text));
-        }
-        let usual = matches!(status, ExitStatus::Code(0..=2)) && (status.success() || text.lines().count() > 0);
-        // Not all was sent, which no problem named so far explains.
-        let is_broken = broken.is_some();
-        let is_source = status.success() || text.is_empty() || text.contains(ENDS_EARLY);
-        if let Some(error) = broken.filter(|_| is_source) {
-            return Err(error);
-        }
-        let is_explained = status.success() || unexplained.is_empty() || self.problems.spoiling() > spoiled;
-        if !usual || is_broken || !is_explained {
-            let why = format!("Cannot write files to {place}: tar ended with {status}");
-            return Err(Error::new(ErrorClass::Internal, why).hint(gnu::ended_hint(&text)).detail(text));
-        }
-        unexplained.iter().for_each(|line| self.ctx.progress.log(&format!("tar: {line}")));
-        Ok(())
+        self.ctx.or_cancel(self.write_through_host(source, paths)).await
     }
 
     /// Looks whether everything is there, then deletes, and says what is lacking.

@@ -30,11 +30,13 @@ impl Restorer<'_> {
             }
             let target = self.options.target(&entry.path)?;
             self.ctx.progress.current(&target.to_text());
+            self.begun = Some((entry.clone(), target.clone()));
             outlet.begin(tar::stored_size(entry.size_bytes, &[])).await?;
             match self.send_entry(source, &entry, &target, outlet).await {
                 Err(error) if error.class == ErrorClass::Corrupt => {
                     // Another of its names must not lead to what was never sent whole.
                     self.first_names.remove(&(entry.device, entry.inode));
+                    self.begun = None;
                     if !outlet.take_back() {
                         self.cut_off(target, error);
                         return Ok(Sent::Cut);
@@ -47,7 +49,7 @@ impl Restorer<'_> {
             if !entry.is_dir() {
                 self.ctx.progress.advance(1, 0);
             }
-            self.written.push((entry, target));
+            self.written.extend(self.begun.take());
         }
         Ok(Sent::All)
     }
