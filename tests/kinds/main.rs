@@ -8,6 +8,7 @@ mod files;
 mod files_damaged;
 mod files_faults;
 mod files_further_names;
+mod files_giving_way;
 mod files_half;
 mod files_links;
 mod files_links_chained;

@@ -36,7 +36,19 @@ pub(super) async fn plan(
     let Comparison { mut changes, kept, .. } = comparison;
     if options.mode == RestoreMode::Replace {
         let deletions = Deletions { ctx, host, tools: &tools, item, settings, options, wanted: &wanted, ways: &ways };
-        let deletions = deletions.list().await?;
+        // What a file or link takes the place of must be empty then.
+        let folders = changes.iter().filter(|c| c.kind == ChangeKind::Overwrite && !c.is_dir);
+        let folders = folders.filter_map(|c| RawPath::from_text(&c.target).ok());
+        let folders: HashSet<RawPath> = folders.filter(|path| there.get(path).is_some_and(Entry::is_dir)).collect();
+        let (deletions, stuck) = deletions.list(&folders).await?;
+        for (folder, inner) in &stuck {
+            plan.warnings.push(format!(
+                "{folder} is a folder there, but not in the backup: it stays as it is with all that is in it, because \
+                 {inner} is not deleted"
+            ));
+        }
+        let stuck: HashSet<String> = stuck.keys().map(RawPath::to_text).collect();
+        changes.retain(|change| !stuck.contains(&change.target));
         add_touched_folders(item, &mut changes, &kept, &deletions);
         changes.extend(deletions);
     }

@@ -10,7 +10,7 @@ use backstay_core::entry::{Entry, EntryType};
 use backstay_core::host::Host;
 use backstay_core::kind::{Change, ChangeKind, RestoreOptions, RestorePlan};
 use backstay_core::{ErrorClass, RawPath, Result, RunContext};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Looks for what is in the picked folders at the target and not in the backup.
 pub(super) struct Deletions<'a> {
@@ -28,7 +28,13 @@ impl Deletions<'_> {
     /// Lists the deletions. What the plan leaves out, and sockets, were never in the backup, nor were devices where there
     /// was no GNU tar: their absence says nothing, and they stay. So does what lies behind a link that is kept: what the
     /// restore writes there has another name in the backup.
-    pub(super) async fn list(&self) -> Result<Vec<Change>> {
+    ///
+    /// `giving_way` are folders that a file or link is to take the place of. Those in which something stays cannot: nothing
+    /// is deleted in them, and they are returned, each with what stays.
+    pub(super) async fn list(
+        &self,
+        giving_way: &HashSet<RawPath>,
+    ) -> Result<(Vec<Change>, BTreeMap<RawPath, RawPath>)> {
         let Self { settings, options, wanted, .. } = *self;
         let is_picked = |path: &RawPath| match options.only.is_empty() {
             true => settings.roots.contains(&path.to_absolute()),
@@ -39,15 +45,22 @@ impl Deletions<'_> {
         let roots = roots.map(|(_, target)| target).filter(|target| !is_kept(target));
         let roots: Vec<RawPath> = roots.cloned().collect();
         if roots.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Default::default());
         }
         // By their real names: two of the picked folders may lead to one place.
         let known: HashSet<_> = wanted.iter().map(|(_, target)| self.ways.real_name(target)).collect::<Result<_>>()?;
-        let (below, mut stays) = self.look_below(&roots).await?;
+        let Below { found, mut stays, shut } = self.look_below(&roots).await?;
+        let within = |path: &RawPath| match giving_way.is_empty() {
+            true => None,
+            false => path.and_above().find(|above| giving_way.contains(above)),
+        };
+        let inner =
+            found.iter().map(|entry| &entry.path).filter(|path| !giving_way.contains(path) && within(path).is_some());
+        let inner: Vec<RawPath> = inner.cloned().collect();
         let (behind_links, passed) = self.behind_links(&roots)?;
         stays.extend(behind_links.iter().chain(&passed).flat_map(RawPath::and_above));
         let mut candidates = Vec::new();
-        for entry in below {
+        for entry in found {
             let source = source_path(&entry.path, options);
             let is_special =
                 matches!(entry.kind, EntryType::Socket | EntryType::CharDevice(..) | EntryType::BlockDevice(..));
@@ -61,6 +74,11 @@ impl Deletions<'_> {
         candidates.retain(|entry| !stays.contains(&entry.path) && !is_behind(&entry.path));
         candidates.sort_by(|a, b| b.path.cmp(&a.path));
         candidates.dedup_by(|a, b| a.path == b.path);
+        let deleted: HashSet<&RawPath> = candidates.iter().map(|entry| &entry.path).collect();
+        let left = inner.into_iter().filter(|path| !deleted.contains(path)).chain(shut);
+        // The last one is the deepest: a folder stays because of what is in it.
+        let stuck: BTreeMap<RawPath, RawPath> = left.filter_map(|path| Some((within(&path)?, path))).collect();
+        candidates.retain(|entry| !within(&entry.path).is_some_and(|folder| stuck.contains_key(&folder)));
         let change = |entry: Entry| Change {
             kind: ChangeKind::Delete,
             item: self.item.to_owned(),
@@ -70,7 +88,7 @@ impl Deletions<'_> {
             size_bytes: entry.size_bytes,
             target_mtime: Some(entry.mtime.to_parts().0),
         };
-        Ok(candidates.into_iter().map(change).collect())
+        Ok((candidates.into_iter().map(change).collect(), stuck))
     }
 
     /// Returns the folders below `roots` that kept links lead to, and what these lead over, by the names they have there.
@@ -93,9 +111,8 @@ impl Deletions<'_> {
         Ok((folders, passed))
     }
 
-    /// Lists what is below the picked folders. The second are folders of it that stay whatever the backup says: those where
-    /// another file system begins that the plan does not enter, and the folders above them.
-    async fn look_below(&self, roots: &[RawPath]) -> Result<(Vec<Entry>, HashSet<RawPath>)> {
+    /// Lists what is below the picked folders.
+    async fn look_below(&self, roots: &[RawPath]) -> Result<Below> {
         let Self { ctx, host, tools, settings, .. } = *self;
         // They are where they were.
         let in_place = self.options.to.is_none();
@@ -117,28 +134,42 @@ impl Deletions<'_> {
             folder.is_dir() && !parent.is_some_and(|parent| mounts.crosses(parent, folder))
         };
         let folders: Vec<Entry> = roots.iter().filter_map(|root| there.get(root)).filter(is_entered).cloned().collect();
-        let mut stays = HashSet::new();
+        let mut below = Below::default();
         if folders.is_empty() {
-            return Ok((Vec::new(), stays));
+            return Ok(below);
         }
-        let found = if tools.find.is_empty() {
+        below.found = if tools.find.is_empty() {
             walk_below(ctx, host, &folders, &mounts, one_file_system).await?
         } else {
             let paths: Vec<RawPath> = folders.iter().map(|folder| folder.path.clone()).collect();
-            listing::below(ctx, host, &paths, &Walk { one_file_system, prune: Vec::new() }).await?.entries
+            let found = listing::below(ctx, host, &paths, &Walk { one_file_system, prune: Vec::new() }).await?;
+            below.shut.extend(found.complaints.into_iter().filter_map(|complaint| complaint.path));
+            found.entries
         };
-        if one_file_system {
-            let all = folders.iter().chain(&found).filter(|entry| entry.is_dir());
-            let by_path: HashMap<&RawPath, &Entry> = all.map(|entry| (&entry.path, entry)).collect();
-            for entry in found.iter().filter(|entry| entry.is_dir()) {
-                let folder = entry.path.parent().and_then(|path| by_path.get(&path).copied());
-                if folder.is_some_and(|folder| mounts.crosses(folder, entry)) {
-                    stays.extend(entry.path.and_above());
+        let all = folders.iter().chain(&below.found).filter(|entry| entry.is_dir());
+        let by_path: HashMap<&RawPath, &Entry> = all.map(|entry| (&entry.path, entry)).collect();
+        for entry in below.found.iter().filter(|entry| entry.is_dir()) {
+            let folder = entry.path.parent().and_then(|path| by_path.get(&path).copied());
+            if folder.is_some_and(|folder| mounts.crosses(folder, entry)) {
+                below.shut.push(entry.path.clone());
+                if one_file_system {
+                    below.stays.extend(entry.path.and_above());
                 }
             }
         }
-        Ok((found, stays))
+        Ok(below)
     }
+}
+
+/// What is below the picked folders.
+#[derive(Default)]
+struct Below {
+    found: Vec<Entry>,
+    /// Folders that stay whatever the backup says: those where another file system begins that the plan does not enter, and
+    /// the folders above them.
+    stays: HashSet<RawPath>,
+    /// What cannot be deleted: where another file system begins, and what could not be looked at.
+    shut: Vec<RawPath>,
 }
 
 /// Returns where a target would have come from, as an absolute path.
