@@ -6,6 +6,7 @@ mod damaged;
 mod deletions;
 mod half;
 mod sending;
+mod since;
 mod unset;
 
 use super::listing;
@@ -52,6 +53,7 @@ pub(super) async fn restore(
         report: RestoreReport { kept: plan.kept, ..RestoreReport::default() },
         written: Vec::new(),
         begun: None,
+        stayed: HashSet::new(),
         first_names: HashMap::new(),
         lacking: by_host::Lacking::default(),
         unset: BTreeMap::new(),
@@ -85,6 +87,8 @@ struct Restorer<'a> {
     written: Vec<(Entry, RawPath)>,
     /// What is being sent to tar.
     begun: Option<(Entry, RawPath)>,
+    /// What was left alone there, since it appeared or changed after the preview.
+    stayed: HashSet<RawPath>,
     /// Hard-linked files already sent in this stream: (device, inode) to the name in the archive.
     first_names: HashMap<(u64, u64), Vec<u8>>,
     /// What could not be restored of files that are there.

@@ -77,6 +77,10 @@ impl Restorer<'_> {
         for link in links {
             self.ctx.check()?;
             let EntryType::Symlink(to) = &link.kind else { continue };
+            if self.stays_by_now(&link, &link.path).await? {
+                self.ctx.progress.advance(1, 0);
+                continue;
+            }
             let above = match link.path.parent() {
                 Some(folder) => self.host.make_dir(&folder).await,
                 None => Ok(()),
@@ -98,8 +102,12 @@ impl Restorer<'_> {
         Ok(())
     }
 
-    /// Makes a folder or file; false when that is a problem.
+    /// Makes a folder or file; false when that is a problem, or something stays in its place.
     async fn make(&mut self, entry: &Entry, target: &RawPath, source: &mut dyn EntrySource) -> Result<bool> {
+        if self.stays_by_now(entry, target).await? {
+            self.ctx.progress.advance(u64::from(!entry.is_dir()), 0);
+            return Ok(false);
+        }
         let made = match entry.kind {
             EntryType::Dir => self.make_folder(target).await,
             EntryType::File => self.make_file(entry, target, source).await,

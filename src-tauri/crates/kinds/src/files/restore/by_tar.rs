@@ -1,11 +1,12 @@
 //! Restoring through the server's GNU tar: one stream, and what tar says of it.
 
 use super::sending::Sent;
-use super::{Restorer, unset};
+use super::{Restorer, since, unset};
 use crate::files::outlet::Outlet;
 use crate::gnu;
 use backstay_core::entry::EntrySource;
 use backstay_core::host::{Command, ExitStatus, Process, read_tail};
+use backstay_core::kind::RestoreMode;
 use backstay_core::run::ProblemKind;
 use backstay_core::{Error, ErrorClass, RawPath, Result, tar};
 use std::collections::HashSet;
@@ -36,6 +37,19 @@ impl Restorer<'_> {
         Command::new("tar").args(["--extract", "--file=-", "--directory=/"]).args(options).packable()
     }
 
+    /// Returns what writes files. What the chosen way of restoring keeps may have appeared since the preview.
+    fn write_command(&self) -> Command {
+        let keeps: &[&str] = match self.options.mode {
+            RestoreMode::Missing => &["--skip-old-files"],
+            RestoreMode::Newer => &["--keep-newer-files"],
+            RestoreMode::Merge | RestoreMode::Replace => &[],
+        };
+        let keeps = self.tools.tar_knows(keeps);
+        // A word as old as the option, and an error to a tar that does not know it.
+        let says = keeps.contains(&"--skip-old-files").then_some("--warning=existing-file");
+        self.extract_command().args(keeps).args(says)
+    }
+
     pub(super) async fn write_through_tar(
         &mut self,
         source: &mut dyn EntrySource,
@@ -62,7 +76,7 @@ impl Restorer<'_> {
 
     async fn stream(&mut self, source: &mut dyn EntrySource, paths: &HashSet<RawPath>) -> Result<Sent> {
         let ctx = self.ctx;
-        let mut process = ctx.or_cancel(self.host.start(self.extract_command())).await?;
+        let mut process = ctx.or_cancel(self.host.start(self.write_command())).await?;
         let mut outlet = Outlet::new(&mut process.stdin, self.host.label());
         let sending = async {
             let sent = self.send_all(source, paths, &mut outlet).await?;
@@ -94,17 +108,23 @@ impl Restorer<'_> {
         let (text, status, sent) = match sent {
             Err(error) if error.class != ErrorClass::Offline => return self.give_up(error, ending).await,
             sent => match ctx.or_cancel(async { Ok(ending.as_mut().await) }).await {
-                Ok((text, status)) => (text, status?, sent),
+                Ok((text, status)) => {
+                    self.leave_what_stayed(&text);
+                    (text, status?, sent)
+                }
                 Err(error) => return self.give_up(error, ending).await,
             },
         };
         let is_cut = matches!(sent, Ok(Sent::Cut));
-        let known: HashSet<RawPath> = self.written.iter().map(|(_, target)| target).chain(&self.cut).cloned().collect();
+        let sent_to = self.written.iter().map(|(_, target)| target);
+        let known: HashSet<RawPath> = sent_to.chain(&self.cut).chain(&self.stayed).cloned().collect();
         let of_the_cut =
             |line: &str| is_cut && (line.contains(ENDS_EARLY) || line.contains("Error is not recoverable"));
         let (mut unexplained, spoiled) = (Vec::new(), self.problems.spoiling());
         let said = text.lines().filter(|line| !line.is_empty() && !line.contains("Exiting with failure status"));
-        for line in said.filter(|line| !of_the_cut(line)) {
+        let is_named = |line: &str| since::read(line, |path| self.stayed.contains(path)).is_some();
+        let said: Vec<&str> = said.filter(|line| !of_the_cut(line) && !is_named(line)).collect();
+        for line in said {
             let complaint = gnu::tar_complaint(line, |path| known.contains(path));
             match complaint.path {
                 Some(path) => self.problems.path(ProblemKind::Unwritable, &path, complaint.reason),
@@ -138,10 +158,12 @@ impl Restorer<'_> {
     }
 
     /// Lets tar write what it has, so that what is at the target stands still, and returns `error`.
-    async fn give_up<T>(&self, error: Error, ending: impl Future<Output = T>) -> Result<Sent> {
+    async fn give_up<T>(&mut self, error: Error, ending: impl Future<Output = (String, T)>) -> Result<Sent> {
         let _unbroken = self.ctx.unbroken.token();
         // A tar that hangs is ended when it is dropped.
-        let _ = tokio::time::timeout(LAST_WORDS, ending).await;
+        if let Ok((text, _)) = tokio::time::timeout(LAST_WORDS, ending).await {
+            self.leave_what_stayed(&text);
+        }
         Err(error)
     }
 }

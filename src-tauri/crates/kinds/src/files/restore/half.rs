@@ -67,7 +67,7 @@ impl Restorer<'_> {
         let (mut names, mut replaced) = (Vec::new(), Vec::new());
         for (entry, target) in begun {
             let text = target.to_text();
-            let Some(change) = planned.get(text.as_str()) else { continue };
+            let Some(change) = planned.get(text.as_str()).filter(|_| !self.stayed.contains(target)) else { continue };
             let now = there.get(target);
             if change.kind == ChangeKind::Create && now.is_some_and(|now| is_part(entry, now)) {
                 names.extend_from_slice(target.as_bytes());
