@@ -13,6 +13,7 @@ mod files_half;
 mod files_links;
 mod files_links_chained;
 mod files_links_closed;
+mod files_links_foreign;
 mod files_since;
 mod host;
 mod made_anew;

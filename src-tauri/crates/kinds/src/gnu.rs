@@ -17,6 +17,8 @@ pub(crate) struct Tools {
     pub gzip: bool,
     /// We are root there.
     pub root: bool,
+    /// The number of the account we are there, where commands tell it.
+    pub uid: Option<u32>,
 }
 
 const PROBE: &str = r#"find --version 2>/dev/null </dev/null | head -n 1; printf '\n\036'
@@ -51,6 +53,7 @@ impl Tools {
             zstd: !zstd.is_empty(),
             gzip: !gzip.is_empty(),
             root: uid == "0",
+            uid: uid.parse().ok(),
         };
         if tools.complete() {
             host.findings().keep(tools.clone());

@@ -5,6 +5,7 @@ mod by_tar;
 mod damaged;
 mod deletions;
 mod half;
+mod led_away;
 mod sending;
 mod since;
 mod unset;
@@ -35,7 +36,7 @@ pub(super) async fn restore(
     let writes = plan.changes.iter().filter(|c| c.kind != ChangeKind::Delete && c.kind != ChangeKind::Keep);
     let bytes = writes.clone().map(|c| c.size_bytes).sum();
     ctx.progress.total(Some(writes.clone().filter(|c| !c.is_dir).count() as u64), Some(bytes));
-    let paths: HashSet<RawPath> = writes.filter_map(|c| c.path.clone()).collect();
+    let mut paths: HashSet<RawPath> = writes.filter_map(|c| c.path.clone()).collect();
     let mut deletions = Vec::new();
     for change in plan.changes.iter().filter(|c| c.kind == ChangeKind::Delete) {
         deletions.push((RawPath::from_text(&change.target)?, change.is_dir));
@@ -68,6 +69,9 @@ pub(super) async fn restore(
         listing::folders_above(std::slice::from_ref(path)).iter().any(|f| in_the_way.contains(f))
     });
     ctx.or_cancel(restorer.delete(first)).await?;
+    if !paths.is_empty() {
+        paths = ctx.or_cancel(restorer.without_led_by_others(paths)).await?;
+    }
     if !paths.is_empty() {
         restorer.write(source, &paths).await?;
     }

@@ -2,6 +2,7 @@
 //! link in their place: such a link is kept, and what is below it is compared and written through it.
 
 use super::settings::Settings;
+use crate::gnu::Tools;
 use backstay_core::entry::{Entry, EntryType};
 use backstay_core::host::Host;
 use backstay_core::kind::{RestoreMode, RestoreOptions, RestorePlan};
@@ -56,7 +57,14 @@ impl Ways {
                     }
                     folder => folder?,
                 };
-                if let Some(folder) = folder {
+                if let Some(real) = folder {
+                    if let Some(why) = real.led_by_another(host).await? {
+                        plan.warnings.push(format!("{path} stays as it is, and nothing is restored below it: {why}"));
+                        ways.passed.extend(passed);
+                        ways.closed.insert(path.clone());
+                        continue;
+                    }
+                    let folder = real.folder;
                     let is_met = is_within(settings, options, path);
                     let and = match (options.mode == RestoreMode::Replace, is_met) {
                         (true, true) => ", and nothing is deleted there",
@@ -174,18 +182,48 @@ fn what(entry: &Entry) -> String {
     }
 }
 
+/// Where a path leads to.
+pub(super) struct Real {
+    pub folder: RawPath,
+    /// The links it leads over, each with its owner.
+    links: Vec<(RawPath, u32)>,
+}
+
+impl Real {
+    /// Says why this way is not to be taken. An account that was broken into could have root write anywhere by a link. So one
+    /// counts that root or we ourselves made, or the owner of the folder it leads to.
+    pub(super) async fn led_by_another(&self, host: &dyn Host) -> Result<Option<String>> {
+        let mut others: Vec<_> = self.links.iter().filter(|(_, uid)| *uid != 0).collect();
+        if !others.is_empty() {
+            let account = Tools::probe(host).await?.uid;
+            others.retain(|(_, uid)| Some(*uid) != account);
+        }
+        if others.is_empty() {
+            return Ok(None);
+        }
+        let (folder, owner) = (&self.folder, host.stat(&self.folder).await?.uid);
+        let foreign = others.into_iter().find(|(_, uid)| *uid != owner);
+        Ok(foreign.map(|(link, uid)| {
+            format!(
+                "{link} is a symbolic link of another account (uid {uid}) to {folder}, which is not its own. If that is \
+                 right, give the link to root (chown -h), or restore to {folder} itself"
+            )
+        }))
+    }
+}
+
 /// Follows the links of a path as the server would, part by part, and adds what it comes over to `passed`, last of all what
-/// is not there. `None` when it leads to no folder.
+/// is not there. `None` when it leads to no folder. Who made the links is not judged.
 pub(super) async fn real_folder(
     ctx: &RunContext,
     host: &dyn Host,
     path: &RawPath,
     passed: &mut Vec<RawPath>,
-) -> Result<Option<RawPath>> {
+) -> Result<Option<Real>> {
     let root = RawPath::new("/")?;
     let mut at = root.clone();
     let mut rest: Vec<Vec<u8>> = path.parts().rev().map(<[u8]>::to_vec).collect();
-    let mut links = 0;
+    let mut links = Vec::new();
     while let Some(part) = rest.pop() {
         ctx.check()?;
         if part == b".." {
@@ -201,8 +239,8 @@ pub(super) async fn real_folder(
         };
         match there.kind {
             EntryType::Dir => at = next,
-            EntryType::Symlink(to) if links < LINKS => {
-                links += 1;
+            EntryType::Symlink(to) if links.len() < LINKS => {
+                links.push((next, there.uid));
                 if to.first() == Some(&b'/') {
                     at = root.clone();
                 }
@@ -212,5 +250,5 @@ pub(super) async fn real_folder(
             _ => return Ok(None),
         }
     }
-    Ok(Some(at))
+    Ok(Some(Real { folder: at, links }))
 }
