@@ -80,7 +80,7 @@ mod tests {
             _: &mut std::task::Context<'_>,
             buffer: &mut tokio::io::ReadBuf<'_>,
         ) -> std::task::Poll<io::Result<()>> {
-            let count = self.0.len().min(7);
+            let count = self.0.len().min(buffer.remaining()).min(7);
             buffer.put_slice(&self.0.drain(..count).collect::<Vec<_>>());
             std::task::Poll::Ready(Ok(()))
         }
