@@ -8,8 +8,11 @@ use backstay_core::store::{RunQuery, Store};
 use backstay_core::{ErrorClass, RunId};
 use backstay_store::SqliteStore;
 use chrono::Utc;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::time::Instant;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 #[test]
 fn everything_is_there_after_opening_again() {
@@ -123,7 +126,7 @@ fn a_damaged_row_names_itself() {
     assert!(error.message.contains("server \"web-1\""));
 }
 
-/// Runs when this test binary was started by the test below, as a second process.
+/// Runs when this test binary was started by the tests below, as a second process.
 #[test]
 fn child_process() {
     let Ok(file) = std::env::var("BACKSTAY_TEST_STORE") else { return };
@@ -137,18 +140,34 @@ fn child_process() {
         std::io::stdin().read_line(&mut nothing).unwrap();
         return;
     }
-    for number in 0..60 {
+    // Whose name begins with a k is to be killed; should nobody do it, it ends all the same.
+    let (most, limit) = if name.starts_with('k') { (i64::MAX, 60) } else { (60, 2) };
+    let (begun, mut number) = (Instant::now(), 0);
+    while number < most && (number == 0 || begun.elapsed() < Duration::from_secs(limit)) {
         store.audit(Utc::now(), &record(&format!("{name} {number}"))).unwrap();
         store.insert_run(&run(&format!("{name}-{number}"), RunState::Done, number)).unwrap();
+        if number == 0 {
+            println!("ready");
+        }
+        number += 1;
     }
+    println!("wrote {number}");
 }
 
-fn child(file: &Path, name: &str) -> std::process::Command {
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+fn child(file: &Path, name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["files::child_process", "--exact", "--nocapture"]);
     command.env("BACKSTAY_TEST_STORE", file).env("BACKSTAY_TEST_NAME", name);
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command
+}
+
+/// Starts a child that goes on until it is killed, and waits until it has written.
+fn ready_child(file: &Path, name: &str) -> Child {
+    let mut child = child(file, name).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("ready")), "{name} wrote");
+    child
 }
 
 #[test]
@@ -157,23 +176,52 @@ fn several_processes_share_one_file() {
     // Not made before: they race for the migration too.
     let file = temp.path().join("backstay.db");
     let children: Vec<_> = (0..4).map(|number| child(&file, &format!("c{number}")).spawn().unwrap()).collect();
+    let mut wrote = 0;
     for child in children {
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        wrote += said.lines().find_map(|line| line.strip_prefix("wrote ")?.parse::<u64>().ok()).unwrap();
     }
     let store = SqliteStore::open(&file).unwrap();
-    assert_eq!(store.audit_verify().unwrap(), 240);
-    assert_eq!(store.runs(&RunQuery { limit: 1, ..RunQuery::default() }).unwrap().total, 240);
+    assert_eq!(store.audit_verify().unwrap(), wrote);
+    assert_eq!(store.runs(&RunQuery { limit: 1, ..RunQuery::default() }).unwrap().total, wrote);
+}
+
+#[test]
+fn those_who_write_without_pause_take_turns() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("backstay.db");
+    let stores = [SqliteStore::open(&file).unwrap(), SqliteStore::open(&file).unwrap()];
+    let turns = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for (who, store) in stores.iter().enumerate() {
+            let turns = &turns;
+            scope.spawn(move || {
+                while turns.lock().unwrap().len() < 40 {
+                    let change = &mut |_| {
+                        turns.lock().unwrap().push(who);
+                        // A disk that takes its time.
+                        std::thread::sleep(Duration::from_millis(20));
+                        Ok(None)
+                    };
+                    store.update_transfer("n", change).unwrap();
+                }
+            });
+        }
+    });
+    let turns = turns.into_inner().unwrap();
+    for who in 0..stores.len() {
+        let had = turns.iter().filter(|turn| **turn == who).count();
+        assert!(had >= 10, "one had {had} of {} turns: {turns:?}", turns.len());
+    }
 }
 
 #[test]
 fn only_runs_of_dead_processes_are_interrupted() {
-    use std::io::BufRead;
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("backstay.db");
-    let mut other = child(&file, "runner").spawn().unwrap();
-    let mut lines = std::io::BufReader::new(other.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("ready")), "the child started a run");
+    let mut other = ready_child(&file, "runner");
     let id = RunId::from("in-child");
 
     let store = SqliteStore::open(&file).unwrap();
@@ -194,20 +242,13 @@ fn a_killed_writer_leaves_whole_transactions() {
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("backstay.db");
     for round in 0..3 {
-        let mut writer = child(&file, &format!("k{round}")).spawn().unwrap();
-        let deadline = Instant::now() + std::time::Duration::from_secs(30);
-        let wanted = || {
-            let store = SqliteStore::open(&file).unwrap();
-            let entries = store.audit_entries(0, 1).unwrap();
-            entries.rows.first().is_some_and(|entry| entry.subject.starts_with(&format!("k{round}")))
-        };
-        while !wanted() && Instant::now() < deadline {
-            std::thread::yield_now();
-        }
+        let mut writer = ready_child(&file, &format!("k{round}"));
         writer.kill().unwrap();
         writer.wait().unwrap();
         let store = SqliteStore::open(&file).unwrap();
         assert!(store.audit_verify().unwrap() > 0, "the chain is whole after a kill");
+        let newest = store.audit_entries(0, 1).unwrap().rows.remove(0);
+        assert!(newest.subject.starts_with(&format!("k{round} ")), "{newest:?}");
     }
 }
 

@@ -2,24 +2,22 @@
 
 use crate::errors::{Fault, Query, is_busy, is_damage};
 use crate::migrations::{self, APPLICATION_ID, NEWEST};
+use crate::queue::{LOOK, Queue, WAIT_LIMIT};
 use backstay_core::{Error, ErrorClass, Result};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// How long a call waits for another process's transaction. They last milliseconds; a busy disk may make it seconds.
-const BUSY_LIMIT: Duration = Duration::from_secs(15);
+use std::time::Instant;
 
 const TRIED: &str = "Cannot open the local database";
 
-/// Opens a database file, making it and its folder when they are not there.
+/// Opens a database file and the queue of those who write to it, making it and its folder when they are not there.
 ///
 /// A file that is damaged or not ours is moved aside, never deleted, and the error says where to.
-pub(crate) fn open(file: &Path) -> Result<Connection> {
+pub(crate) fn open(file: &Path) -> Result<(Connection, Queue)> {
     let tried = format!("{TRIED} {}", file.display());
     make_private(file).map_err(|error| Error::io(&tried, error))?;
     match connect(file) {
-        Ok(connection) => Ok(connection),
+        Ok(opened) => Ok(opened),
         Err(Fault::Sql(error)) if is_damage(&error) => Err(move_aside(file, "it is damaged or no database", &error)),
         Err(Fault::Ours(error)) if error.class == ErrorClass::Corrupt => {
             Err(move_aside(file, "it belongs to another program", &error))
@@ -29,30 +27,40 @@ pub(crate) fn open(file: &Path) -> Result<Connection> {
 }
 
 /// Opens a database that lives in memory only.
-pub(crate) fn open_in_memory() -> Result<Connection> {
-    let open = || -> Query<Connection> {
+pub(crate) fn open_in_memory() -> Result<(Connection, Queue)> {
+    let open = || -> Query<(Connection, Queue)> {
         let mut connection = Connection::open_in_memory()?;
-        settle(&connection)?;
-        migrations::migrate(&mut connection)?;
-        Ok(connection)
+        let queue = Queue::of_one();
+        settle(&mut connection)?;
+        migrations::migrate(&mut connection, &queue)?;
+        Ok((connection, queue))
     };
     open().map_err(|fault| fault.into_error(TRIED))
 }
 
-fn connect(file: &Path) -> Query<Connection> {
+fn connect(file: &Path) -> Query<(Connection, Queue)> {
     // No URI: a `?` or `%` in a folder's name means itself.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(file, flags)?;
-    settle(&connection)?;
+    let queue = Queue::beside(file);
+    settle(&mut connection)?;
     check_ours(&connection)?;
     // Turning WAL on needs the file alone for a moment, and does not wait by itself.
     retry_while_busy(|| connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())))?;
-    migrations::migrate(&mut connection)?;
-    Ok(connection)
+    migrations::migrate(&mut connection, &queue)?;
+    Ok((connection, queue))
 }
 
-fn settle(connection: &Connection) -> Query<()> {
-    connection.busy_timeout(BUSY_LIMIT)?;
+fn settle(connection: &mut Connection) -> Query<()> {
+    let mut start = Instant::now();
+    // SQLite's own way of waiting looks every tenth of a second only.
+    connection.busy_handler(Some(move |looks| {
+        if looks == 0 {
+            start = Instant::now();
+        }
+        std::thread::sleep(LOOK);
+        start.elapsed() < WAIT_LIMIT
+    }))?;
     // FULL: an entry of the audit log or a run's end is on the disk when the call returns.
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -80,8 +88,8 @@ fn retry_while_busy<T>(mut step: impl FnMut() -> rusqlite::Result<T>) -> rusqlit
     let start = Instant::now();
     loop {
         match step() {
-            Err(error) if is_busy(&error) && start.elapsed() < BUSY_LIMIT => {
-                std::thread::sleep(Duration::from_millis(20));
+            Err(error) if is_busy(&error) && start.elapsed() < WAIT_LIMIT => {
+                std::thread::sleep(LOOK);
             }
             result => return result,
         }

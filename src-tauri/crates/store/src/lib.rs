@@ -13,6 +13,7 @@ mod migrations;
 mod owner;
 mod plans;
 mod problems;
+mod queue;
 mod run_log;
 mod runs;
 mod servers;

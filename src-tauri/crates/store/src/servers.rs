@@ -19,6 +19,11 @@ pub(crate) fn ensure_this_computer(connection: &Connection, now: DateTime<Utc>) 
     Ok(())
 }
 
+pub(crate) fn knows_this_computer(connection: &Connection) -> Query<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM servers WHERE id = ?1)";
+    Ok(connection.query_row(sql, [ServerId::THIS_COMPUTER], |row| row.get(0))?)
+}
+
 pub(crate) fn all(connection: &Connection) -> Query<Vec<Server>> {
     let mut statement =
         connection.prepare_cached(&format!("SELECT {COLUMNS} FROM servers ORDER BY name COLLATE NOCASE, name"))?;

@@ -2,6 +2,7 @@
 
 use crate::errors::Query;
 use crate::owner::Owner;
+use crate::queue::Queue;
 use crate::{
     audit, backups, database, destinations, host_keys, plans, problems, run_log, runs, servers, settings, transfers,
 };
@@ -25,6 +26,7 @@ pub struct SqliteStore {
 
 struct Inner {
     connection: Connection,
+    queue: Queue,
     owner: Owner,
 }
 
@@ -34,8 +36,7 @@ impl SqliteStore {
     /// `Unsupported` when a newer version wrote it. `Corrupt` when it is damaged or another program's: it was then moved
     /// aside, as the message says, and the next call begins with an empty one.
     pub fn open(file: &Path) -> Result<Self> {
-        let connection = database::open(file)?;
-        Self::ready(connection, Owner::new(file.parent()))
+        Self::ready(database::open(file)?, Owner::new(file.parent()))
     }
 
     /// Opens a database that lives as long as the value, for tests.
@@ -43,10 +44,13 @@ impl SqliteStore {
         Self::ready(database::open_in_memory()?, Owner::new(None))
     }
 
-    fn ready(connection: Connection, owner: Owner) -> Result<Self> {
-        let store = Self { inner: Mutex::new(Inner { connection, owner }) };
-        let now = SystemClock.now();
-        store.write("Cannot open the local database", |connection| servers::ensure_this_computer(connection, now))?;
+    fn ready((connection, queue): (Connection, Queue), owner: Owner) -> Result<Self> {
+        let store = Self { inner: Mutex::new(Inner { connection, queue, owner }) };
+        let (tried, now) = ("Cannot open the local database", SystemClock.now());
+        // Only the first opening waits for those who write.
+        if !store.read(tried, servers::knows_this_computer)? {
+            store.write(tried, |connection| servers::ensure_this_computer(connection, now))?;
+        }
         Ok(store)
     }
 
@@ -61,7 +65,7 @@ impl SqliteStore {
     }
 
     /// Runs queries that all take effect or none. The write lock is taken at once, so that two processes wait for one another
-    /// instead of failing half way.
+    /// instead of failing half way; they take turns.
     fn write<T>(&self, tried: &str, query: impl FnOnce(&Connection) -> Query<T>) -> Result<T> {
         self.transact(tried, TransactionBehavior::Immediate, |connection, _| query(connection))
     }
@@ -73,9 +77,12 @@ impl SqliteStore {
         query: impl FnOnce(&Connection, &mut Owner) -> Query<T>,
     ) -> Result<T> {
         let mut inner = self.lock();
-        let Inner { connection, owner } = &mut *inner;
+        let Inner { connection, queue, owner } = &mut *inner;
         let run = || -> Query<T> {
+            let writes = matches!(behavior, TransactionBehavior::Immediate);
+            let next = if writes { Some(queue.next()?) } else { None };
             let transaction = connection.transaction_with_behavior(behavior)?;
+            drop(next);
             let result = query(&transaction, owner)?;
             transaction.commit()?;
             Ok(result)
