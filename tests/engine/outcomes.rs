@@ -24,7 +24,8 @@ async fn a_problem_makes_it_done_with_problems_and_goes_into_the_backup() {
     let overview = world.engine.overview().await.unwrap();
     assert_eq!(overview.servers[0].state, "problems");
     assert!(overview.needs.iter().any(|need| need.kind == "problems"));
-    assert_eq!(world.parts.notified.lock().unwrap().len(), 1, "the settings say: notify of problems");
+    // The settings say: notify of problems.
+    world.until("it is notified of", || world.parts.notified.lock().unwrap().len() == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,6 +225,27 @@ async fn progress_is_honest_and_not_too_chatty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_finds_a_run_gone_has_its_last_event() {
+    let world = World::new().await;
+    let destination = world.vault().await;
+    let plan = world.plan("p", &destination, vec![scripted("one")]).await;
+    for _ in 0..12 {
+        let mut events = world.engine.subscribe();
+        let id = world.engine.start_backup(&plan).await.unwrap();
+        // Without a pause: the moment between the two is short.
+        while world.engine.own_runs() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let told = drain(&mut events);
+        let ended = |event: &Event| match event {
+            Event::Run { run } => run.id == id && run.state == "done" && run.progress.is_none(),
+            _ => false,
+        };
+        assert!(told.iter().any(ended), "{told:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn runs_of_a_dead_process_are_interrupted_and_those_of_a_living_one_are_not() {
     let world = World::new().await;
     let row = |id: &RunId, kind| Run {
@@ -259,7 +281,7 @@ async fn runs_of_a_dead_process_are_interrupted_and_those_of_a_living_one_are_no
     // A wish to cancel reaches the process that owns the run.
     again.cancel_run(alive.as_str()).await.unwrap();
     assert!(world.path("home/runs").join(format!("{alive}.cancel")).exists());
-    drop(lock);
+    lock.unlock().unwrap();
     assert_eq!(again.run(alive.as_str()).await.unwrap().row.state, "interrupted");
 }
 

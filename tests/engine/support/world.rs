@@ -132,11 +132,11 @@ impl World {
         };
         self.engine.save_plan(draft).await.unwrap().row.id
     }
-    /// Waits for a run to end.
+    /// Waits for a run to end and for its last events: they come after its last row.
     pub async fn end(&self, run: &str) -> RunDetail {
         for _ in 0..4800 {
             let detail = self.engine.run(run).await.unwrap();
-            if !matches!(detail.row.state.as_str(), "waiting" | "running") {
+            if !matches!(detail.row.state.as_str(), "waiting" | "running") && detail.row.progress.is_none() {
                 return detail;
             }
             tokio::time::sleep(Duration::from_millis(25)).await;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 /// Rows are looked at this often even if no event comes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -54,7 +54,10 @@ impl Session {
                     Err(RecvError::Closed) => tokio::time::sleep(LOOK).await,
                 },
                 () = tokio::time::sleep(LOOK) => {
-                    if is_over(&self.backstay.run(run).await?.row.state) {
+                    let row = self.backstay.run(run).await?.row;
+                    // With its last row written a run is not at its end: the audit log and the last events are yet to come.
+                    if is_over(&row.state) && row.progress.is_none() {
+                        self.show_rest(&mut events, run, &mut line)?;
                         break;
                     }
                 }
@@ -71,6 +74,17 @@ impl Session {
         }
         line.clear();
         self.backstay.run(run).await
+    }
+
+    /// Shows the events that are there already.
+    fn show_rest(&self, events: &mut Receiver<Event>, run: &str, line: &mut Line) -> Result<()> {
+        loop {
+            match events.try_recv() {
+                Ok(event) => self.show(&event, run, line)?,
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
+            }
+        }
     }
 
     fn show(&self, event: &Event, run: &str, line: &mut Line) -> Result<()> {

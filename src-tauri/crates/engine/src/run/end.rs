@@ -4,7 +4,7 @@ use super::rows::next_step;
 use super::{Finish, LiveRun};
 use crate::backstay::{Inner, locked};
 use crate::words::{run_kind_word, run_state_word, size_text};
-use backstay_contract::Event;
+use backstay_contract::{Event, RunRow};
 use backstay_core::context::Progress;
 use backstay_core::run::{Run, RunKind, RunState, StoredError};
 use backstay_core::store::RunQuery;
@@ -46,9 +46,14 @@ impl Inner {
     pub(super) fn announce_end(&self, live: &LiveRun, row: &Run) {
         live.progress.finish();
         self.emit(Event::Progress { progress: live.progress.view() });
-        locked(&self.registry.live).remove(&row.id);
         self.locks.forget_cancel(&row.id);
-        self.emit_run(live);
+        let last = RunRow { progress: None, ..self.run_row(row) };
+        {
+            // At one moment: whoever finds the run gone has its last events, and whoever has these finds it gone.
+            let mut runs = locked(&self.registry.live);
+            runs.remove(&row.id);
+            self.emit(Event::Run { run: last });
+        }
         let changed: &[&str] = match row.kind {
             RunKind::Backup => &["backups", "plans", "servers", "destinations"],
             RunKind::Verify => &["backups", "servers", "destinations"],
