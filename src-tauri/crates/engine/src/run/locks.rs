@@ -22,7 +22,10 @@ pub(crate) struct HeldLock {
 
 impl Drop for HeldLock {
     fn drop(&mut self) {
-        drop(self.file.take());
+        if let Some(file) = self.file.take() {
+            // Not left to the closing: a program that is just being started has the file open too, for a moment.
+            let _ = file.unlock();
+        }
         if self.remove {
             let _ = std::fs::remove_file(&self.path);
         }
@@ -117,6 +120,20 @@ impl RunLocks {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_lock_that_a_child_has_open_is_free_once_it_is_dropped() {
+        let home = std::env::temp_dir().join(format!("backstay-locks-{:?}", RunId::random()));
+        let locks = RunLocks::open(&home).unwrap();
+        let plan = PlanId::random();
+        let held = locks.hold_plan(&plan).unwrap().unwrap();
+        // What a fork does to each open file.
+        let inherited = held.file.as_ref().unwrap().try_clone().unwrap();
+        drop(held);
+        assert!(locks.hold_plan(&plan).unwrap().is_some());
+        drop(inherited);
+        std::fs::remove_dir_all(home).unwrap();
+    }
 
     #[test]
     fn a_plan_is_held_once_and_free_again_after() {
