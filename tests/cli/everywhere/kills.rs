@@ -103,8 +103,10 @@ impl Big {
     fn killed_syncs(&mut self, far: Far) {
         let (home, lab, size) = (&self.home, &self.lab, self.content.len() as u64);
         let sync = ["sync", far.name(), "--json"];
-        // Late enough that the first parts are durable on a slow disk too: only parts without a gap are gone on with.
-        for (least, most) in [(56, 76), (1, 6)] {
+        // Late enough that the first parts are durable on a slow disk too: only parts without a gap are gone on with. Over FTP
+        // these are longer.
+        let least = if far == Far::Ftp { 66 } else { 56 };
+        for (least, most) in [(least, 76), (1, 6)] {
             let mark = self.dice.between(least * MIB, most * MIB);
             assert!(kill_after(home, &sync, mark, || lab.sent(far)), "it was killed after {mark} bytes");
             let ours = lab.objects(far, "backups");

@@ -17,6 +17,11 @@ async fn upload_all(upload: &dyn PartUpload, content: &Bytes, skip: &[StoredPart
     parts
 }
 
+/// Returns how many bytes data connections carried to the server so far.
+fn data_sent(proxies: &Proxies) -> u64 {
+    proxies.data.iter().map(|proxy| proxy.sent_bytes()).sum()
+}
+
 async fn uploads_go_on_after_cuts(server: &impl LabFtp, tls: FtpTls) {
     let proxies = Proxies::before(server).await.unwrap();
     let nas = open(&behind(&proxies, place(server, tls, "b"))).await;
@@ -27,8 +32,16 @@ async fn uploads_go_on_after_cuts(server: &impl LabFtp, tls: FtpTls) {
         let part_bytes = upload.part_bytes(1) as usize;
         proxies.set_data(|f| f.rate = Some(80 * MIB as u64));
         let first = upload.put_part(1, 0, content.slice(..part_bytes)).await.unwrap();
+        let before = data_sent(&proxies);
         let cut = async {
-            tokio::time::sleep(Duration::from_millis(60 + rand::random::<u64>() % 200)).await;
+            // What follows shall fall within the transfer, however long the server takes to begin it.
+            let begun = async {
+                while data_sent(&proxies) == before {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(60), begun).await.expect("the second part is on its way");
+            tokio::time::sleep(Duration::from_millis(rand::random::<u64>() % 200)).await;
             match round {
                 // The data connection, the control connection, or the server's process.
                 0 | 1 => proxies.cut_data(),
