@@ -168,10 +168,13 @@ test('each destination has its own bar, speed and outcome; one may stumble, one 
   await session.run(watchPlaces);
   const places = () => session.run(() => window.__places);
   await waitFor('the bucket to be written to', async () => (await places()).cloud?.moved, 60_000);
+  // Looking takes its time: the bucket must not be done by then.
+  s3Link.slow(0, 64 * 1024);
   await look(session, 'everywhere-run', { moving: true });
   s3Link.away();
   await waitFor('the bucket to be missed', async () => (await places()).cloud.states.includes('Trying again'), 60_000);
   await look(session, 'everywhere-run-stumbles', { moving: true });
+  s3Link.slow(0, 4 * MIB);
   s3Link.back();
   const run = await endOf(session, 'backup', 1, 120_000);
   const seen = await places();
