@@ -122,6 +122,8 @@ async function prepare() {
 
 /** Runs the parts asked for, or all; returns the exit code. */
 export async function main(wanted) {
+  // Tests compare modes of files that they and the servers they start make: whoever runs them may have another umask.
+  process.umask(0o022);
   mkdirSync(RESULTS, { recursive: true });
   const packages = ensurePackages('base', 'window', 'lab', 'journeys', 'windows');
   if (!packages && !ensurePackages('base', 'window')) return 1;
