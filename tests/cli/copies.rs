@@ -1,6 +1,7 @@
 //! Two destinations from the command line: killed in the middle, made good, deleted, fetched.
 
 use crate::{Home, said, text};
+use std::path::Path;
 use std::time::Duration;
 
 /// Two folders that hold copies of one vault, and a plan that writes to both.
@@ -14,21 +15,36 @@ fn with_two() -> Home {
     home
 }
 
+/// Counts the files below a folder; what goes meanwhile does not count.
+fn objects(folder: &Path) -> usize {
+    let found = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    found.map(|entry| if entry.file_type().is_ok_and(|kind| kind.is_dir()) { objects(&entry.path()) } else { 1 }).sum()
+}
+
 #[test]
 fn killed_at_any_moment_both_copies_are_whole_and_the_next_run_is_good_at_both() {
     let home = with_two();
-    for (n, pause) in [60_u64, 250, 400, 700, 1100].into_iter().enumerate() {
+    let places = [home.path("vault"), home.path("usb")];
+    let mut hits = 0;
+    for (n, pause) in [0_u64, 60, 200, 400, 700].into_iter().enumerate() {
         home.write_noise(12, n as u64 + 2);
+        let before = places.each_ref().map(|place| objects(place));
         let mut child = home.start(&["backup", "p"]);
+        // From when it writes to both: how long it takes to get there differs from computer to computer.
+        let writes = || places.iter().zip(before).all(|(place, before)| objects(place) > before);
+        while !writes() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         std::thread::sleep(Duration::from_millis(pause));
         child.kill().unwrap();
-        child.wait().unwrap();
+        hits += u32::from(child.wait().unwrap().code().is_none());
         for name in ["nas", "usb"] {
             home.json(&["destination", "refresh", name]);
             let run = home.json(&["verify", "--destination", name, "--read-data", "100"]);
             assert_eq!(run["row"]["state"], "done", "{name} after {pause} ms: {run}");
         }
     }
+    assert!(hits > 0, "it was never killed");
     let run = home.json(&["backup", "p"]);
     assert_eq!(run["row"]["state"], "done", "{run}");
     let newest = home.json(&["backups", "--limit", "1"]);
