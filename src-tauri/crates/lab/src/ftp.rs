@@ -104,10 +104,12 @@ impl Server {
         let mut mounted = false;
         if let Some(size) = options.tmpfs {
             let options = format!("size={size}");
-            let status = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&root).status()?;
-            mounted = status.success();
+            let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&root).output()?;
+            mounted = mount.status.success();
             if !mounted {
-                return Err(failed("cannot mount a tmpfs"));
+                // Root of a container may not.
+                let why = format!("cannot mount a tmpfs: {}", String::from_utf8_lossy(&mount.stderr).trim());
+                return Err(io::Error::new(io::ErrorKind::Unsupported, why));
             }
         }
         chown(&root, Some(OWNER), Some(OWNER))?;

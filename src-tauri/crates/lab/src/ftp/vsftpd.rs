@@ -27,6 +27,10 @@ impl Vsftpd {
         for _ in 0..3 {
             match Self::try_start(options) {
                 Ok(server) => return Some(server),
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    println!("skipped: {error}");
+                    return None;
+                }
                 Err(error) => last = error.to_string(),
             }
         }
