@@ -3,6 +3,9 @@
 //! Making a data folder takes seconds, copying one takes milliseconds: it is made once for each user of this machine,
 //! under a lock, and copied for each test.
 
+mod start;
+
+use start::{end, from_template, on_free_port, wait_for};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
@@ -10,12 +13,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const DEADLINE: Duration = Duration::from_secs(60);
-/// Part of the templates' names: raise it when what is in them changes.
-const TEMPLATE: &str = "backstay-lab-1";
 /// The password of both servers' owner.
 pub const OWNER_PASSWORD: &str = "owner \"pass\\word' #1";
 
@@ -77,53 +76,6 @@ fn give(user: &str, path: &Path) -> io::Result<()> {
     if is_root() { run(Command::new("chown").arg("-R").arg(format!("{user}:")).arg(path)) } else { Ok(()) }
 }
 
-/// Copies the template `name` to `to`, making it first where it is not there yet.
-fn from_template(name: &str, to: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let uid = fs::metadata("/proc/self")?.uid();
-    let base = std::env::temp_dir().join(format!("{TEMPLATE}-{name}-{uid}"));
-    let lock = fs::File::create(base.with_extension("lock"))?;
-    lock.lock()?;
-    let ready = base.join("ready");
-    if !ready.exists() {
-        if base.exists() {
-            fs::remove_dir_all(&base)?;
-        }
-        fs::create_dir(&base)?;
-        fs::set_permissions(&base, fs::Permissions::from_mode(0o755))?;
-        make(&base.join("data"))?;
-        fs::File::create(ready)?;
-    }
-    run(Command::new("cp").arg("-a").arg(base.join("data")).arg(to))
-}
-
-/// Waits until `is_up`, or until the server ended.
-fn wait_for(server: &mut Child, log: &Path, is_up: impl Fn() -> bool) -> io::Result<()> {
-    let began = Instant::now();
-    while !is_up() {
-        if let Some(status) = server.try_wait()? {
-            let said = fs::read_to_string(log).unwrap_or_default();
-            return Err(failed(&format!("the server ended with {status}: {said}")));
-        }
-        if began.elapsed() > DEADLINE {
-            return Err(failed("the server did not answer in time"));
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
-/// Ends a server by its own signal and waits for it.
-fn end(server: &mut Child, signal: &str) {
-    let _ = Command::new("kill").args([signal, &server.id().to_string()]).status();
-    let began = Instant::now();
-    while matches!(server.try_wait(), Ok(None)) {
-        if began.elapsed() > Duration::from_secs(10) {
-            let _ = server.kill();
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Runs a client with `sql` as its input and returns what it printed.
 fn ask(mut command: Command, sql: &str) -> io::Result<String> {
     let mut child =
@@ -156,12 +108,17 @@ impl MariaDb {
             println!("skipped: {name} is not installed");
             return Ok(None);
         }
+        on_free_port(Self::try_start).map(Some)
+    }
+
+    fn try_start() -> io::Result<Self> {
         let dir = open_folder()?;
         let data = dir.path().join("data");
-        from_template("mariadb", &data, Self::make_template)?;
+        let program = find("mariadbd", &[]).unwrap_or_default();
+        from_template("mariadb", &program, &data, Self::make_template)?;
         let port = free_port()?;
         let log = dir.path().join("log");
-        let mut command = Command::new(find("mariadbd", &[]).unwrap_or_default());
+        let mut command = Command::new(program);
         command.arg("--no-defaults").arg(format!("--datadir={}", data.display()));
         command.arg(format!("--socket={}", dir.path().join("s.sock").display()));
         command.arg(format!("--pid-file={}", dir.path().join("data/pid").display()));
@@ -178,7 +135,7 @@ impl MariaDb {
         let password = OWNER_PASSWORD.replace('\\', "\\\\").replace('\'', "\\'");
         let open = started.client_as(None);
         ask(open, &format!("alter user root@localhost identified by '{password}';"))?;
-        Ok(Some(started))
+        Ok(started)
     }
 
     fn make_template(data: &Path) -> io::Result<()> {
@@ -274,25 +231,32 @@ impl Postgres {
                 return Ok(None);
             }
         }
+        on_free_port(Self::try_start).map(Some)
+    }
+
+    fn try_start() -> io::Result<Self> {
         let dir = open_folder()?;
         let data = dir.path().join("data");
-        from_template("postgres", &data, Self::make_template)?;
+        let program = find("postgres", &postgres_folders()).unwrap_or_default();
+        from_template("postgres", &program, &data, Self::make_template)?;
         give("postgres", dir.path())?;
         let port = free_port()?;
         let log = dir.path().join("log");
-        let mut command = as_user("postgres", &find("postgres", &folders).unwrap_or_default());
+        let mut command = as_user("postgres", &program);
         command.arg("-D").arg(&data).args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
         command.arg("-c").arg(format!("port={port}")).arg("-c");
         command.arg(format!("unix_socket_directories={}", dir.path().display()));
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log)?);
         let mut started = Self { server: command.spawn()?, dir, port };
         let mut probe = started.client("postgres");
+        // By its socket: should its port be another's, that one must not answer for it.
+        probe.env("PGHOST", started.socket_folder());
         probe.args(["-c", "select 1"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let probe = std::sync::Mutex::new(probe);
         wait_for(&mut started.server, &log, || {
             probe.lock().is_ok_and(|mut probe| probe.status().is_ok_and(|status| status.success()))
         })?;
-        Ok(Some(started))
+        Ok(started)
     }
 
     fn make_template(data: &Path) -> io::Result<()> {
