@@ -69,19 +69,27 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts it, or prints why not and returns `None`. The first start on a machine fetches it from PyPI.
+    /// Starts it, or prints why there is none and returns `None`. The first start on a machine fetches it from PyPI.
     pub fn start() -> Option<Self> {
-        match Self::try_start() {
-            Ok(moto) => Some(moto),
+        let program = match moto_program() {
+            Ok(program) => program,
             Err(why) => {
                 println!("skipped: {why}");
-                None
+                return None;
+            }
+        };
+        // Another process may take the free port between looking and binding: look again.
+        let mut last = String::new();
+        for _ in 0..3 {
+            match Self::try_start(&program) {
+                Ok(moto) => return Some(moto),
+                Err(why) => last = why,
             }
         }
+        panic!("cannot start moto: {last}");
     }
 
-    fn try_start() -> Result<Self, String> {
-        let program = moto_program()?;
+    fn try_start(program: &Path) -> Result<Self, String> {
         let port = free_port().ok_or("no free port")?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
