@@ -1,7 +1,9 @@
 //! Uploads in parts, and what is cut on its way up or down.
 
 use super::*;
+use backstay_core::config::Place;
 use backstay_core::destination::{PartUpload, StoredPart};
+use backstay_destinations::{Opening, open_once};
 use tokio::io::AsyncReadExt;
 
 async fn upload_all(upload: &dyn PartUpload, content: &Bytes, skip: &[StoredPart]) -> Vec<StoredPart> {
@@ -180,5 +182,26 @@ async fn a_cut_put_leaves_nothing_and_a_cut_download_goes_on_at_its_offset() {
         }
         assert!(got == content && broken == 3, "broken {broken} times");
         proxy.set(|f| f.cut_after = None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_over_a_narrow_line_that_is_busy_is_not_taken_for_silence() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_sftp_user();
+    let (proxy, connection) = behind_proxy(&server, &user).await;
+    let place = Place::Sftp(SftpPlace { via: SftpVia::Own(connection.clone()), path: "b".into() });
+    let ssh = Some(source(&connection, 6));
+    // Less than what is on its way at once takes.
+    let opening = Opening { ssh, silence: Duration::from_secs(2), ..Opening::default() };
+    let nas = open_once("nas", &place, opening).await.unwrap();
+    proxy.set(|f| f.rate = Some(3 * MIB as u64));
+    let content = noise(5, 16 * MIB);
+    nas.put(&key("put"), content.clone(), WriteMode::CreateNew).await.unwrap();
+    let stream = Box::new(std::io::Cursor::new(content.clone()));
+    nas.put_stream(&key("stream"), stream, WriteMode::CreateNew).await.unwrap();
+    proxy.set(|f| f.rate = None);
+    for name in ["put", "stream"] {
+        assert!(nas.get(&key(name), None).await.unwrap() == content, "{name}");
     }
 }

@@ -81,11 +81,14 @@ pub enum Direction {
 
 /// Sees all bytes on their way to or from a destination, in pieces of at most [`PIECE`]: counts them, stamps the last
 /// sign of life, and holds them back as a limit asks. Backends call it for every piece just before it is handed to the
-/// wire (up) or right after it was taken from it (down); they pace, count and time out by nothing else.
+/// wire (up) or right after it was taken from it (down); they pace, count and time out by nothing else. Where pieces wait
+/// in line before they leave, or no bytes of ours move, each answer of the server is a sign of life too.
 #[async_trait]
 pub trait Traffic: Send + Sync {
     /// Waits until `bytes` may go, then counts them.
     async fn pass(&self, direction: Direction, bytes: usize);
+    /// Stamps a sign of life: the server answered.
+    fn alive(&self) {}
 }
 
 /// The largest piece [`Traffic::pass`] is asked for, so that a limit is kept smoothly.

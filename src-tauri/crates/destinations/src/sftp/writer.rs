@@ -78,8 +78,7 @@ impl Folder {
                 async move {
                     // The source's error keeps its own class: it is not this folder's fault.
                     let piece = piece.map_err(|error| Failed::Source(Error::io(tried, error)))?;
-                    this.traffic.pass(Direction::Up, piece.len()).await;
-                    file.write_at(offset, piece).await.map_err(Failed::Store)
+                    this.send(file, offset, piece).await.map_err(Failed::Store)
                 }
             });
             pieces.buffer_unordered(PIECES).try_for_each(|()| std::future::ready(Ok(()))).await
@@ -97,12 +96,17 @@ impl Folder {
         let starts = (0..content.len()).step_by(PIECE_BYTES);
         let pieces = futures::stream::iter(starts).map(|start| {
             let piece = content.slice(start..content.len().min(start + PIECE_BYTES));
-            async move {
-                self.traffic.pass(Direction::Up, piece.len()).await;
-                file.write_at(offset + start as u64, piece).await
-            }
+            self.send(file, offset + start as u64, piece)
         });
         pieces.buffer_unordered(PIECES).try_for_each(|()| std::future::ready(Ok(()))).await
+    }
+
+    async fn send(&self, file: &dyn RemoteFile, offset: u64, piece: Bytes) -> Result<()> {
+        self.traffic.pass(Direction::Up, piece.len()).await;
+        file.write_at(offset, piece).await?;
+        // Many pieces stand in line: on a narrow line the last of them passed long before it left.
+        self.traffic.alive();
+        Ok(())
     }
 
     /// Makes a temporary file beside the target, and the folders on the way where they are missing.

@@ -13,7 +13,7 @@ pub struct Meter {
     began: Instant,
     sent: AtomicU64,
     received: AtomicU64,
-    /// Milliseconds from `began` to when the last piece passed.
+    /// Milliseconds from `began` to the last sign of life.
     last: AtomicU64,
     /// Pieces a limit holds back now: whoever waits for them is not silent.
     held: AtomicUsize,
@@ -39,18 +39,13 @@ impl Meter {
     pub fn received_bytes(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
-    /// Returns when the last piece passed, or when the meter was made.
+    /// Returns when the last piece passed or the server answered last, or when the meter was made.
     pub fn last_activity(&self) -> Instant {
         self.began + Duration::from_millis(self.last.load(Ordering::Relaxed))
     }
     /// Tells whether a limit holds something back now.
     pub fn is_held(&self) -> bool {
         self.held.load(Ordering::Relaxed) > 0
-    }
-
-    fn stamp(&self) {
-        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.fetch_max(since, Ordering::Relaxed);
     }
 }
 
@@ -63,7 +58,12 @@ impl Traffic for Meter {
         }
         let count = if direction == Direction::Up { &self.sent } else { &self.received };
         count.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.stamp();
+        self.alive();
+    }
+
+    fn alive(&self) {
+        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.fetch_max(since, Ordering::Relaxed);
     }
 }
 
