@@ -1,8 +1,8 @@
 //! Servers that cannot be reached, do not answer, or go away in the midst.
 
-use super::{connect, connect_with, options, path, who};
+use super::{connect, connect_with, no_pins, options, path, who};
 use backstay_core::ErrorClass;
-use backstay_core::config::SshConnection;
+use backstay_core::config::{Connection, SshConnection, Sudo};
 use backstay_core::host::{Command, run};
 use backstay_hosts::{ConnectOptions, HostSecrets};
 use backstay_lab::proxy::FaultProxy;
@@ -22,7 +22,7 @@ fn stranger(port: u16) -> SshConnection {
         auth: backstay_core::config::SshAuth::Password,
         password_too: false,
         jumps: Vec::new(),
-        sudo: backstay_core::config::Sudo::None,
+        sudo: Sudo::None,
         fingerprint: Some("SHA256:x".into()),
     }
 }
@@ -271,4 +271,23 @@ async fn sftp_survives_a_cut_too() {
     }
     proxy.set(|f| f.cut_after = None);
     assert_eq!(host.stat(&file).await.unwrap().size_bytes, 2_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_prints_too_much_is_ended() {
+    let here = Connection::Local { sudo: Sudo::None };
+    let mut hosts =
+        vec![backstay_hosts::connect("here", &here, HostSecrets::default(), no_pins(), options()).await.unwrap()];
+    let server = Sshd::start();
+    if let Some(server) = &server {
+        let user = server.add_user(SudoRight::None);
+        hosts.push(connect(server.connection(&user), HostSecrets::default()).await.unwrap());
+    }
+    for host in hosts {
+        let command = Command::sh("cat /dev/zero; echo never", [""; 0]);
+        let ran = tokio::time::timeout(Duration::from_secs(60), run(host.as_ref(), command, b"")).await;
+        let error = ran.expect("hangs").unwrap_err();
+        assert_eq!(error.class, ErrorClass::Unsupported, "{error}");
+        assert!(error.message.ends_with("it printed more than 64 MiB"), "{error}");
+    }
 }

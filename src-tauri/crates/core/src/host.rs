@@ -258,20 +258,27 @@ pub async fn run(host: &dyn Host, command: Command, stdin: &[u8]) -> Result<Outp
         let _ = input.write_all(stdin).await;
         let _ = input.shutdown().await;
         drop(input);
+        Ok(())
     };
-    let mut stdout = Vec::new();
-    let mut limited = (&mut process.stdout).take(OUTPUT_LIMIT as u64 + 1);
-    let read = limited.read_to_end(&mut stdout);
-    let errors = read_tail(&mut process.stderr, STDERR_LIMIT);
-    let ((), read, stderr) = tokio::join!(feed, read, errors);
     let tried = || format!("Cannot run {program} on {}", host.label());
-    read.map_err(|e| Error::io(tried(), e))?;
-    if stdout.len() > OUTPUT_LIMIT {
-        process.control.kill().await;
-        return Err(Error::new(ErrorClass::Unsupported, format!("{}: it printed more than 64 MiB", tried())));
+    let read = async {
+        let mut stdout = Vec::new();
+        let mut limited = (&mut process.stdout).take(OUTPUT_LIMIT as u64 + 1);
+        limited.read_to_end(&mut stdout).await.map_err(|e| Error::io(tried(), e))?;
+        if stdout.len() > OUTPUT_LIMIT {
+            return Err(Error::new(ErrorClass::Unsupported, format!("{}: it printed more than 64 MiB", tried())));
+        }
+        Ok(stdout)
+    };
+    let errors = async { Ok(read_tail(&mut process.stderr, STDERR_LIMIT).await) };
+    // A command whose output nobody takes any more ends neither its errors nor itself.
+    match tokio::try_join!(feed, read, errors) {
+        Ok(((), stdout, stderr)) => Ok(Output { status: process.control.wait().await?, stdout, stderr }),
+        Err(error) => {
+            process.control.kill().await;
+            Err(error)
+        }
     }
-    let status = process.control.wait().await?;
-    Ok(Output { status, stdout, stderr })
 }
 
 /// Like [`run`], but any exit status other than 0 is an error that carries the command's standard error as detail.
