@@ -3,7 +3,7 @@
 use crate::error_text::from_output;
 use crate::reader::CommandReader;
 use backstay_core::entry::{ByteStream, Entry, EntryType, TimeNs};
-use backstay_core::host::{Command, Host, Output, Process, Space, read_tail, run};
+use backstay_core::host::{Command, ExitStatus, Host, Output, Process, Space, read_tail, run};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
@@ -15,12 +15,13 @@ const LIST: &str = concat!(
     r#"set -- -mindepth 1 -maxdepth 1; else set -- -maxdepth 0; fi; "#,
     r#"if find / -maxdepth 0 -printf '' 2>/dev/null; then "#,
     r#"exec find "$p" "$@" -printf '%y %m %U %G %s %T@ %C@ %i %D %n %u %g\0%p\0%l\0'; fi; "#,
-    r#"one() { f=$(stat -c '%f %a %u %g %s %Y %Z %i %d %h %t %T %U %G' "$1") || return 1; l=; "#,
+    r#"one() { s=$(stat -c '%f %a %u %g %s %Y %Z %i %d %h %t %T %U %G' "$1") || return 1; l=; "#,
     r#"if [ -L "$1" ]; then l=$(readlink "$1"; echo x); l=${l%x}; l=${l%?}; fi; "#,
-    r#"printf 's%s\0%s\0%s\0' "$f" "$1" "$l"; }; "#,
+    r#"printf 's%s\0%s\0%s\0' "$s" "$1" "$l"; }; "#,
     r#"if [ "$1" = -maxdepth ]; then one "$p"; exit; fi; p=${p%/}; "#,
-    r#"for f in "$p"/* "$p"/.[!.]* "$p"/..?*; do if [ -e "$f" ] || [ -L "$f" ]; then one "$f" || :; fi; done; "#,
-    r#"[ -r "$p/" ] || { echo "Permission denied" >&2; exit 1; }"#,
+    r#"[ -r "$p/" ] && [ -x "$p/" ] || { echo "Permission denied" >&2; exit 1; }; "#,
+    r#"there() { [ -e "$1" ] || [ -L "$1" ]; }; for f in "$p"/* "$p"/.[!.]* "$p"/..?*; do "#,
+    r#"if there "$f"; then one "$f" || ! there "$f" || exit 1; fi; done"#,
 );
 
 /// Prints `+` once the file is open, then its content: so an absent file is an error at once.
@@ -78,8 +79,11 @@ pub async fn list(host: &dyn Host, dir: &RawPath) -> Result<Vec<Entry>> {
     if output.stderr.starts_with("Not a folder") {
         return Err(Error::new(ErrorClass::Invalid, format!("{tried}: it is not a folder")));
     }
-    // find ends with 1 when one entry vanished while it looked; what it printed is still the folder.
-    let vanished = output.stderr.lines().all(|line| line.contains("No such file")) && !output.stdout.is_empty();
+    // find ends with 1 when one entry vanished while it looked, and says so; what it printed is still the folder. One
+    // that was ended half way says nothing.
+    let vanished = output.status == ExitStatus::Code(1)
+        && !(output.stderr.is_empty() || output.stdout.is_empty())
+        && output.stderr.lines().all(|line| line.contains("No such file"));
     if !output.status.success() && !vanished {
         return Err(from_output(tried, &output));
     }
@@ -231,9 +235,14 @@ pub fn df_line(line: &str) -> Option<(String, String, Space)> {
 
 fn parse(stdout: &[u8], tried: &str) -> Result<Vec<Entry>> {
     let bad = || Error::new(ErrorClass::Unsupported, format!("{tried}: the listing cannot be read"));
-    let mut parts = stdout.split(|b| *b == 0);
+    let parts: Vec<&[u8]> = match stdout {
+        [] => Vec::new(),
+        [whole @ .., 0] => whole.split(|b| *b == 0).collect(),
+        _ => return Err(bad()),
+    };
+    let (records, []) = parts.as_chunks() else { return Err(bad()) };
     let mut entries = Vec::new();
-    while let (Some(fields), Some(path), Some(target)) = (parts.next(), parts.next(), parts.next()) {
+    for [fields, path, target] in records {
         let path = RawPath::new(path).map_err(|_| bad())?;
         let text = String::from_utf8_lossy(fields);
         let detail = || bad().detail(text.to_string());
@@ -326,6 +335,7 @@ fn seconds(text: &str) -> Option<TimeNs> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use backstay_lab::fake_host::{Answer, FakeHost};
 
     #[test]
     fn df_lines_with_blanks() {
@@ -356,6 +366,29 @@ mod tests {
         let record = b"s81a4 644 0 0 5 1700000000 1700000000 9 65024 1 0 0 root root\0/etc/x\0\0";
         let entry = parse(record, "Cannot").unwrap().pop().unwrap();
         assert!(entry.is_file() && entry.mode == 0o644 && entry.size_bytes == 5);
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_folder_is_never_taken_for_all_of_it() {
+        let record = b"f 640 33 33 12 1700000000.0 1700000001.0 7 2049 2 www-data 33\0/srv/a\0\0";
+        let two = [&record[..], &record[..]].concat();
+        let gone = b"find: '/srv/b': No such file or directory\n";
+        let listed = async |answer: Answer| {
+            let host = FakeHost::default();
+            host.on("-printf", answer);
+            list(&host, &RawPath::new("/srv").unwrap()).await.map(|entries| entries.len())
+        };
+        let said = |stderr: &[u8], status| Answer { stderr: stderr.to_vec(), status, ..Answer::ok(record) };
+        assert_eq!(listed(said(gone, Some(ExitStatus::Code(1)))).await.unwrap(), 1, "one vanished meanwhile");
+        for status in [ExitStatus::Signal, ExitStatus::Code(1), ExitStatus::Code(137)] {
+            assert!(listed(said(b"", Some(status))).await.is_err(), "{status}");
+        }
+        assert!(listed(said(gone, Some(ExitStatus::Signal))).await.is_err());
+        for cut in 1..two.len() {
+            let whole = [0, record.len()].contains(&cut);
+            let got = listed(Answer::ok(&two[..cut])).await;
+            assert_eq!(got.is_ok(), whole, "cut after {cut} of {}: {got:?}", two.len());
+        }
     }
 
     #[test]
