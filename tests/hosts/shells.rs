@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_greeting_does_not_spoil_what_commands_print() {
@@ -122,6 +123,21 @@ async fn a_server_whose_stat_tells_nothing_has_no_empty_folders() {
     let error = host.list(&folder).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Internal, "{error}");
     assert!(error.detail.unwrap().contains("illegal option"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_whose_shell_is_the_sftp_server_is_used_over_sftp() {
+    let sftp_server = "/usr/lib/openssh/sftp-server";
+    if !Path::new(sftp_server).exists() {
+        println!("skipped: {sftp_server} is missing");
+        return;
+    }
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_user_with_shell(sftp_server);
+    let connected = connect(server.connection(&user), HostSecrets::default());
+    let host = tokio::time::timeout(Duration::from_secs(5), connected).await.expect("waits").unwrap();
+    assert!(!host.capabilities().commands);
+    host.list(&path(user.home.as_os_str().as_bytes())).await.unwrap();
 }
 
 #[tokio::test]

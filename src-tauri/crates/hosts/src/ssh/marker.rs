@@ -8,7 +8,7 @@ use backstay_core::{Error, ErrorClass};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 /// More noise than this is no greeting any more.
 const NOISE_LIMIT: usize = 1 << 20;
@@ -51,6 +51,8 @@ impl Marker {
 
     /// Looks for the marker in all that a command prints. What breaks off is an error: nothing is known of such an account.
     pub async fn find_in(&self, mut process: Process) -> io::Result<Found> {
+        // An SFTP server in the place of a shell waits for requests, whatever it is asked to run.
+        let _ = process.stdin.shutdown().await;
         let mut said = Vec::new();
         (&mut process.stdout).take(NOISE_LIMIT as u64).read_to_end(&mut said).await?;
         process.end().await;
