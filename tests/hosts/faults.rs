@@ -274,6 +274,20 @@ async fn sftp_survives_a_cut_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_step_of_the_first_connection_has_its_own_time() {
+    let Some(server) = Sshd::start() else { return };
+    let user = server.add_user(SudoRight::None);
+    let (proxy, connection) = behind_proxy(&server, &user).await;
+    // Greeting, keys, log-in and shell each take less than the limit, and more in all.
+    proxy.set(|f| f.delay_to_client = Duration::from_millis(1600));
+    let began = Instant::now();
+    let host = connect(connection, HostSecrets::default()).await.unwrap();
+    assert!(began.elapsed() > options().connect_timeout, "not slow enough: {:?}", began.elapsed());
+    proxy.set(|f| f.delay_to_client = Duration::ZERO);
+    assert_eq!(who(host.as_ref()).await, user.name);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_prints_too_much_is_ended() {
     let here = Connection::Local { sudo: Sudo::None };
     let mut hosts =

@@ -85,6 +85,8 @@ impl Ssh {
     }
 
     async fn look_at_account(&self) -> Result<Account> {
+        // Each hop and each log-in has a limit of its own; what follows is about the shell alone.
+        self.first_link().await?;
         let marker = Marker::new();
         let probe = tokio::time::timeout(self.options.connect_timeout.max(Duration::from_secs(10)), async {
             let process = self.start_line(&marker.command(b""), "look at the account".into()).await?;
