@@ -3,6 +3,7 @@
 //! `Host` x `Kind` x `Layout` x `Destination`: any kind works on any host, any layout lies on any destination.
 //! This crate does no I/O of its own. See `docs/architecture.md`.
 
+pub mod attempts;
 pub mod config;
 pub mod context;
 pub mod destination;

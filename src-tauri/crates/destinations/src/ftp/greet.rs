@@ -4,9 +4,11 @@ use super::errors::{self, code};
 use super::session::{CONNECT_LIMIT, LOG_IN_LIMIT, Ways};
 use super::tls::{Connector, Versions};
 use crate::tls::Trust;
+use backstay_core::attempts::first_of;
 use backstay_core::config::{FtpPlace, FtpTls};
 use backstay_core::{Error, ErrorClass, Result};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -97,23 +99,24 @@ fn greeting_error(tried: &str, place: &FtpPlace, error: FtpError) -> Error {
     }
 }
 
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let connected = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await;
+    connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
 async fn dial(place: &FtpPlace, tried: &str) -> Result<TcpStream> {
     let addresses = tokio::net::lookup_host((place.host.as_str(), place.port)).await.map_err(|error| {
         Error::new(ErrorClass::Offline, format!("{tried}: the name {} cannot be resolved", place.host))
             .hint("Check the host name and this computer's network")
             .source(error)
     })?;
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::ErrorKind::TimedOut.into(),
+    let last = match first_of(addresses, connect).await {
+        Ok(stream) => {
+            let _ = stream.set_nodelay(true);
+            return Ok(stream);
         }
-    }
+        Err(last) => last.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()),
+    };
     let at = address(place);
     let (class, why, hint) = match last.kind() {
         io::ErrorKind::ConnectionRefused => {

@@ -3,6 +3,7 @@
 use super::auth::Login;
 use super::trust::{HostKey, HostKeyState, Trust};
 use crate::{ConnectOptions, HostSecrets};
+use backstay_core::attempts::first_of;
 use backstay_core::config::{SshAuth, SshConnection};
 use backstay_core::host::HostKeyPins;
 use backstay_core::{Error, ErrorClass, Result};
@@ -325,18 +326,15 @@ async fn dial(hop: &Hop<'_>, through: Option<&Handle<ClientHandler>>) -> Result<
             .hint("Check the host name and this computer's network")
             .source(e)
     })?;
-    let mut last = None;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // Requests are small and answers waited for: Nagle would hold each back.
-                let _ = stream.set_nodelay(true);
-                // A packet is read in two steps, its length first; many of them are small answers that came together.
-                return Ok(Box::new(BufReader::with_capacity(READ_AHEAD_BYTES, stream)));
-            }
-            Err(error) => last = Some(error),
+    let last = match first_of(addresses, TcpStream::connect).await {
+        Ok(stream) => {
+            // Requests are small and answers waited for: Nagle would hold each back.
+            let _ = stream.set_nodelay(true);
+            // A packet is read in two steps, its length first; many of them are small answers that came together.
+            return Ok(Box::new(BufReader::with_capacity(READ_AHEAD_BYTES, stream)));
         }
-    }
+        Err(last) => last,
+    };
     let (why, hint) = match last.as_ref().map(std::io::Error::kind) {
         Some(std::io::ErrorKind::ConnectionRefused) => {
             ("nothing listens on this port", "Check the port, and that sshd runs there")
