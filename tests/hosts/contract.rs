@@ -6,7 +6,7 @@ use backstay_core::host::{Command, run, run_ok};
 use backstay_core::{ErrorClass, Secret};
 use backstay_hosts::HostSecrets;
 use backstay_lab::host_contract;
-use backstay_lab::ssh::{Sshd, SudoRight};
+use backstay_lab::ssh::{Sshd, SshdOptions, SudoRight};
 use std::os::unix::ffi::OsStrExt;
 
 #[tokio::test]
@@ -109,6 +109,25 @@ async fn sftp_only() {
     let entry = host.stat(&path("/files/link")).await.unwrap();
     assert_eq!(entry.kind, backstay_core::entry::EntryType::Symlink(b"nowhere/at all".to_vec()));
     assert!(host.list(&path("/files")).await.unwrap().iter().any(|e| e.kind == entry.kind));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sftp_that_cannot_rename_over_a_file_never_loses_it() {
+    for (refused, writes) in [("posix-rename", true), ("posix-rename,rename", false)] {
+        let extra = format!("Match User bsf*\n  ForceCommand internal-sftp -P {refused}\n");
+        let Some(server) = Sshd::start_with(&SshdOptions { extra, ..SshdOptions::default() }) else { return };
+        let user = server.add_sftp_user();
+        std::fs::write(user.home.join("kept"), "old").unwrap();
+        let host = connect(server.connection(&user), HostSecrets::default()).await.unwrap();
+        let written = host.write(&path("/files/kept"), 0o600, &mut &b"newer"[..]).await;
+        assert_eq!(written.is_ok(), writes, "{refused}: {written:?}");
+        let now = std::fs::read_to_string(user.home.join("kept")).unwrap();
+        assert_eq!(now, if writes { "newer" } else { "old" });
+        let names: Vec<_> = std::fs::read_dir(&user.home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["kept"], "{refused}: nothing stays beside it");
+        let written = host.write(&path("/files/new"), 0o600, &mut &b"new"[..]).await;
+        assert_eq!(written.is_ok(), writes, "{refused}: {written:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

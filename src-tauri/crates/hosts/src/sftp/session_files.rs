@@ -2,6 +2,7 @@
 
 use super::session::{Reply, SftpSession, Waiting, broken};
 use super::wire::{Attrs, Fields, Payload, kind};
+use crate::shell_files::temporary_beside;
 use backstay_core::entry::{ByteStream, Entry};
 use backstay_core::host::Space;
 use backstay_core::{Error, ErrorClass, RawPath, Result};
@@ -219,7 +220,7 @@ pub async fn write(
 ) -> Result<u64> {
     absolute(session, path)?;
     let tried = || tried(session, "write", path);
-    let temporary = crate::shell_files::temporary_beside(path)?;
+    let (temporary, aside) = (temporary_beside(path)?, temporary_beside(path)?);
     let payload = Payload::default().bytes(temporary.as_bytes()).u32(OPEN_WRITE_NEW).attrs(Some(0o600));
     let handle = open_handle(session, kind::OPEN, payload).await.map_err(failed(tried))?;
     let written = upload(session, &handle, content).await;
@@ -237,7 +238,7 @@ pub async fn write(
         closed?;
         let payload = Payload::default().bytes(temporary.as_bytes()).attrs(Some(mode & 0o7777));
         session.ask(kind::SETSTAT, payload).await?;
-        rename(session, &temporary, path).await?;
+        rename(session, &temporary, path, &aside).await?;
         Ok(total)
     };
     let result = placed.await;
@@ -269,18 +270,31 @@ async fn upload(session: &SftpSession, handle: &[u8], content: &mut (dyn AsyncRe
     }
 }
 
-/// Renames over what is there. Plain SFTP refuses that, so without OpenSSH's extension the old file goes first.
-async fn rename(session: &SftpSession, from: &RawPath, to: &RawPath) -> io::Result<()> {
-    let names = |payload: Payload| payload.bytes(from.as_bytes()).bytes(to.as_bytes());
+/// Renames over what is there. Plain SFTP refuses that, so without OpenSSH's extension the old file steps aside (to a
+/// name beside it), and back if the new one cannot take its place.
+async fn rename(session: &SftpSession, from: &RawPath, to: &RawPath, aside: &RawPath) -> io::Result<()> {
+    let names = |payload: Payload, from: &RawPath, to: &RawPath| payload.bytes(from.as_bytes()).bytes(to.as_bytes());
     if session.offers("posix-rename@openssh.com") {
-        let payload = names(Payload::default().bytes(b"posix-rename@openssh.com"));
+        let payload = names(Payload::default().bytes(b"posix-rename@openssh.com"), from, to);
         return session.ask(kind::EXTENDED, payload).await.map(drop);
     }
-    match session.ask(kind::REMOVE, Payload::default().bytes(to.as_bytes())).await {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    let plain = |from, to| session.ask(kind::RENAME, names(Payload::default(), from, to));
+    match attrs_of(session, kind::LSTAT, to.as_bytes()).await {
+        Ok(attrs) if attrs.is_dir() => return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return plain(from, to).await.map(drop),
+        Err(error) => return Err(error),
     }
-    session.ask(kind::RENAME, names(Payload::default())).await.map(drop)
+    plain(to, aside).await?;
+    if let Err(error) = plain(from, to).await {
+        return Err(match plain(aside, to).await {
+            Ok(_) => error,
+            Err(_) => io::Error::new(error.kind(), format!("{error}; the old file lies at {}", aside.to_text())),
+        });
+    }
+    // The new file has its name: what stays aside is no failure.
+    let _ = session.ask(kind::REMOVE, Payload::default().bytes(aside.as_bytes())).await;
+    Ok(())
 }
 
 /// Makes a folder and those above it.
