@@ -2,6 +2,9 @@
 
 use super::*;
 use bytes::Bytes;
+use std::sync::atomic::AtomicBool;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn awkward_names_go_there_and_back() {
@@ -72,5 +75,51 @@ async fn a_full_disk_is_full_and_leaves_nothing_behind() {
         assert_eq!(names(&*nas).await, ["first"]);
         nas.put(&key("second"), noise(2, 2 * MIB), WriteMode::CreateNew).await.expect("there is room for less");
         assert!(nas.get(&key("first"), None).await.unwrap() == noise(1, 5 * MIB));
+    }
+}
+
+/// Stands before a server and cuts the first control connection that says `words`. Returns its port.
+async fn cuts_once_at(server: u16, words: &'static str) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let was_cut = Arc::new(AtomicBool::new(false));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (server, was_cut) = (TcpStream::connect(("127.0.0.1", server)).await.unwrap(), was_cut.clone());
+            tokio::spawn(async move {
+                let ((from_client, mut to_client), (mut from_server, mut to_server)) =
+                    (client.into_split(), server.into_split());
+                let mut lines = BufReader::new(from_client).lines();
+                let up = async {
+                    while let Ok(Some(line)) = lines.next_line().await {
+                        if line.ends_with(words) && !was_cut.swap(true, Ordering::Relaxed) {
+                            return;
+                        }
+                        to_server.write_all(format!("{line}\r\n").as_bytes()).await.unwrap();
+                    }
+                };
+                tokio::select! {
+                    () = up => {}
+                    _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_lost_while_folders_are_made_is_worth_another_try() {
+    let Some(server) = Proftpd::start(&proxied(TlsMode::None)) else { return };
+    let proxies = Proxies::before(&server).await.unwrap();
+    let place = behind(&proxies, place(&server, FtpTls::None, "b"));
+    open(&place).await.put(&key("first"), Bytes::new(), WriteMode::CreateNew).await.unwrap();
+    for words in ["/data", "/data/xx"] {
+        let port = cuts_once_at(place.port, words).await;
+        let place = FtpPlace { port, connections: 1, ..place.clone() };
+        let patience = Patience { first_wait: Duration::from_millis(10), ..Patience::default() };
+        let ftp = Retry::new(open(&place).await, patience);
+        ftp.put(&key("data/xx/one"), Bytes::from_static(b"x"), WriteMode::Replace).await.unwrap();
+        std::fs::remove_dir_all(server.root().join("b/data")).unwrap();
     }
 }

@@ -137,6 +137,15 @@ async fn try_data(pool: &Arc<Pool>, tried: &str) -> Result<String> {
     Ok(home)
 }
 
+/// Tells whether a folder can be gone into. A line that was lost on the way there says nothing of the folder.
+async fn enters(lease: &mut Lease, tried: &str, path: &str) -> Result<bool> {
+    match lease.session()?.enter(path).await {
+        Ok(()) => Ok(true),
+        Err(FtpError::UnexpectedResponse(_)) => Ok(false),
+        Err(error) => lease.judge(tried, Err(error)),
+    }
+}
+
 impl Folder {
     /// Returns the path of a key.
     pub(super) fn path_of(&self, key: &Key) -> Result<String> {
@@ -200,19 +209,23 @@ impl Folder {
     /// Makes one folder; one that is there already is fine. `Missing` when the one above is not there.
     async fn make_one(&self, lease: &mut Lease, tried: &str, path: &str) -> Result<()> {
         // What servers say to a folder that is there already differs; going into it does not.
-        if lease.session()?.enter(path).await.is_err() {
-            let made = lease.session()?.make_dir(path).await;
-            if let Err(error) = made {
-                let absent = matches!(&error, FtpError::UnexpectedResponse(reply) if errors::is_absent(reply));
-                // Another session may have made it in the meantime.
-                if lease.session()?.enter(path).await.is_err() {
-                    let above =
-                        path.rsplit_once('/').map_or("/", |(above, _)| if above.is_empty() { "/" } else { above });
-                    if absent || lease.session()?.enter(above).await.is_err() {
-                        return Err(errors::no_parent(tried, above));
+        if !enters(lease, tried, path).await? {
+            match lease.session()?.make_dir(path).await {
+                Ok(()) => {}
+                Err(FtpError::UnexpectedResponse(reply)) => {
+                    // Another session may have made it in the meantime.
+                    if !enters(lease, tried, path).await? {
+                        let above = match path.rsplit_once('/') {
+                            Some((above, _)) if !above.is_empty() => above,
+                            _ => "/",
+                        };
+                        if errors::is_absent(&reply) || !enters(lease, tried, above).await? {
+                            return Err(errors::no_parent(tried, above));
+                        }
+                        return lease.judge(tried, Err(FtpError::UnexpectedResponse(reply)));
                     }
-                    return lease.judge(tried, Err(error));
                 }
+                Err(error) => return lease.judge(tried, Err(error)),
             }
         }
         self.made().insert(path.to_owned());
