@@ -3,7 +3,9 @@
 use super::*;
 use async_trait::async_trait;
 use backstay_core::RunContext;
+use backstay_core::config::Place;
 use backstay_core::destination::{Direction, Traffic};
+use backstay_destinations::Opening;
 use backstay_destinations::ftp::Waits;
 use backstay_transfer::upload_stream;
 use std::sync::atomic::AtomicBool;
@@ -76,4 +78,24 @@ async fn an_upload_that_was_held_for_longer_than_the_server_waits_ends_whole() {
     assert!(pause.0.load(Ordering::Relaxed));
     assert!(std::fs::read(server.root().join("held")).unwrap() == content);
     until_no_temps_below(&server.root()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_folders_over_a_long_way_are_no_silence() {
+    const FOLDERS: usize = 16;
+    let Some(server) = Proftpd::start(&proxied(TlsMode::None)) else { return };
+    for number in 0..FOLDERS {
+        std::fs::create_dir(server.root().join(number.to_string())).unwrap();
+        std::fs::write(server.root().join(number.to_string()).join("file"), "x").unwrap();
+    }
+    let proxies = Proxies::before(&server).await.unwrap();
+    let place = FtpPlace { connections: 1, ..behind(&proxies, place(&server, FtpTls::None, "")) };
+    // One folder takes much less than a list may take, and all of them more.
+    let patience = Patience { give_up_after: Duration::ZERO, ..Patience::default() };
+    let opening = Opening { login: login(), silence: Duration::from_millis(300), patience, ..Opening::default() };
+    let ftp = backstay_destinations::open("nas", &Place::Ftp(place), opening).await.unwrap();
+    proxies.control.set(|faults| faults.delay_to_client = Duration::from_millis(60));
+    let began = tokio::time::Instant::now();
+    assert_eq!(ftp.list("").await.unwrap().len(), FOLDERS);
+    assert!(began.elapsed() > Duration::from_millis(1500), "not slow enough: {:?}", began.elapsed());
 }

@@ -57,6 +57,7 @@ impl Folder {
                 under_way.push(async move { (self.list_folder(tried, &path).await, path, base) });
             }
             let Some((listed, path, base)) = under_way.next().await else { break };
+            self.traffic.alive();
             for listed in listed?.unwrap_or_default() {
                 to_list.extend(take(prefix, (&path, &base), listed, &mut met));
             }

@@ -54,6 +54,7 @@ impl Folder {
                 under_way.push(async move { (files.list(&path).await, path, base) });
             }
             let Some((listed, path, base)) = under_way.next().await else { break };
+            self.traffic.alive();
             match listed {
                 Ok(names) => {
                     for (name, stat) in names {
