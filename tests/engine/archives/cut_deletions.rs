@@ -25,9 +25,9 @@ async fn a_deletion_cut_off_between_manifest_and_archive_is_finished_by_the_next
     let (key, whole) = archive_of(&pair.b.1);
     pair.b.1.fail_operation(Operation::Delete, 2, ErrorClass::Refused);
     assert_eq!(pair.delete_at_b(&backup).await, Err("refused".into()));
-    assert_eq!(archives(&pair.b.1), [key.clone()], "its manifest is gone");
+    assert_eq!(archives(&pair.b.1), std::slice::from_ref(&key), "its manifest is gone");
     pair.sync_b().await;
-    assert_eq!(archives(&pair.b.1), [key.clone()], "sync does not bring it back");
+    assert_eq!(archives(&pair.b.1), std::slice::from_ref(&key), "sync does not bring it back");
     pair.world.engine.refresh_destination(&pair.b.0).await.unwrap();
     assert_eq!(pair.newest().await.destinations.len(), 2, "what is left of it is not out of reach");
     // What is not its archive is left alone.
