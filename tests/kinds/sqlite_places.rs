@@ -87,6 +87,31 @@ async fn a_link_is_followed_when_it_is_backed_up_and_when_it_is_restored() {
 }
 
 #[tokio::test]
+async fn a_link_of_another_account_leads_no_database_to_what_is_not_its_own() {
+    if !has_sqlite() || !is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (file, link) = (dir.path().join("data/real.db"), dir.path().join("app.db"));
+    let (item, backup) = made(&file, &link).await;
+    let precious = dir.path().join("etc/precious");
+    std::fs::create_dir(precious.parent().unwrap()).unwrap();
+    std::fs::write(&precious, "root's own").unwrap();
+    std::fs::remove_file(&link).unwrap();
+    symlink(&precious, &link).unwrap();
+    std::os::unix::fs::lchown(&link, Some(OWNER), Some(OWNER)).unwrap();
+    let (plan, report, recorder) = restore(&TestHost::default(), &item, &backup, RestoreMode::Merge, None).await;
+    assert!(plan.warnings.iter().any(|why| why.contains("another account")), "{plan:?}");
+    assert!(report.is_err() || !recorder.by_subject().is_empty());
+    assert_eq!(std::fs::read(&precious).unwrap(), b"root's own");
+
+    // What belongs to the one who made the link is where it may lead.
+    std::os::unix::fs::chown(precious.parent().unwrap(), Some(OWNER), Some(OWNER)).unwrap();
+    restore(&TestHost::default(), &item, &backup, RestoreMode::Merge, None).await.1.unwrap();
+    assert_eq!(sqlite_query(&precious, "select count(*) from t"), "1");
+}
+
+#[tokio::test]
 async fn a_database_in_folders_that_are_gone_can_be_used_by_its_owner() {
     if !has_sqlite() || !is_root() {
         return;

@@ -175,7 +175,7 @@ impl Kind for Sqlite {
             let Some(target) = target(input, &entry.path, options)? else {
                 continue;
             };
-            let real = match link::followed(host, &target).await {
+            let real = match link::target(host, &target).await {
                 Ok(real) => real,
                 Err(error) if error.class.ends_the_run() => return Err(error),
                 Err(error) => {

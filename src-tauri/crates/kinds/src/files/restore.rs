@@ -16,7 +16,7 @@ use crate::gnu::Tools;
 use crate::problems::Problems;
 use backstay_core::entry::{Entry, EntrySource};
 use backstay_core::host::{Command, Host, run};
-use backstay_core::kind::{ChangeKind, RestoreOptions, RestorePlan, RestoreReport};
+use backstay_core::kind::{ChangeKind, RestoreMode, RestoreOptions, RestorePlan, RestoreReport};
 use backstay_core::run::{Phase, ProblemKind};
 use backstay_core::{Error, ErrorClass, RawPath, Result, RunContext, tar};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -69,6 +69,9 @@ pub(super) async fn restore(
         listing::folders_above(std::slice::from_ref(path)).iter().any(|f| in_the_way.contains(f))
     });
     ctx.or_cancel(restorer.delete(first)).await?;
+    if tools.tar.is_empty() && options.mode == RestoreMode::Replace {
+        ctx.or_cancel(restorer.remove_emptied(in_the_way)).await?;
+    }
     if !paths.is_empty() {
         paths = ctx.or_cancel(restorer.without_led_by_others(paths)).await?;
     }

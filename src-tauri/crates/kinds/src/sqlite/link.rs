@@ -1,5 +1,6 @@
 //! A symbolic link in a database's place: the database is where it leads.
 
+use crate::gnu::Tools;
 use backstay_core::entry::{Entry, EntryType};
 use backstay_core::host::{Command, Host, run};
 use backstay_core::{Error, ErrorClass, RawPath, Result};
@@ -21,6 +22,25 @@ pub(super) async fn followed(host: &dyn Host, path: &RawPath) -> Result<RawPath>
             Err(Error::new(ErrorClass::Missing, why).hint(hint).detail(output.stderr))
         }
     }
+}
+
+/// Returns where a database is to be written, as [`followed`] does. An account that was broken into could have root write
+/// anywhere by a link, so one counts that root or we ourselves made, or the owner of the folder it leads to.
+pub(super) async fn target(host: &dyn Host, path: &RawPath) -> Result<RawPath> {
+    let real = followed(host, path).await?;
+    if real == *path {
+        return Ok(real);
+    }
+    let by = host.stat(path).await?.uid;
+    let folder = real.parent().unwrap_or_default();
+    if by == 0 || by == host.stat(&folder).await?.uid || Some(by) == Tools::probe(host).await?.uid {
+        return Ok(real);
+    }
+    let why = format!(
+        "Cannot restore {path} on {}: it is a link of another account (uid {by}) to {real}, in a folder that is not its own",
+        host.label()
+    );
+    Err(Error::new(ErrorClass::Refused, why).hint("If that is right, give the link to root (chown -h); else remove it"))
 }
 
 /// Returns what is known of the file a path leads to.

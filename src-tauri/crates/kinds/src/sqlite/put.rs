@@ -51,7 +51,7 @@ pub(super) async fn put(
 ) -> Result<(u64, Option<String>)> {
     let subject = target.to_text();
     let tried = format!("Cannot restore {subject} on {}", host.label());
-    let target = &ctx.or_cancel(link::followed(host.as_ref(), target)).await?;
+    let target = &ctx.or_cancel(link::target(host.as_ref(), target)).await?;
     let numbered = format!("{}:{}", entry.uid, entry.gid);
     let owner = |name: &Option<String>, id: u32| name.clone().unwrap_or_else(|| id.to_string());
     let named = format!("{}:{}", owner(&entry.user, entry.uid), owner(&entry.group, entry.gid));

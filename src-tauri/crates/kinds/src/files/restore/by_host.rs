@@ -1,11 +1,13 @@
 //! Restoring where there is no GNU tar: file by file, through the host's own calls. What such a host cannot do is named.
 
 use super::Restorer;
+use crate::files::compare::look_at;
 use crate::files::watched::watched;
 use crate::files::ways::real_folder;
 use crate::problems::Problems;
 use backstay_core::entry::{Entry, EntrySource, EntryType};
 use backstay_core::host::Attribute;
+use backstay_core::kind::RestorePlan;
 use backstay_core::run::ProblemKind;
 use backstay_core::{Error, ErrorClass, RawPath, Result};
 use std::collections::{BTreeMap, HashSet};
@@ -99,6 +101,20 @@ impl Restorer<'_> {
         // The deepest first: a folder's own mode and time come after all that happened in it.
         folders.sort_by(|a, b| b.path.cmp(&a.path));
         self.give_attributes(&mut folders).await?;
+        Ok(())
+    }
+
+    /// Removes folders that a file or link takes the place of, once they are empty: tar does that by itself.
+    pub(super) async fn remove_emptied(&mut self, in_the_way: HashSet<RawPath>) -> Result<()> {
+        let targets: Vec<RawPath> = in_the_way.into_iter().collect();
+        let there = look_at(self.ctx, self.host, self.tools, &targets, &mut RestorePlan::default()).await?;
+        for folder in there.values().filter(|entry| entry.is_dir()) {
+            match self.host.remove(&folder.path).await {
+                Err(error) if error.class.ends_the_run() => return Err(error),
+                // What could not go is named when its place is to be taken.
+                _ => {}
+            }
+        }
         Ok(())
     }
 
