@@ -149,7 +149,8 @@ pub(super) fn next_step(run: &Run, resumable: bool) -> Option<String> {
         }
         (RunKind::Verify, RunState::DoneWithProblems) => {
             "Keep what is there, and look at the problems: what is damaged comes back by Sync from a copy at another \
-             destination, else from an older backup only. A new backup writes anew what changed"
+             destination, else from an older backup only. A new backup writes anew what changed, and in a vault what the \
+             server still has of it"
         }
         (RunKind::Sync, RunState::DoneWithProblems) => {
             "Look at the problems, connect the destinations they name, then sync again"
