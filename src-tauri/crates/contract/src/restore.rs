@@ -61,7 +61,7 @@ pub struct RestorePreview {
     pub overwrite: ChangeSum,
     /// To delete.
     pub delete: ChangeSum,
-    /// Databases dropped and loaded, or made.
+    /// What becomes of databases, each in words.
     pub databases: Vec<String>,
     /// Left alone.
     pub kept: u64,

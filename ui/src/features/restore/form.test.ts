@@ -5,7 +5,7 @@ import { changesNothing, changesOf, confirmProblem, confirmSentences, databaseIt
 const preview: RestorePreview = {
   id: 'p', backup_text: 'web nightly, 20 Nov 2026 10:12', server_name: 'web-1', server_address: 'root@10.0.0.5:22', mode: 'replace',
   sentence: '', create: { count: 1, folders: 0, bytes: 10 }, overwrite: { count: 1204, folders: 0, bytes: 10 }, delete: { count: 3, folders: 0, bytes: 10 },
-  databases: ['database shop will be dropped and loaded again'], kept: 5, not_restored: 0, transfer_bytes: 20, free_bytes: null, warnings: [], facts: [], blocked: null, needs_name: true,
+  databases: ['database shop will be replaced'], kept: 5, not_restored: 0, transfer_bytes: 20, free_bytes: null, warnings: [], facts: [], blocked: null, needs_name: true,
 };
 const none = { count: 0, folders: 0, bytes: 0 };
 const twoFolders = { count: 0, folders: 2, bytes: 0 };
@@ -57,7 +57,7 @@ describe('the restore page', () => {
       '1 file or database will be created on web-1.',
       '1,204 files and databases on web-1 will be overwritten.',
       '3 files and databases on web-1 will be deleted.',
-      'database shop will be dropped and loaded again.',
+      'database shop will be replaced.',
     ]);
     expect(confirmSentences({ ...preview, databases: [] })[0]).toBe('1 file will be created on web-1.');
     const same = { ...preview, create: none, overwrite: none, delete: none, databases: [] };

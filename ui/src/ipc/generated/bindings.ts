@@ -1208,7 +1208,7 @@ export type RestorePreview = {
 	overwrite: ChangeSum,
 	/**  To delete. */
 	delete: ChangeSum,
-	/**  Databases dropped and loaded, or made. */
+	/**  What becomes of databases, each in words. */
 	databases: string[],
 	/**  Left alone. */
 	kept: number,

@@ -120,7 +120,7 @@ export const backups = {
       id, backup_text: `${row.plan_name}, 20 Nov 2026 10:12`, server_name: server?.name ?? '', server_address: server?.address ?? '', mode: request.mode,
       sentence: onlyFolders ? `2 folders that are not in the backup are deleted on ${server?.name ?? ''}.` : `3 files are made and 1,204 overwritten on ${server?.name ?? ''}${replace ? '; 18 files and 2 folders that are not in the backup are deleted' : ''}.`,
       create: sum('create', 4 * MIB), overwrite: sum('overwrite', 1.2 * GIB), delete: sum('delete', 31 * MIB),
-      databases: row.kinds.includes('mysql') && !onlyFolders ? ['shop: dropped and loaded (6.9 GiB)'] : [], kept: 35_800, not_restored: 0, transfer_bytes: 1.3 * GIB, free_bytes: 88 * GIB,
+      databases: row.kinds.includes('mysql') && !onlyFolders ? [replace ? 'database shop will be replaced' : 'database shop will get its tables anew, others stay'] : [], kept: 35_800, not_restored: 0, transfer_bytes: 1.3 * GIB, free_bytes: 88 * GIB,
       warnings: replace ? ['18 files that are not in the backup will be deleted', 'nginx on the server is newer than in the backup'] : ['1,204 files on the server are newer than in the backup'],
       facts: ['MariaDB 10.11.6 in the backup, 10.11.9 on the server'], blocked, needs_name: replace,
     };

@@ -95,7 +95,7 @@ impl Index {
     pub fn files(&self) -> impl Iterator<Item = &Id> {
         self.files.iter()
     }
-    /// Returns all chunks with the number of their pack in [`Index::packs`].
+    /// Returns all chunks with the number of their pack in [`Index::packs`], in order: copies of one follow one another.
     pub fn chunks(&self) -> impl Iterator<Item = (PackedBlob, usize)> {
         self.rows.iter().map(|row| {
             let blob = PackedBlob { id: row.id, tree: row.tree, offset: row.offset, length: row.length, raw: row.raw };

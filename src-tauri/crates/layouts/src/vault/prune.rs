@@ -157,11 +157,11 @@ impl Plan {
         let mut unused = all.unused;
         let mut moved = HashSet::new();
         // What is damaged, and whole elsewhere, is not to stay.
-        let is_rotten = |number: &usize| {
-            let id = packs[*number].id;
-            survey.rotten.iter().any(|(_, pack)| *pack == id)
-                && survey.rotten.iter().all(|(chunk, pack)| *pack != id || has_whole_twin(survey, chunk, &id))
-        };
+        let stuck = survey.rotten.iter().filter(|(chunk, pack)| !has_whole_twin(survey, chunk, pack));
+        let stuck: HashSet<Id> = stuck.map(|(_, pack)| *pack).collect();
+        let rotten: HashSet<Id> =
+            survey.rotten.iter().map(|(_, pack)| *pack).filter(|pack| !stuck.contains(pack)).collect();
+        let is_rotten = |number: &usize| rotten.contains(&packs[*number].id);
         partly.sort_by_key(|number| !is_rotten(number));
         for number in partly {
             if unused <= all.used * UNUSED_PERCENT / 100 && !is_rotten(&number) {

@@ -26,15 +26,20 @@ pub(super) async fn rotten_twins(
 ) -> Result<HashSet<(Id, Id)>> {
     let is_whole = |pack: &IndexedPack| there.get(&pack.id) == Some(&pack.size);
     let packs = index.packs();
-    let mut seen: HashMap<(Id, bool), usize> = HashMap::new();
     let mut twins: HashSet<usize> = HashSet::new();
+    let mut before = None;
+    // The index is in order: copies of a chunk follow one another.
     for (chunk, number) in index.chunks().filter(|(_, number)| is_whole(&packs[*number])) {
         let name = (chunk.id, chunk.tree);
-        if used.contains(&name)
-            && let Some(first) = seen.insert(name, number)
+        if let Some((same, first)) = before.replace((name, number))
+            && same == name
+            && used.contains(&name)
         {
             twins.extend([first, number]);
         }
+    }
+    if twins.is_empty() {
+        return Ok(HashSet::new());
     }
     let mut by_pack = index.by_pack();
     let reads = twins.into_iter().map(|number| {
